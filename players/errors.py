@@ -1,0 +1,58 @@
+"""What can go wrong on the wire and at the pole.
+
+PlayersError
+├── WireError
+│   ├── MalformedMessage    bytes that are not a message of ours
+│   ├── Distrusted          a signature, key, commune, time or version we do not accept
+│   ├── TransportClosed     the connection to the broker is gone
+│   └── BrokerError         the broker could not be started or administered
+├── PairingError            the server did not accept the pairing
+├── ClipUnavailable         a clip could not be had whole and right
+└── OutputError
+    ├── OutputMissing       no such output, or no such device, on this machine
+    └── OutputFailed        the output stopped while it sounded
+"""
+
+
+class PlayersError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class WireError(PlayersError):
+    """A message or a connection that cannot be used."""
+
+
+class MalformedMessage(WireError):
+    """Bytes that are not a message of ours."""
+
+
+class Distrusted(WireError):
+    """A signed document that is not to be obeyed; the text says why."""
+
+
+class TransportClosed(WireError):
+    """The connection to the broker is gone."""
+
+
+class BrokerError(WireError):
+    """The broker could not be started or administered."""
+
+
+class PairingError(PlayersError):
+    """The server did not accept the pairing; the text is its reason."""
+
+
+class ClipUnavailable(PlayersError):
+    """A clip could not be had whole and right."""
+
+
+class OutputError(PlayersError):
+    """An audio output that cannot sound."""
+
+
+class OutputMissing(OutputError):
+    """No such output, or no such device, on this machine."""
+
+
+class OutputFailed(OutputError):
+    """The output stopped while it sounded."""

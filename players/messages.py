@@ -1,0 +1,342 @@
+"""Every message of the wire, one frozen class each.
+
+Down (server → node): `Timetable`, `NodeConfig`, `Emergencies`, `Play`, `Stop`, `ReportAck`, `TimeReply`.
+Up (node → server): `Presence`, `Heartbeat`, `PlaybackReport`, `TimeRequest`.
+At pairing, over HTTP: `PairingRequest`, `PairingReply`.
+
+All down messages but `ReportAck` travel as JWS (see `players.signing`). Instants are aware and travel as
+RFC 3339 in UTC; lengths are whole milliseconds. An unknown field, a missing one or an impossible combination
+is refused.
+"""
+
+from datetime import datetime, time
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from players.errors import MalformedMessage
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$")]
+"""An identifier that is safe in a topic, a path and a log line."""
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]
+"""A commune, zone or node: one level of a topic."""
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+MAX_CLIP_BYTES = 32 * 1024 * 1024
+MAX_CLIPS = 64
+
+
+class Urgency(StrEnum):
+    """How much a broadcast may push aside (Circular 39/2020/TT-BTTTT)."""
+
+    NORMAL = "normal"
+    PRIORITY = "priority"
+    EMERGENCY = "emergency"
+
+    @property
+    def rank(self) -> int:
+        """The higher rank sounds."""
+        return (Urgency.NORMAL, Urgency.PRIORITY, Urgency.EMERGENCY).index(self)
+
+
+class Message(BaseModel):
+    """What all messages share: frozen, exact, JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def to_json(self) -> bytes:
+        """The message as it travels."""
+        return self.model_dump_json().encode()
+
+    @classmethod
+    def from_json(cls, payload: bytes) -> Self:
+        """Read a message.
+
+        Raises:
+            MalformedMessage: the payload is not exactly such a message.
+        """
+        try:
+            return cls.model_validate_json(payload)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise MalformedMessage(f"{cls.__name__}: {where or 'payload'}: {first['msg']}") from error
+
+
+class ClipRef(Message):
+    """A clip by its content: SHA-256 of its bytes, their number, and how long it sounds."""
+
+    sha256: Sha256
+    size_bytes: int = Field(gt=0, le=MAX_CLIP_BYTES)
+    duration_ms: int = Field(gt=0, le=4 * 3600 * 1000)
+
+
+class CuedBroadcast(Message):
+    """One airing that a node is to play by itself: what, when, and for how long it may still be joined late."""
+
+    broadcast: Id
+    urgency: Urgency
+    starts_at: AwareDatetime
+    clips: tuple[ClipRef, ...] = Field(min_length=1, max_length=MAX_CLIPS)
+    stream: str | None = Field(default=None, pattern=r"^/streams/[A-Za-z0-9_.:-]+$")
+    """Path on the server from which the same sound can be streamed by a node that has not the clips."""
+    join_within_ms: int = Field(default=60_000, ge=0, le=24 * 3600 * 1000)
+    """A node that is late by less than this joins at the right place; one that is later reports it missed."""
+
+    @property
+    def duration_ms(self) -> int:
+        """How long all clips sound, in milliseconds."""
+        return sum(clip.duration_ms for clip in self.clips)
+
+
+class _Versioned(Message):
+    """A retained document: equal version is nothing new, lower is refused."""
+
+    commune: Slug
+    version: int = Field(gt=0)
+    issued_at: AwareDatetime
+
+
+class Timetable(_Versioned):
+    """Down, retained, `zones/<zone>/timetable`: all that the zone will air in the coming days.
+
+    A broadcast that is no longer listed and has not begun is not to be played.
+    """
+
+    zone: Slug
+    broadcasts: tuple[CuedBroadcast, ...] = Field(max_length=5000)
+
+
+class Window(Message):
+    """A part of the day in which a node may sound, in the commune's local time.
+
+    `opens` comes before `closes`; a `closes` of 00:00 is the midnight that ends the day.
+    """
+
+    opens: time
+    closes: time
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.closes != time.min and self.opens >= self.closes:
+            raise ValueError("a window opens before it closes")
+        return self
+
+
+class NodeConfig(_Versioned):
+    """Down, retained, `nodes/<node>/config`: how this node is to behave."""
+
+    node: Slug
+    name: str = Field(max_length=300)
+    zones: tuple[Slug, ...] = Field(min_length=1, max_length=64)
+    timezone: str = Field(max_length=64)
+    windows: tuple[Window, ...] = Field(max_length=24)
+    """When the node may sound anything but an emergency. Empty: never."""
+    gain_db: float = Field(ge=-60, le=12)
+    heartbeat_s: float = Field(gt=0, le=300)
+
+
+class Emergencies(_Versioned):
+    """Down, retained, `zones/<zone>/emergencies`: the whole list of emergencies still valid in a zone."""
+
+    zone: Slug
+    active: tuple["Play", ...] = Field(max_length=64)
+
+
+class Order(Message):
+    """What every order carries. Its id is remembered on the node until it expires."""
+
+    order: Id
+    commune: Slug
+    issued_at: AwareDatetime
+    expires_at: AwareDatetime
+
+    @model_validator(mode="after")
+    def _expires_later(self) -> Self:
+        if self.expires_at <= self.issued_at:
+            raise ValueError("an order expires after it was issued")
+        return self
+
+
+class Play(Order):
+    """Down, `zones/<zone>/orders` or `nodes/<node>/orders`: play this now (its `starts_at` is seconds away)."""
+
+    kind: Literal["play"] = "play"
+    item: CuedBroadcast
+
+
+class Stop(Order):
+    """Down, same topics: stop a broadcast, or whatever sounds when `broadcast` is none.
+
+    A broadcast stopped by name does not start again.
+    """
+
+    kind: Literal["stop"] = "stop"
+    broadcast: Id | None = None
+
+
+class ReportAck(Message):
+    """Down, `nodes/<node>/acks`: these reports are in the database; the node may forget them."""
+
+    reports: tuple[Id, ...] = Field(max_length=1000)
+
+
+class TimeRequest(Message):
+    """Up, `nodes/<node>/time-request`: what time is it? The nonce ties the answer to the question."""
+
+    nonce: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+
+
+class TimeReply(Message):
+    """Down, signed, `nodes/<node>/time`: the server's time when it answered that nonce."""
+
+    commune: Slug
+    node: Slug
+    nonce: str
+    server_at: AwareDatetime
+
+
+class Presence(Message):
+    """Up, retained, and the node's last will, `nodes/<node>/presence`: a hint; heartbeats are the proof."""
+
+    node: Slug
+    online: bool
+
+
+class NodeActivity(StrEnum):
+    """What a node is doing."""
+
+    IDLE = "idle"
+    PLAYING = "playing"
+
+
+class Heartbeat(Message):
+    """Up, `nodes/<node>/heartbeat`: the node is alive, and this is how it is."""
+
+    node: Slug
+    at: AwareDatetime
+    """By the node's own synchronised clock."""
+    activity: NodeActivity
+    broadcast: Id | None = None
+    """What it plays, when it plays."""
+    output: str = Field(max_length=50)
+    output_error: str | None = Field(default=None, max_length=300)
+    cued: tuple[Id, ...] = Field(default=(), max_length=5000)
+    """Broadcasts of its timetable whose clips are all in its store."""
+    clock_offset_ms: float | None = None
+    """Server time minus the node's system clock; none until it is known."""
+    clock_error_ms: float | None = Field(default=None, ge=0)
+    outbox: int = Field(ge=0)
+    """Reports not yet acknowledged."""
+    disk_free_bytes: int = Field(ge=0)
+    version: str = Field(max_length=50)
+
+    @model_validator(mode="after")
+    def _playing_something(self) -> Self:
+        if (self.activity is NodeActivity.PLAYING) != (self.broadcast is not None):
+            raise ValueError("a node that plays names its broadcast, and only then")
+        return self
+
+
+class Outcome(StrEnum):
+    """What a node has to say of a broadcast. The last three and `played` are final."""
+
+    RECEIVED = "received"
+    CUED = "cued"
+    PLAYING = "playing"
+    PLAYED = "played"
+    CUT = "cut"
+    FAILED = "failed"
+    MISSED = "missed"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will come of this broadcast from this node."""
+        return self in {Outcome.PLAYED, Outcome.CUT, Outcome.FAILED, Outcome.MISSED}
+
+
+class Reason(StrEnum):
+    """Why a node did not play something whole: every way has a name."""
+
+    STOPPED = "stopped"
+    PREEMPTED = "preempted"
+    QUIET_HOURS = "quiet-hours"
+    TOO_LATE = "too-late"
+    CLOCK_DISTRUSTED = "clock-distrusted"
+    CLIP_UNAVAILABLE = "clip-unavailable"
+    CLIP_CORRUPT = "clip-corrupt"
+    STREAM_FAILED = "stream-failed"
+    OUTPUT_MISSING = "output-missing"
+    OUTPUT_FAILED = "output-failed"
+    DISK_FULL = "disk-full"
+    RESTARTED = "restarted"
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
+
+
+class PlaybackReport(Message):
+    """Up, `nodes/<node>/reports`: what happened at this pole. Sent again until acknowledged."""
+
+    report: Id
+    node: Slug
+    broadcast: Id
+    outcome: Outcome
+    at: AwareDatetime
+    """When the node wrote this report, by its synchronised clock."""
+    started_at: AwareDatetime | None = None
+    """When the first sample sounded."""
+    finished_at: AwareDatetime | None = None
+    """When the last sample sounded."""
+    clip_sha256: Sha256 | None = None
+    """The first clip of the broadcast, when clips were played."""
+    output: str | None = Field(default=None, max_length=50)
+    reason: Reason | None = None
+    detail: str | None = Field(default=None, max_length=500)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.outcome in {Outcome.CUT, Outcome.FAILED, Outcome.MISSED} and self.reason is None:
+            raise ValueError("what was not played whole has a reason")
+        if self.outcome in {Outcome.PLAYING, Outcome.PLAYED} and self.started_at is None:
+            raise ValueError("what sounds has a start")
+        if self.outcome is Outcome.PLAYED and self.finished_at is None:
+            raise ValueError("what was played has an end")
+        if self.started_at and self.finished_at and self.finished_at < self.started_at:
+            raise ValueError("an end comes after its start")
+        return self
+
+
+class PairingRequest(Message):
+    """HTTP `POST /api/pairing`: a new node shows its one-time code and its public key (an Ed25519 JWK, RFC 8037)."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[A-Z2-9]{8}$")]
+    public_key: dict[str, str]
+    version: str = Field(max_length=50)
+
+
+class PairingReply(Message):
+    """The answer: who the node is, whom it obeys, and where the broker is. Kept by the node with mode 0600."""
+
+    commune: Slug
+    commune_name: str
+    node: Slug
+    node_name: str
+    zones: tuple[Slug, ...]
+    commune_keys: tuple[dict[str, str], ...] = Field(min_length=1)
+    """Public Ed25519 JWKs, each with a `kid`, that the node pins."""
+    mqtt_host: str
+    mqtt_port: int = Field(gt=0, lt=65536)
+    mqtt_username: str
+    mqtt_password: str = Field(repr=False)
+    server_at: datetime
+
+
+AnyOrder = Annotated[Play | Stop, Field(discriminator="kind")]

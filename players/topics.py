@@ -1,0 +1,70 @@
+"""The topics of the wire, in one place: `loalang/v1/<commune>/…`."""
+
+from dataclasses import dataclass
+
+ROOT = "loalang/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """All topics of one commune. Zones and nodes are slugs, so that no name can reach into another level."""
+
+    commune: str
+
+    @property
+    def base(self) -> str:
+        """What every topic of the commune begins with."""
+        return f"{ROOT}/{self.commune}"
+
+    def timetable(self, zone: str) -> str:
+        """Down, retained: `Timetable`."""
+        return f"{self.base}/zones/{zone}/timetable"
+
+    def emergencies(self, zone: str) -> str:
+        """Down, retained: `Emergencies`."""
+        return f"{self.base}/zones/{zone}/emergencies"
+
+    def zone_orders(self, zone: str) -> str:
+        """Down: `Play` and `Stop` for all nodes of a zone."""
+        return f"{self.base}/zones/{zone}/orders"
+
+    def clip(self, zone: str, sha256: str) -> str:
+        """Down: the bytes of an urgent clip."""
+        return f"{self.base}/zones/{zone}/clips/{sha256}"
+
+    def config(self, node: str) -> str:
+        """Down, retained: `NodeConfig`."""
+        return f"{self.base}/nodes/{node}/config"
+
+    def node_orders(self, node: str) -> str:
+        """Down: `Play` and `Stop` for one node."""
+        return f"{self.base}/nodes/{node}/orders"
+
+    def acks(self, node: str) -> str:
+        """Down: `ReportAck`."""
+        return f"{self.base}/nodes/{node}/acks"
+
+    def time(self, node: str) -> str:
+        """Down: `TimeReply`."""
+        return f"{self.base}/nodes/{node}/time"
+
+    def presence(self, node: str) -> str:
+        """Up, retained: `Presence`."""
+        return f"{self.base}/nodes/{node}/presence"
+
+    def heartbeat(self, node: str) -> str:
+        """Up: `Heartbeat`."""
+        return f"{self.base}/nodes/{node}/heartbeat"
+
+    def reports(self, node: str) -> str:
+        """Up: `PlaybackReport`."""
+        return f"{self.base}/nodes/{node}/reports"
+
+    def time_request(self, node: str) -> str:
+        """Up: `TimeRequest`."""
+        return f"{self.base}/nodes/{node}/time-request"
+
+    def parse(self, topic: str) -> tuple[str, ...] | None:
+        """The levels below the commune, or none when the topic is not of this commune."""
+        prefix = self.base + "/"
+        return tuple(topic.removeprefix(prefix).split("/")) if topic.startswith(prefix) else None
