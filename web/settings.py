@@ -1,0 +1,226 @@
+"""What may be set before the server starts: a TOML file, then the environment (`LOALANG_HTTP__PORT=8080`).
+
+Rules of the commune (hours, voice, loudness) are not here: they are in its database.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+ENV_PREFIX = "LOALANG_"
+SETTINGS_FILE = ENV_PREFIX + "SETTINGS"
+"""Names the TOML file when none is given on the command line."""
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text says which one and what was meant."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class HttpSettings(_Section):
+    """`[http]`: where browsers, programs and nodes reach the server."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. `0.0.0.0` opens the server to the office's network."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    tls_cert: Path | None = None
+    """Certificate chain (PEM). With `tls_key`: the server speaks TLS itself."""
+    tls_key: Path | None = None
+    """The certificate's private key (PEM)."""
+    tls_by_proxy: bool = False
+    """A reverse proxy in front speaks TLS: cookies become Secure and HSTS is sent."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
+    plain_on_network: bool = False
+    """Allow `host` beyond this machine without TLS: whoever listens on the network can then read passwords."""
+    max_body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
+    """Longest request body that is read."""
+    max_live_clients: int = Field(default=200, ge=1, le=10_000)
+    """Open live pages at once; further ones are told to try again."""
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _from_one_line(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach the server by TLS."""
+        return self.tls_cert is not None or self.tls_by_proxy
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key go together")
+        if self.host not in LOOPBACK and not self.is_secure and not self.plain_on_network:
+            raise ValueError(
+                f"host {self.host} without TLS lets others read passwords: "
+                "set tls_cert and tls_key, or tls_by_proxy, or plain_on_network"
+            )
+        return self
+
+
+class MqttSettings(_Section):
+    """`[mqtt]`: the broker between server and nodes."""
+
+    mode: Literal["own", "external", "memory"] = "own"
+    """`own`: a Mosquitto started and supervised here; `external`: one that runs elsewhere; `memory`: none, for tests."""
+    bind: str = "127.0.0.1"
+    """Address our own Mosquitto listens on."""
+    host: str | None = None
+    """The broker's address as nodes are told it at pairing; without it, the one by which they reached this server."""
+    port: int = Field(default=1883, ge=0, le=65535)
+    """Its port; 0 takes a free one (own broker only)."""
+    username: str | None = None
+    """The server's name at an external broker, with the right to administer its dynamic security."""
+    password: SecretStr | None = None
+    """Its password at an external broker."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.mode == "external" and (
+            self.host is None or self.port == 0 or self.username is None or self.password is None
+        ):
+            raise ValueError("an external broker needs host, port, username and password")
+        return self
+
+
+class VoiceSettings(_Section):
+    """`[voice]`: where voices are, and how they are run."""
+
+    directory: Path | None = None
+    """Folder of installed voices; without it, `voices` in the data directory."""
+    renderers: int = Field(default=1, ge=1, le=8)
+    """Renderer processes for bulletins, besides the one kept for emergencies."""
+
+
+class SessionSettings(_Section):
+    """`[session]`: how long a person stays signed in, and how often signing in may be tried."""
+
+    hours: int = Field(default=12, ge=1, le=24 * 30)
+    """A session ends after this many hours."""
+    tries_per_account: int = Field(default=5, ge=1)
+    """Failed tries for one account from one address within `window_minutes` before it has to wait."""
+    tries_per_address: int = Field(default=60, ge=1)
+    """Failed tries from one address for all accounts together: a whole commune may sit behind one."""
+    window_minutes: int = Field(default=15, ge=1)
+    """How long a failed try is remembered."""
+
+
+class Settings(_Section):
+    """All of it. `data_dir` is the only one that must be set."""
+
+    data_dir: Path
+    """Where the database, keys, clips, voices and the broker's files are."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much is logged."""
+    http: HttpSettings = HttpSettings()
+    mqtt: MqttSettings = MqttSettings()
+    voice: VoiceSettings = VoiceSettings()
+    session: SessionSettings = SessionSettings()
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's address of the database."""
+        return f"sqlite:///{self.data_dir / 'loalang.sqlite3'}"
+
+    @property
+    def voices_dir(self) -> Path:
+        """Folder of installed voices."""
+        return self.voice.directory or self.data_dir / "voices"
+
+    @property
+    def clips_dir(self) -> Path:
+        """Folder of the clip store."""
+        return self.data_dir / "clips"
+
+    @property
+    def broker_dir(self) -> Path:
+        """Folder of our own broker: its configuration, credentials and retained messages."""
+        return self.data_dir / "broker"
+
+    @property
+    def commune_key_path(self) -> Path:
+        """File of the commune's signing key, mode 0600."""
+        return self.data_dir / "keys" / "commune.jwk"
+
+
+def known_keys(section: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
+    """Every setting by its dotted name."""
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, _Section):
+            yield from known_keys(kind, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def load_settings(path: Path | None = None, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Read the settings: the TOML file at `path`, then the environment, then what is `given`; later ones win.
+
+    Sections are given as mappings: `load_settings(data_dir=…, http={"port": 0})`.
+
+    Raises:
+        SettingsError: the file cannot be read, a key is not known (the likely one is named), or a value is impossible.
+    """
+    environment = os.environ if environment is None else environment
+    path = path or (Path(environment[SETTINGS_FILE]) if environment.get(SETTINGS_FILE) else None)
+    flat = dict(_flat(_read_toml(path))) if path else {}
+    flat |= _from_environment(environment)
+    flat |= dict(_flat(given))
+    unknown = sorted(set(flat) - set(known_keys()))
+    if unknown:
+        raise SettingsError(_no_such_key(unknown[0]))
+    values: dict[str, Any] = {}
+    for key, value in flat.items():
+        _put(values, key, value)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise SettingsError(f"{where}: {first['msg']}") from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    ours = [key for key in environment if key.startswith(ENV_PREFIX) and key != SETTINGS_FILE]
+    return {key.removeprefix(ENV_PREFIX).lower().replace("__", "."): environment[key] for key in ours}
+
+
+def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
+    *sections, name = dotted.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+    values[name] = value
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _no_such_key(key: str) -> str:
+    close = difflib.get_close_matches(key, list(known_keys()), n=1, cutoff=0.5)
+    return f"there is no setting {key!r}" + (f"; did you mean {close[0]!r}?" if close else "")
