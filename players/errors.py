@@ -5,6 +5,9 @@ PlayersError
 │   ├── MalformedMessage    bytes that are not a message of ours
 │   ├── Distrusted          a signature, key, commune, time or version we do not accept
 │   ├── TransportClosed     the connection to the broker is gone
+│   │   └── CredentialRefused   the broker does not know us, or no longer
+│   ├── SubscriptionRefused the broker does not let us hear a topic
+│   ├── KeyUnusable         a key file that is missing, damaged or open to others
 │   └── BrokerError         the broker could not be started or administered
 ├── PairingError            the server did not accept the pairing
 ├── ClipUnavailable         a clip could not be had whole and right
@@ -32,6 +35,18 @@ class Distrusted(WireError):
 
 class TransportClosed(WireError):
     """The connection to the broker is gone."""
+
+
+class CredentialRefused(TransportClosed):
+    """The broker does not know our credential, or no longer."""
+
+
+class SubscriptionRefused(WireError):
+    """The broker does not let us hear a topic."""
+
+
+class KeyUnusable(WireError):
+    """A key file that is missing, damaged or open to others."""
 
 
 class BrokerError(WireError):

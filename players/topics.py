@@ -68,3 +68,14 @@ class Topics:
         """The levels below the commune, or none when the topic is not of this commune."""
         prefix = self.base + "/"
         return tuple(topic.removeprefix(prefix).split("/")) if topic.startswith(prefix) else None
+
+
+def topic_matches(pattern: str, topic: str) -> bool:
+    """Whether a topic is covered by a subscription (MQTT 3.1.1, section 4.7)."""
+    wanted, levels = pattern.split("/"), topic.split("/")
+    for place, level in enumerate(wanted):
+        if level == "#":
+            return not (place == 0 and topic.startswith("$"))
+        if place >= len(levels) or (level not in ("+", levels[place])):
+            return False
+    return len(wanted) == len(levels) and not (wanted[0] == "+" and topic.startswith("$"))

@@ -23,6 +23,7 @@ class Connection(Protocol):
 
         Raises:
             TransportClosed: the connection is gone.
+            SubscriptionRefused: the broker does not let us hear one of them.
         """
         ...
 
@@ -31,11 +32,15 @@ class Connection(Protocol):
 
         Raises:
             TransportClosed: the connection is gone; the message may or may not have gone out.
+            ValueError: the topic is empty or holds a wildcard.
         """
         ...
 
     def messages(self) -> AsyncIterator[Incoming]:
-        """What comes in, until the connection is lost, then raises `TransportClosed`."""
+        """What comes in, until the connection is lost, then raises `TransportClosed`.
+
+        What came in before the loss is still given.
+        """
         ...
 
 
@@ -43,9 +48,10 @@ class Transport(Protocol):
     """Makes connections. The caller connects again after `TransportClosed`, with a growing pause."""
 
     def connect(self) -> AbstractAsyncContextManager[Connection]:
-        """Connect; leaving the context disconnects.
+        """Connect; leaving the context disconnects (and then the will is not sent).
 
         Raises:
-            TransportClosed: the broker cannot be reached or refuses us.
+            TransportClosed: the broker cannot be reached.
+            CredentialRefused: the broker does not know us (a `TransportClosed`, too).
         """
         ...

@@ -1,0 +1,177 @@
+"""MQTT 3.1.1 by aiomqtt: the only file that knows it. Its errors, and those of sockets, end here."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.reasoncodes import ReasonCode
+
+from players.errors import CredentialRefused, SubscriptionRefused, TransportClosed
+from players.transport import Connection, Incoming
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 15
+ANSWER_WITHIN_S = 10.0
+"""How long the broker may take to acknowledge before the connection counts as gone."""
+INBOX_MESSAGES = 5000
+"""More than this unread is dropped: what matters is sent again until it is acknowledged end to end."""
+_REFUSED_CODES = frozenset({"Bad user name or password", "Not authorized", "Client identifier not valid", "Banned"})
+
+
+@contextmanager
+def _foreign_errors() -> Iterator[None]:
+    """Translate what aiomqtt, paho, sockets, TLS and name resolution raise."""
+    try:
+        yield
+    except MqttConnectError as error:
+        if isinstance(error.rc, ReasonCode) and str(error.rc) in _REFUSED_CODES:
+            raise CredentialRefused(f"the broker refuses us: {error.rc}") from error
+        raise TransportClosed(str(error)) from error
+    except (aiomqtt.MqttError, OSError) as error:
+        raise TransportClosed(str(error) or type(error).__name__) from error
+
+
+class MqttConnection:
+    """A `Connection` to a broker."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._client = client
+        self._inbox: asyncio.Queue[Incoming | None] = asyncio.Queue()
+        self._reader = asyncio.create_task(self._read())
+
+    async def subscribe(self, *topics: str) -> None:
+        """See `Connection`."""
+        codes = await self._unless_lost(self._client.subscribe([(topic, 1) for topic in topics]))
+        refused = [topic for topic, code in zip(topics, codes, strict=True) if _is_refusal(code)]
+        if refused:
+            raise SubscriptionRefused(f"the broker does not let us hear {', '.join(refused)}")
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """See `Connection`."""
+        if not topic or "+" in topic or "#" in topic:
+            raise ValueError(f"not a topic to publish to: {topic!r}")
+        await self._unless_lost(self._client.publish(topic, payload, qos=1, retain=retain))
+
+    async def messages(self) -> AsyncIterator[Incoming]:
+        """See `Connection`."""
+        while (message := await self._inbox.get()) is not None:
+            yield message
+        self._inbox.put_nowait(None)
+        raise TransportClosed("the connection was lost")
+
+    async def stop_reading(self) -> None:
+        """End the reading task; called when the context is left."""
+        self._reader.cancel()
+        await asyncio.wait({self._reader})
+
+    async def _read(self) -> None:
+        try:
+            async for message in self._client.messages:
+                payload = message.payload if isinstance(message.payload, bytes) else b""
+                if self._inbox.qsize() < INBOX_MESSAGES:
+                    self._inbox.put_nowait(Incoming(str(message.topic), payload, bool(message.retain)))
+                else:
+                    log.warning("too many unread messages, one on %s is dropped", message.topic)
+        except (aiomqtt.MqttError, OSError) as error:
+            log.info("the broker's connection was lost: %s", error)
+        finally:
+            self._inbox.put_nowait(None)
+
+    async def _unless_lost(self, call: Coroutine[Any, Any, T]) -> T:
+        """Do a call; do not wait for an answer from a connection that is gone (aiomqtt would, until its limit)."""
+        calling = asyncio.ensure_future(call)
+        try:
+            await asyncio.wait({calling, self._reader}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not calling.done():
+                calling.cancel()
+        if calling.cancelled() or not calling.done():
+            raise TransportClosed("the connection was lost")
+        with _foreign_errors():
+            return calling.result()
+
+
+class MqttTransport:
+    """A `Transport` to an MQTT broker. Sessions are clean: nothing waits there for us."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        client_id: str,
+        username: str | None,
+        password: str | None,
+        will: Incoming | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._client_id = client_id
+        self._username = username
+        self._password = password
+        self._will = will
+        self._tls = tls
+
+    def __repr__(self) -> str:
+        return f"MqttTransport({self._host!r}, {self._port}, {self._client_id!r})"
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Connection]:
+        """See `Transport`."""
+        client = self._client()
+        with _foreign_errors():
+            await _enter(client)
+        connection = MqttConnection(client)
+        try:
+            yield connection
+        finally:
+            await connection.stop_reading()
+            await _leave(client)
+
+    def _client(self) -> aiomqtt.Client:
+        will = self._will
+        client = aiomqtt.Client(
+            self._host,
+            self._port,
+            identifier=self._client_id,
+            username=self._username,
+            password=self._password,
+            will=None if will is None else aiomqtt.Will(will.topic, will.payload, 1, will.retained),
+            clean_session=True,
+            keepalive=KEEPALIVE_S,
+            timeout=ANSWER_WITHIN_S,
+            tls_context=self._tls,
+        )
+        client.pending_calls_threshold = INBOX_MESSAGES
+        return client
+
+
+async def _enter(client: aiomqtt.Client) -> None:
+    """Connect. aiomqtt does it in a thread that cannot be cancelled: a connection half made is waited for and ended."""
+    entering = asyncio.ensure_future(client.__aenter__())
+    try:
+        await asyncio.shield(entering)
+    except asyncio.CancelledError:
+        await asyncio.wait({entering})
+        if not entering.cancelled() and entering.exception() is None:
+            await _leave(client)
+        raise
+
+
+async def _leave(client: aiomqtt.Client) -> None:
+    try:
+        await client.__aexit__(None, None, None)
+    except (aiomqtt.MqttError, OSError) as error:
+        log.debug("while disconnecting: %s", error)
+
+
+def _is_refusal(code: object) -> bool:
+    return code.is_failure if isinstance(code, ReasonCode) else isinstance(code, int) and code >= 0x80

@@ -1,0 +1,327 @@
+"""Signatures: what a node obeys (JWS) and what a node shows at the HTTP door (JWT).
+
+Both are compact JWS (RFC 7515) with Ed25519, fully specified (RFC 9864), made and checked by joserfc. The protected
+header of a down message is exactly `alg`, `kid` (RFC 7638 thumbprint), `typ` = `loalang/<MessageClass>` and `topic`,
+the topic it was signed for: a message carried to another topic is not obeyed. Any other header is refused, so that no
+key or algorithm is ever taken from the message itself.
+"""
+
+import json
+import os
+import stat
+from binascii import Error as Base64Error
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, Final, Literal, Self, TypeVar
+
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+from joserfc.registry import HeaderParameter
+from joserfc.util import urlsafe_b64decode
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from players.errors import Distrusted, KeyUnusable, MalformedMessage
+from players.messages import Message, Play, Slug, Stop
+
+M = TypeVar("M", bound=Message)
+
+ALGORITHM: Final = "Ed25519"
+MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
+"""The largest signed message; a timetable of 5,000 broadcasts of one clip fits."""
+MAX_ORDER_BYTES = 64 * 1024
+MAX_TICKET_BYTES = 2048
+MAX_TICKET_LIFETIME_S = 600
+TICKET_LEEWAY_S = 30
+"""How far a node's clock may differ from the server's when it asks for a clip."""
+
+_TICKET_TYPE = "loalang/ticket"
+_SLUG: TypeAdapter[str] = TypeAdapter(Slug)
+
+
+class _Registry(jws.JWSRegistry):
+    """Ed25519 only, our header only, and payloads as large as a timetable."""
+
+    max_payload_length = MAX_DOCUMENT_BYTES * 2
+
+    def __init__(self) -> None:
+        super().__init__({"topic": HeaderParameter("Topic", "str")}, [ALGORITHM])
+
+
+class _Header(BaseModel):
+    """The protected header, exactly."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    alg: Literal["Ed25519"]
+    kid: str = Field(max_length=64)
+    typ: str = Field(max_length=64)
+    topic: str | None = Field(default=None, max_length=300)
+
+
+class SigningKey:
+    """An Ed25519 key pair, kept as a JWK (RFC 8037) in a file that only its owner can read."""
+
+    def __init__(self, key: OKPKey) -> None:
+        if key.curve_name != ALGORITHM or not key.is_private:
+            raise KeyUnusable("not a private Ed25519 key")
+        self._key = key
+        self.kid = key.thumbprint()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(kid={self.kid!r})"
+
+    @classmethod
+    def generate(cls) -> Self:
+        """A new key."""
+        return cls(OKPKey.generate_key(ALGORITHM))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a key.
+
+        Raises:
+            KeyUnusable: the file is missing, others can read it, or it holds no such key.
+        """
+        try:
+            mode = path.stat().st_mode
+            text = path.read_bytes()
+        except OSError as error:
+            raise KeyUnusable(f"{path}: {error.strerror}") from error
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise KeyUnusable(f"{path}: others can read this key (mode {stat.S_IMODE(mode):o}, must be 600)")
+        try:
+            return cls(OKPKey.import_key(json.loads(text)))
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise KeyUnusable(f"{path}: not a private Ed25519 key") from error
+
+    def save(self, path: Path) -> None:
+        """Write the key whole or not at all, mode 0600.
+
+        Raises:
+            KeyUnusable: it cannot be written.
+        """
+        document = {**self._key.as_dict(private=True), "kid": self.kid}
+        write_secret(path, json.dumps(document).encode())
+
+    def public_jwk(self) -> dict[str, str]:
+        """The half that others may have: `kty`, `crv`, `x`, `kid`."""
+        return checked_public_jwk(self._key.as_dict(private=False))
+
+    def compact(self, header: Mapping[str, str], payload: bytes) -> str:
+        """A compact JWS of these bytes."""
+        protected: dict[str, Any] = {"alg": ALGORITHM, "kid": self.kid, **header}
+        return jws.serialize_compact(protected, payload, self._key, registry=_Registry())
+
+
+class CommuneKey(SigningKey):
+    """The commune's key: nodes obey what it has signed."""
+
+
+class NodeKey(SigningKey):
+    """A node's own key: it proves to the server who asks."""
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, mode 0600 from its first byte.
+
+    Raises:
+        KeyUnusable: it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{token_hex(4)}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise KeyUnusable(f"{path}: {error.strerror}") from error
+
+
+def checked_public_jwk(jwk: Mapping[str, Any]) -> dict[str, str]:
+    """A public Ed25519 key as it came, reduced to `kty`, `crv`, `x` and its own thumbprint as `kid`.
+
+    Raises:
+        MalformedMessage: it is something else, or holds a private half.
+    """
+    if jwk.get("kty") != "OKP" or jwk.get("crv") != ALGORITHM or "d" in jwk or not isinstance(jwk.get("x"), str):
+        raise MalformedMessage("not a public Ed25519 JWK")
+    plain = {"kty": "OKP", "crv": ALGORITHM, "x": str(jwk["x"])}
+    try:
+        return {**plain, "kid": OKPKey.import_key(dict(plain)).thumbprint()}
+    except (JoseError, ValueError) as error:
+        raise MalformedMessage("not a public Ed25519 JWK") from error
+
+
+def sign(message: Message, key: CommuneKey, topic: str) -> bytes:
+    """A down message as it travels, bound to its topic.
+
+    Raises:
+        MalformedMessage: it is larger than a node would accept.
+    """
+    header = {"typ": _type_name(type(message)), "topic": topic}
+    signed = key.compact(header, message.to_json()).encode()
+    if len(signed) > MAX_DOCUMENT_BYTES:
+        raise MalformedMessage(f"{type(message).__name__} of {len(signed)} bytes is too large to send")
+    return signed
+
+
+def open_signed(
+    payload: bytes, keys: Sequence[Mapping[str, str]], kind: type[M], topic: str, max_bytes: int = MAX_DOCUMENT_BYTES
+) -> M:
+    """Check a down message that came on `topic` against the pinned public keys.
+
+    Freshness (expiry, version, nonce) is for the caller: it needs a clock and a memory.
+
+    Raises:
+        MalformedMessage: too large, not a JWS, or truly signed but not such a message.
+        Distrusted: unsigned, or signed with another algorithm, by another key, for another kind, topic or commune.
+    """
+    header, content = _verified(payload, keys, max_bytes)
+    if header.typ != _type_name(kind):
+        raise Distrusted(f"signed as {header.typ!r}, not as a {kind.__name__}")
+    return _addressed(kind.from_json(content), header, topic)
+
+
+def open_order(
+    payload: bytes, keys: Sequence[Mapping[str, str]], topic: str, max_bytes: int = MAX_ORDER_BYTES
+) -> Play | Stop:
+    """Check an order, which says itself whether it is a `Play` or a `Stop`.
+
+    Raises:
+        MalformedMessage: as `open_signed`.
+        Distrusted: as `open_signed`.
+    """
+    header, content = _verified(payload, keys, max_bytes)
+    order: Play | Stop
+    if header.typ == _type_name(Play):
+        order = Play.from_json(content)
+    elif header.typ == _type_name(Stop):
+        order = Stop.from_json(content)
+    else:
+        raise Distrusted(f"signed as {header.typ!r}, not as an order")
+    return _addressed(order, header, topic)
+
+
+def make_ticket(key: NodeKey, node: str, audience: str, now: datetime, lifetime_s: int = 60) -> str:
+    """A node's credential for one HTTP path: a JWT with `sub` = node, `aud` = path, `iat`, `exp`."""
+    issued = int(now.timestamp())
+    claims = {"sub": node, "aud": audience, "iat": issued, "exp": issued + lifetime_s}
+    return key.compact({"typ": _TICKET_TYPE}, json.dumps(claims).encode())
+
+
+def check_ticket(token: str, public_jwk: Mapping[str, str], audience: str, now: datetime) -> str:
+    """The node that shows this ticket at this path.
+
+    Raises:
+        MalformedMessage: not a ticket.
+        Distrusted: signed by another key, for another path, expired, from the future, or valid for too long.
+    """
+    header, content = _verified(token.encode(), [public_jwk], MAX_TICKET_BYTES)
+    if header.typ != _TICKET_TYPE:
+        raise Distrusted(f"signed as {header.typ!r}, not as a ticket")
+    claims = _claims(content)
+    rules = jwt.JWTClaimsRegistry(
+        now=int(now.timestamp()),
+        leeway=TICKET_LEEWAY_S,
+        sub={"essential": True},
+        aud={"essential": True, "value": audience},
+        iat={"essential": True},
+        exp={"essential": True},
+    )
+    try:
+        rules.validate(claims)
+    except JoseError as error:
+        raise Distrusted(f"ticket: {error.description}") from error
+    if claims["exp"] - claims["iat"] > MAX_TICKET_LIFETIME_S:
+        raise Distrusted("ticket: valid for too long")
+    return _subject(claims)
+
+
+def ticket_subject(token: str) -> str:
+    """Who a ticket says it is from, unverified: only to look the node's key up.
+
+    Raises:
+        MalformedMessage: not a ticket.
+    """
+    if len(token) > MAX_TICKET_BYTES:
+        raise MalformedMessage("ticket: too large")
+    parts = token.encode().split(b".")
+    if len(parts) != 3:
+        raise MalformedMessage("not a compact JWS")
+    try:
+        return _subject(_claims(urlsafe_b64decode(parts[1])))
+    except Base64Error as error:
+        raise MalformedMessage("not a compact JWS") from error
+
+
+def _type_name(kind: type[Message]) -> str:
+    return f"loalang/{kind.__name__}"
+
+
+def _verified(payload: bytes, keys: Sequence[Mapping[str, str]], max_bytes: int) -> tuple[_Header, bytes]:
+    """The header and the bytes of a JWS that one of the keys has signed."""
+    if len(payload) > max_bytes:
+        raise MalformedMessage(f"{len(payload)} bytes, more than {max_bytes}")
+    header = _header(payload)
+    public = next((key for key in keys if key.get("kid") == header.kid), None)
+    if public is None:
+        raise Distrusted(f"signed by an unknown key {header.kid!r}")
+    key = OKPKey.import_key(dict(checked_public_jwk(public)))
+    try:
+        return header, jws.deserialize_compact(payload, key, registry=_Registry()).payload
+    except (JoseError, ValueError) as error:
+        raise Distrusted("the signature is not right") from error
+
+
+def _header(payload: bytes) -> _Header:
+    """The protected header, before anything in it is believed."""
+    parts = payload.split(b".")
+    if len(parts) != 3:
+        raise MalformedMessage("not a compact JWS")
+    try:
+        raw = urlsafe_b64decode(parts[0])
+    except Base64Error as error:
+        raise MalformedMessage("not a compact JWS") from error
+    try:
+        return _Header.model_validate_json(raw, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        if first["type"] == "json_invalid":
+            raise MalformedMessage("not a compact JWS") from error
+        where = ".".join(str(part) for part in first["loc"])
+        raise Distrusted(f"a header that is not ours: {where}: {first['msg']}") from error
+
+
+def _addressed(message: M, header: _Header, topic: str) -> M:
+    """The message, when it was meant for the topic it came on."""
+    if header.topic != topic:
+        raise Distrusted(f"signed for {header.topic!r}, came on {topic!r}")
+    levels = topic.split("/")
+    for name, place in (("commune", 2), ("zone", 4), ("node", 4)):
+        meant = getattr(message, name, None)
+        if meant is not None and levels[place : place + 1] != [meant]:
+            raise Distrusted(f"for {name} {meant!r}, came on {topic!r}")
+    return message
+
+
+def _claims(content: bytes) -> dict[str, Any]:
+    try:
+        claims = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise MalformedMessage("ticket: not JSON") from error
+    if not isinstance(claims, dict):
+        raise MalformedMessage("ticket: not a JSON object")
+    return claims
+
+
+def _subject(claims: Mapping[str, Any]) -> str:
+    try:
+        return _SLUG.validate_python(claims.get("sub"), strict=True)
+    except ValidationError as error:
+        raise MalformedMessage("ticket: its subject is no node") from error
