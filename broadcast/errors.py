@@ -5,6 +5,8 @@ BroadcastError(code, message)     `message` is Vietnamese and goes to the screen
 ├── NotAllowed                    this user may not do that
 ├── InvalidInput(field)           what was typed cannot be used
 └── Conflict                      the thing has changed since, or its state does not allow the move
+
+DatabaseNewer                     for the terminal, in English: the database was made by a newer Loa Làng
 """
 
 
@@ -35,3 +37,7 @@ class InvalidInput(BroadcastError):
 
 class Conflict(BroadcastError):
     """The thing has changed since it was read, or its state does not allow the move."""
+
+
+class DatabaseNewer(Exception):
+    """The database was made by a newer version than this one; nothing in it was touched."""

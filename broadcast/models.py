@@ -58,6 +58,17 @@ def new_id() -> str:
     return uuid4().hex
 
 
+def row_id(key: int | None) -> int:
+    """A stored row's integer key.
+
+    Raises:
+        ValueError: the row has not been flushed.
+    """
+    if key is None:
+        raise ValueError("the row has not been stored yet")
+    return key
+
+
 class Role(StrEnum):
     """What a user may do."""
 
@@ -282,6 +293,9 @@ class TimetableEntry(SQLModel, table=True):
     from_on: date
     until_on: date | None = None
     is_active: bool = True
+    created_at: datetime = Field(sa_type=UtcInstant)
+    planned_until: datetime | None = Field(default=None, sa_type=UtcInstant)
+    """Every occurrence before this instant has its broadcast; what lies between it and now was slept through."""
 
 
 class EntryZone(SQLModel, table=True):
@@ -320,6 +334,8 @@ class Broadcast(SQLModel, table=True):
     duration_ms: int | None = None
     created_at: datetime = Field(sa_type=UtcInstant)
     ended_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    made_by_id: int | None = Field(default=None, foreign_key="user.id")
+    """Who approved it or raised it; none for what the timetable planned."""
     changed_by_id: int | None = Field(default=None, foreign_key="user.id")
     """Who cancelled or stopped it."""
 
@@ -337,6 +353,20 @@ class BroadcastPart(SQLModel, table=True):
     broadcast_id: str = Field(foreign_key="broadcast.id", primary_key=True)
     position: int = Field(primary_key=True)
     rendering_key: str = Field(foreign_key="rendering.key", index=True)
+
+
+class IssuedOrder(SQLModel, table=True):
+    """An order that was decided on; it goes out once the broker is there, again after a crash, never once expired."""
+
+    id: str = Field(primary_key=True, max_length=100)
+    broadcast_id: str = Field(foreign_key="broadcast.id", index=True)
+    document: dict[str, Any] = Field(sa_type=JSON)
+    """The `Play` or `Stop`, as its JSON."""
+    zones: list[str] = Field(default_factory=list, sa_type=JSON)
+    nodes: list[str] = Field(default_factory=list, sa_type=JSON)
+    issued_at: datetime = Field(sa_type=UtcInstant)
+    expires_at: datetime = Field(sa_type=UtcInstant)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcInstant, index=True)
 
 
 class Delivery(SQLModel, table=True):
@@ -357,6 +387,8 @@ class Delivery(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     reported_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     """When the server stored the node's last report of it."""
+    final_report: str | None = Field(default=None, max_length=100)
+    """The node's report that ended it. None: what stands here is the server's conclusion and yields to the node's."""
 
 
 class StoredReport(SQLModel, table=True):

@@ -1,0 +1,53 @@
+"""The audit log: who did what. It only grows, and each entry's digest covers the one before."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from broadcast.models import AuditEntry
+
+_FIRST = "0" * 64
+
+
+def record(
+    session: Session, at: datetime, actor: str, action: str, subject: str, detail: Mapping[str, Any] | None = None
+) -> AuditEntry:
+    """Append an entry.
+
+    Args:
+        session: a writing session: the chain has one writer at a time.
+        at: when it was done.
+        actor: a username, or "loalang" for what the server does by itself.
+        action: an English verb with its object, e.g. "approve-bulletin".
+        subject: the id of what it was done to.
+        detail: what else is to be remembered; JSON.
+    """
+    last = session.exec(select(AuditEntry).order_by(col(AuditEntry.id).desc()).limit(1)).first()
+    entry = AuditEntry(at=at, actor=actor, action=action, subject=subject, detail=dict(detail or {}), digest="")
+    entry.digest = compute_digest(last.digest if last else _FIRST, entry)
+    session.add(entry)
+    session.flush()
+    return entry
+
+
+def compute_digest(previous: str, entry: AuditEntry) -> str:
+    """SHA-256, in hexadecimal, of the digest before and all that the entry says."""
+    at = entry.at.astimezone(UTC).isoformat()
+    said = json.dumps(
+        [previous, at, entry.actor, entry.action, entry.subject, entry.detail], ensure_ascii=False, sort_keys=True
+    )
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def first_broken(session: Session) -> int | None:
+    """The id of the first entry whose digest does not follow from the one before; none when the chain holds."""
+    previous = _FIRST
+    for entry in session.exec(select(AuditEntry).order_by(col(AuditEntry.id))):
+        if entry.digest != compute_digest(previous, entry):
+            return entry.id
+        previous = entry.digest
+    return None

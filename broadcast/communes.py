@@ -1,0 +1,81 @@
+"""The commune this server speaks for. One server, one commune."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlmodel import Session, select
+
+from broadcast.audit import record
+from broadcast.errors import Conflict, InvalidInput, NotFound
+from broadcast.models import Commune
+from broadcast.typed_text import clean_line, clean_slug
+from broadcast.windows import stored_windows, windows_of
+from players.messages import Window
+
+DEFAULT_VOICE = "vi_VN-vais1000-medium"
+
+
+def create_commune(
+    session: Session,
+    *,
+    slug: str,
+    name: str,
+    windows: Sequence[Window],
+    now: datetime,
+    timezone: str = "Asia/Ho_Chi_Minh",
+    voice: str = DEFAULT_VOICE,
+) -> Commune:
+    """Make the commune; its slug is in every topic and never changes.
+
+    Raises:
+        Conflict: there is one already.
+        InvalidInput: the slug, the name or the time zone cannot be used.
+    """
+    if session.exec(select(Commune.id)).first() is not None:
+        raise Conflict("commune-exists", "Máy chủ này đã được đặt cho một xã.")
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InvalidInput("unknown-timezone", f"Không có múi giờ «{timezone}».", "timezone") from error
+    commune = Commune(
+        slug=clean_slug(slug, "slug"),
+        name=clean_line(name, "name"),
+        timezone=timezone,
+        windows=stored_windows(windows),
+        voice=voice,
+    )
+    session.add(commune)
+    record(session, now, "loalang", "create-commune", commune.slug, {"windows": commune.windows})
+    return commune
+
+
+def get_commune(session: Session) -> Commune:
+    """The commune.
+
+    Raises:
+        NotFound: it has not been set up yet.
+    """
+    commune = session.exec(select(Commune)).first()
+    if commune is None:
+        raise NotFound("no-commune", "Máy chủ chưa được đặt cho xã nào.")
+    return commune
+
+
+def set_windows(session: Session, windows: Sequence[Window], actor: str, now: datetime) -> Commune:
+    """Say when anything but an emergency may sound."""
+    commune = get_commune(session)
+    before, commune.windows = commune.windows, stored_windows(windows)
+    session.add(commune)
+    record(session, now, actor, "set-windows", commune.slug, {"before": before, "after": commune.windows})
+    return commune
+
+
+def local_zone(commune: Commune) -> ZoneInfo:
+    """The commune's time zone."""
+    return ZoneInfo(commune.timezone)
+
+
+def windows_of_commune(commune: Commune) -> tuple[Window, ...]:
+    """When the commune's horns may sound."""
+    return windows_of(commune.windows)

@@ -1,0 +1,90 @@
+"""The database: opening it, bringing it up to date, and units of work.
+
+Every unit of work is `with session_of(engine) as session:`; it is committed when the block ends and undone when it
+raises. The functions of this package flush and never commit, so that a change and its audit entry stand or fall
+together.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, event
+from sqlmodel import Session, create_engine
+
+from broadcast.errors import DatabaseNewer
+
+BUSY_TIMEOUT_MS = 10_000
+_READING = "loalang_reading"
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    # A report is acknowledged once it is committed, and power cuts are ordinary here: commit means on disk.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+)
+
+
+def open_engine(url: str) -> Engine:
+    """Open a database such as `sqlite:////var/lib/loalang/loalang.db`; the file is made with mode 0600."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        if engine.url.database and engine.url.database != ":memory:":
+            Path(engine.url.database).touch(mode=0o600)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+@contextmanager
+def session_of(engine: Engine) -> Iterator[Session]:
+    """A unit of work that may write: the database's only writer from its first statement to its commit."""
+    with Session(engine, expire_on_commit=False) as session:
+        yield session
+        session.commit()
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A view of the database at one moment. It waits for no writer and holds none up; nothing may be written in it."""
+    with Session(engine.execution_options(**{_READING: True}), expire_on_commit=False, autoflush=False) as session:
+        yield session
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database up to this version's tables.
+
+    Raises:
+        DatabaseNewer: the database is at a revision that this version does not know.
+    """
+    config = Config()
+    config.set_main_option("script_location", "broadcast:migrations")
+    known = ScriptDirectory.from_config(config)
+    with engine.begin() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current is not None and current not in {script.revision for script in known.walk_revisions()}:
+            raise DatabaseNewer(
+                f"the database is at revision {current}, this version knows up to {known.get_current_head()}: "
+                "install the newer Loa Lang again, or restore a backup made before its upgrade"
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _prepare_sqlite(connection: SqliteConnection, _record: Any) -> None:
+    # sqlite3 itself begins no transaction: we do, in _begin_sqlite.
+    connection.isolation_level = None
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails once another has written in between: writers queue up front.
+    is_reading = connection.get_execution_options().get(_READING, False)
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")

@@ -1,0 +1,152 @@
+"""The allowed moves of bulletins, broadcasts and deliveries, and every reason why something did not sound."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import overload
+
+from broadcast.errors import Conflict
+from broadcast.models import Broadcast, BroadcastState, Bulletin, BulletinState, Delivery, DeliveryState
+from players.messages import Reason
+
+_B, _X, _D = BulletinState, BroadcastState, DeliveryState
+
+BULLETIN_MOVES: Mapping[BulletinState, frozenset[BulletinState]] = {
+    _B.DRAFT: frozenset({_B.SUBMITTED, _B.WITHDRAWN}),
+    _B.SUBMITTED: frozenset({_B.APPROVED, _B.RETURNED, _B.WITHDRAWN}),
+    _B.RETURNED: frozenset({_B.DRAFT, _B.SUBMITTED, _B.WITHDRAWN}),
+    # An approved text that is changed must be approved again.
+    _B.APPROVED: frozenset({_B.SUBMITTED, _B.WITHDRAWN}),
+    _B.WITHDRAWN: frozenset(),
+}
+
+BROADCAST_MOVES: Mapping[BroadcastState, frozenset[BroadcastState]] = {
+    _X.PLANNED: frozenset({_X.CUED, _X.ON_AIR, _X.MISSED, _X.CANCELLED}),
+    _X.CUED: frozenset({_X.ON_AIR, _X.MISSED, _X.CANCELLED}),
+    _X.ON_AIR: frozenset({_X.AIRED, _X.CUT, _X.MISSED}),
+    # Nobody reported in time; a pole that was out of reach then says that it did play.
+    _X.MISSED: frozenset({_X.AIRED, _X.CUT}),
+    _X.AIRED: frozenset(),
+    _X.CUT: frozenset(),
+    _X.CANCELLED: frozenset(),
+}
+
+_NOT_WHOLE = frozenset({_D.CUT, _D.FAILED, _D.MISSED})
+_ENDED_BY_NODE = frozenset({_D.PLAYED}) | _NOT_WHOLE
+DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
+    _D.PENDING: frozenset({_D.CUED, _D.PLAYING, _D.CANCELLED, _D.SILENT}) | _ENDED_BY_NODE,
+    _D.CUED: frozenset({_D.PLAYING, _D.CANCELLED, _D.SILENT}) | _ENDED_BY_NODE,
+    _D.PLAYING: frozenset({_D.SILENT}) | _ENDED_BY_NODE,
+    _D.PLAYED: frozenset({_D.HEARD}),
+    _D.HEARD: frozenset(),
+    _D.CUT: frozenset(),
+    _D.FAILED: frozenset(),
+    # The three that the server concludes by itself yield to the node's own word.
+    _D.SILENT: _ENDED_BY_NODE,
+    _D.MISSED: frozenset({_D.PLAYED, _D.CUT, _D.FAILED}),
+    _D.CANCELLED: _ENDED_BY_NODE,
+}
+
+OPEN_DELIVERIES = frozenset({_D.PENDING, _D.CUED, _D.PLAYING})
+"""Something may still come of these."""
+COMING = frozenset({_X.PLANNED, _X.CUED})
+"""Broadcasts that have not begun."""
+
+
+class WhyNot(StrEnum):
+    """Why a broadcast, or its delivery at one node, did not sound whole: the server's reasons beside the node's."""
+
+    RENDERING_FAILED = "rendering-failed"
+    CLIP_NOT_READY = "clip-not-ready"
+    NOTHING_TO_AIR = "nothing-to-air"
+    QUIET_HOURS = "quiet-hours"
+    SERVER_OFF = "server-off"
+    NOT_SENT = "not-sent"
+    NO_NODES = "no-nodes"
+    NODE_NOT_PAIRED = "node-not-paired"
+    NODE_REVOKED = "node-revoked"
+    NODES_SILENT = "nodes-silent"
+    NO_NODE_PLAYED = "no-node-played"
+    STOPPED_BY_USER = "stopped-by-user"
+    CANCELLED_BY_USER = "cancelled-by-user"
+    BULLETIN_WITHDRAWN = "bulletin-withdrawn"
+    BULLETIN_EDITED = "bulletin-edited"
+    TIMETABLE_CHANGED = "timetable-changed"
+    TOO_MANY_PARTS = "too-many-parts"
+    PREEMPTED = "preempted"
+
+
+_WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
+    WhyNot.RENDERING_FAILED: "Không tạo được âm thanh cho bản tin.",
+    WhyNot.CLIP_NOT_READY: "Đến giờ phát mà âm thanh chưa tạo xong.",
+    WhyNot.NOTHING_TO_AIR: "Chương trình không có bản tin đã duyệt nào cho hôm đó.",
+    WhyNot.QUIET_HOURS: "Ngoài giờ được phép phát của xã (giờ yên tĩnh).",
+    WhyNot.SERVER_OFF: "Máy chủ tắt vào giờ phát.",
+    WhyNot.NOT_SENT: "Lệnh phát không gửi được tới các cụm loa trước khi hết hạn.",
+    WhyNot.NO_NODES: "Khu vực chưa có cụm loa nào.",
+    WhyNot.NODE_NOT_PAIRED: "Cụm loa chưa được ghép với máy chủ.",
+    WhyNot.NODE_REVOKED: "Cụm loa đã bị thu hồi quyền.",
+    WhyNot.NODES_SILENT: "Không cụm loa nào báo về; sẽ cập nhật khi có báo cáo.",
+    WhyNot.NO_NODE_PLAYED: "Không cụm loa nào phát được.",
+    WhyNot.STOPPED_BY_USER: "Bị dừng khi đang phát.",
+    WhyNot.CANCELLED_BY_USER: "Bị hủy trước giờ phát.",
+    WhyNot.BULLETIN_WITHDRAWN: "Bản tin đã được rút lại.",
+    WhyNot.BULLETIN_EDITED: "Bản tin đã được sửa và phải duyệt lại.",
+    WhyNot.TIMETABLE_CHANGED: "Lịch phát đã thay đổi.",
+    WhyNot.TOO_MANY_PARTS: "Chương trình có quá nhiều phần.",
+    WhyNot.PREEMPTED: "Bị lượt phát ưu tiên hơn cắt ngang.",
+    Reason.STOPPED: "Được lệnh dừng.",
+    Reason.PREEMPTED: "Bị lượt phát ưu tiên hơn cắt ngang.",
+    Reason.QUIET_HOURS: "Cụm loa từ chối: ngoài giờ được phép phát.",
+    Reason.TOO_LATE: "Cụm loa nhận được khi đã quá giờ phát.",
+    Reason.CLOCK_DISTRUSTED: "Đồng hồ của cụm loa không tin cậy được.",
+    Reason.CLIP_UNAVAILABLE: "Cụm loa không tải được âm thanh.",
+    Reason.CLIP_CORRUPT: "Âm thanh tải về bị hỏng.",
+    Reason.STREAM_FAILED: "Luồng phát trực tiếp bị đứt.",
+    Reason.OUTPUT_MISSING: "Cụm loa không có thiết bị âm thanh.",
+    Reason.OUTPUT_FAILED: "Thiết bị âm thanh của cụm loa ngừng giữa chừng.",
+    Reason.DISK_FULL: "Bộ nhớ của cụm loa đã đầy.",
+    Reason.RESTARTED: "Cụm loa khởi động lại khi đang phát.",
+    Reason.WITHDRAWN: "Lượt phát đã bị hủy trước khi cụm loa phát.",
+    Reason.REFUSED: "Cụm loa từ chối lệnh.",
+}
+
+
+def why_text(code: str | None) -> str:
+    """A reason's Vietnamese text; empty for none, the code itself for one that a newer node invented."""
+    if code is None:
+        return ""
+    return next((text for reason, text in _WHY_TEXTS.items() if reason.value == code), code)
+
+
+@overload
+def move(thing: Bulletin, to: BulletinState) -> None: ...
+@overload
+def move(thing: Broadcast, to: BroadcastState, reason: StrEnum | str | None = None) -> None: ...
+@overload
+def move(thing: Delivery, to: DeliveryState, reason: StrEnum | str | None = None) -> None: ...
+def move(
+    thing: Bulletin | Broadcast | Delivery,
+    to: BulletinState | BroadcastState | DeliveryState,
+    reason: StrEnum | str | None = None,
+) -> None:
+    """Move it to its next state, with the reason that belongs there (none clears it).
+
+    Raises:
+        Conflict: its state does not allow that move.
+    """
+    if not may_move(thing.state, to):
+        raise Conflict("wrong-state", "Trạng thái hiện tại không cho phép việc này. Hãy tải lại trang.")
+    thing.state = to
+    if not isinstance(thing, Bulletin):
+        thing.reason = None if reason is None else str(reason)
+
+
+def may_move(
+    from_: BulletinState | BroadcastState | DeliveryState, to: BulletinState | BroadcastState | DeliveryState
+) -> bool:
+    """Whether the tables above allow it."""
+    if isinstance(from_, BulletinState):
+        return isinstance(to, BulletinState) and to in BULLETIN_MOVES[from_]
+    if isinstance(from_, BroadcastState):
+        return isinstance(to, BroadcastState) and to in BROADCAST_MOVES[from_]
+    return isinstance(to, DeliveryState) and to in DELIVERY_MOVES[from_]

@@ -1,0 +1,50 @@
+"""Who may do what, as one table."""
+
+from enum import StrEnum
+
+from broadcast.errors import NotAllowed
+from broadcast.models import Role, User
+
+
+class Action(StrEnum):
+    """What a role may be allowed to do."""
+
+    WRITE_BULLETIN = "write-bulletin"
+    APPROVE_BULLETIN = "approve-bulletin"
+    RAISE_EMERGENCY = "raise-emergency"
+    STOP_BROADCAST = "stop-broadcast"
+    EDIT_TIMETABLE = "edit-timetable"
+    MANAGE_NODES = "manage-nodes"
+    MANAGE_USERS = "manage-users"
+    READ_AUDIT = "read-audit"
+
+
+_OFFICER, _LEADER, _HEAD, _ADMIN = Role.OFFICER, Role.LEADER, Role.VILLAGE_HEAD, Role.ADMINISTRATOR
+
+ALLOWED: dict[Action, frozenset[Role]] = {
+    Action.WRITE_BULLETIN: frozenset({_OFFICER, _LEADER}),
+    Action.APPROVE_BULLETIN: frozenset({_LEADER}),
+    # An emergency is aired without a second person: it takes somebody who answers for the village or the commune.
+    Action.RAISE_EMERGENCY: frozenset({_LEADER, _HEAD, _ADMIN}),
+    # Silencing a horn that should not speak is for everybody who answers for it; a village head for his village's own.
+    Action.STOP_BROADCAST: frozenset({_OFFICER, _LEADER, _HEAD, _ADMIN}),
+    Action.EDIT_TIMETABLE: frozenset({_OFFICER, _LEADER}),
+    Action.MANAGE_NODES: frozenset({_ADMIN}),
+    Action.MANAGE_USERS: frozenset({_ADMIN}),
+    Action.READ_AUDIT: frozenset({_LEADER, _ADMIN}),
+}
+
+
+def may(user: User, action: Action) -> bool:
+    """Whether the user's role allows it; limits to one village are checked where the thing is at hand."""
+    return user.is_active and user.role in ALLOWED[action]
+
+
+def require(user: User, action: Action) -> None:
+    """Let pass or refuse.
+
+    Raises:
+        NotAllowed: the user's role does not allow it.
+    """
+    if not may(user, action):
+        raise NotAllowed("role-not-allowed", "Tài khoản của bạn không có quyền làm việc này.")

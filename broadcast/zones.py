@@ -1,0 +1,54 @@
+"""The villages."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from broadcast.audit import record
+from broadcast.errors import Conflict, InvalidInput
+from broadcast.models import Commune, User, Zone, row_id
+from broadcast.typed_text import clean_line, clean_slug
+
+
+def create_zone(session: Session, commune: Commune, *, slug: str, name: str, now: datetime) -> Zone:
+    """Add a village.
+
+    Raises:
+        Conflict: the slug is taken.
+        InvalidInput: the slug or the name cannot be used.
+    """
+    slug = clean_slug(slug, "slug")
+    if any(zone.slug == slug for zone in list_zones(session)):
+        raise Conflict("zone-exists", f"Đã có khu vực với tên ngắn «{slug}».")
+    zone = Zone(commune_id=row_id(commune.id), slug=slug, name=clean_line(name, "name"))
+    session.add(zone)
+    record(session, now, "loalang", "create-zone", slug, {"name": zone.name})
+    return zone
+
+
+def list_zones(session: Session) -> Sequence[Zone]:
+    """All villages by name."""
+    return session.exec(select(Zone).order_by(col(Zone.name), col(Zone.id))).all()
+
+
+def zones_by_slug(session: Session, slugs: Iterable[str], *, field: str = "zones") -> list[Zone]:
+    """The villages of those slugs, each once, in the order of `list_zones`.
+
+    Raises:
+        InvalidInput: none was named, or one is not known.
+    """
+    wanted = set(slugs)
+    if not wanted:
+        raise InvalidInput("no-zone", "Chưa chọn khu vực (thôn) nào.", field)
+    found = [zone for zone in list_zones(session) if zone.slug in wanted]
+    unknown = sorted(wanted - {zone.slug for zone in found})
+    if unknown:
+        raise InvalidInput("unknown-zone", f"Không có khu vực «{unknown[0][:50]}».", field)
+    return found
+
+
+def zones_open_to(session: Session, user: User) -> Sequence[Zone]:
+    """The villages a user may speak to: a village head's own, everybody else's all."""
+    zones = list_zones(session)
+    return zones if user.zone_id is None else [zone for zone in zones if zone.id == user.zone_id]
