@@ -94,7 +94,7 @@ class SigningKey:
             raise KeyUnusable(f"{path}: others can read this key (mode {stat.S_IMODE(mode):o}, must be 600)")
         try:
             return cls(OKPKey.import_key(json.loads(text)))
-        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (JoseError, KeyUnusable, ValueError, TypeError, KeyError, AttributeError) as error:
             raise KeyUnusable(f"{path}: not a private Ed25519 key") from error
 
     def save(self, path: Path) -> None:

@@ -1,0 +1,147 @@
+"""One of each message, as a commune would send it; the frozen examples in tests/data/wire are these."""
+
+from datetime import UTC, datetime, time, timedelta
+
+from players.messages import (
+    ClipRef,
+    CuedBroadcast,
+    Emergencies,
+    Heartbeat,
+    Message,
+    NodeActivity,
+    NodeConfig,
+    Outcome,
+    PairingReply,
+    PairingRequest,
+    Play,
+    PlaybackReport,
+    Presence,
+    Reason,
+    ReportAck,
+    Stop,
+    TimeReply,
+    TimeRequest,
+    Timetable,
+    Urgency,
+    Window,
+)
+from players.topics import Topics
+
+COMMUNE = "hoa-binh-an"
+ZONE = "thon-dong"
+NODE = "loa-dinh-lang"
+TOPICS = Topics(COMMUNE)
+NOW = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
+
+CLIP = ClipRef(sha256="3f" * 32, size_bytes=45_120, duration_ms=15_040)
+MORNING = CuedBroadcast(
+    broadcast="entry-1-20260302T0530",
+    urgency=Urgency.NORMAL,
+    starts_at=NOW + timedelta(hours=0),
+    clips=(CLIP, ClipRef(sha256="a0" * 32, size_bytes=912_004, duration_ms=301_250)),
+    stream="/streams/entry-1-20260302T0530",
+)
+FLOOD = CuedBroadcast(
+    broadcast="emergency-7",
+    urgency=Urgency.EMERGENCY,
+    starts_at=NOW + timedelta(milliseconds=300),
+    clips=(CLIP,),
+)
+PLAY = Play(
+    order="order-0001",
+    commune=COMMUNE,
+    issued_at=NOW,
+    expires_at=NOW + timedelta(minutes=10),
+    item=FLOOD,
+)
+STOP = Stop(
+    order="order-0002",
+    commune=COMMUNE,
+    issued_at=NOW,
+    expires_at=NOW + timedelta(minutes=1),
+    broadcast="emergency-7",
+)
+TIMETABLE = Timetable(commune=COMMUNE, version=1_772_404_200_000, issued_at=NOW, zone=ZONE, broadcasts=(MORNING,))
+CONFIG = NodeConfig(
+    commune=COMMUNE,
+    version=1_772_404_200_001,
+    issued_at=NOW,
+    node=NODE,
+    name="Loa đình làng",
+    zones=(ZONE,),
+    timezone="Asia/Ho_Chi_Minh",
+    windows=(Window(opens=time(5, 0), closes=time(7, 0)), Window(opens=time(16, 30), closes=time(20, 0))),
+    gain_db=-3.0,
+    heartbeat_s=5.0,
+)
+EMERGENCIES = Emergencies(commune=COMMUNE, version=1_772_404_200_002, issued_at=NOW, zone=ZONE, active=(PLAY,))
+TIME_REPLY = TimeReply(commune=COMMUNE, node=NODE, nonce="Zk3vQ0p9y1RkT7aB", server_at=NOW)
+ACK = ReportAck(reports=("report-0001", "report-0002"))
+PRESENCE = Presence(node=NODE, online=True)
+HEARTBEAT = Heartbeat(
+    node=NODE,
+    at=NOW,
+    activity=NodeActivity.PLAYING,
+    broadcast="emergency-7",
+    output="portaudio",
+    cued=("entry-1-20260302T0530",),
+    clock_offset_ms=-12.5,
+    clock_error_ms=3.2,
+    outbox=2,
+    disk_free_bytes=11_274_289_152,
+    version="0.1.0",
+)
+REPORT = PlaybackReport(
+    report="report-0001",
+    node=NODE,
+    broadcast="emergency-7",
+    outcome=Outcome.CUT,
+    at=NOW + timedelta(seconds=9),
+    started_at=NOW + timedelta(milliseconds=300),
+    finished_at=NOW + timedelta(seconds=8, milliseconds=125),
+    clip_sha256="3f" * 32,
+    output="portaudio",
+    reason=Reason.STOPPED,
+)
+TIME_REQUEST = TimeRequest(nonce="Zk3vQ0p9y1RkT7aB")
+PAIRING_REQUEST = PairingRequest(
+    code="H7K2M9QX",
+    public_key={
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    },
+    version="0.1.0",
+)
+PAIRING_REPLY = PairingReply(
+    commune=COMMUNE,
+    commune_name="Xã Hòa Bình An",
+    node=NODE,
+    node_name="Loa đình làng",
+    zones=(ZONE,),
+    commune_keys=(PAIRING_REQUEST.public_key,),
+    mqtt_host="192.168.1.10",
+    mqtt_port=1883,
+    mqtt_username=NODE,
+    mqtt_password="an-example-not-a-secret",
+    server_at=NOW,
+)
+
+SIGNED: dict[str, Message] = {
+    TOPICS.timetable(ZONE): TIMETABLE,
+    TOPICS.config(NODE): CONFIG,
+    TOPICS.emergencies(ZONE): EMERGENCIES,
+    TOPICS.zone_orders(ZONE): PLAY,
+    TOPICS.node_orders(NODE): STOP,
+    TOPICS.time(NODE): TIME_REPLY,
+}
+PLAIN: dict[str, Message] = {
+    TOPICS.acks(NODE): ACK,
+    TOPICS.presence(NODE): PRESENCE,
+    TOPICS.heartbeat(NODE): HEARTBEAT,
+    TOPICS.reports(NODE): REPORT,
+    TOPICS.time_request(NODE): TIME_REQUEST,
+}
+PAIRING: tuple[Message, ...] = (PAIRING_REQUEST, PAIRING_REPLY)
+ALL: tuple[Message, ...] = (*SIGNED.values(), *PLAIN.values(), *PAIRING)
