@@ -9,6 +9,7 @@ PlayersError
 │   ├── SubscriptionRefused the broker does not let us hear a topic
 │   ├── KeyUnusable         a key file that is missing, damaged or open to others
 │   └── BrokerError         the broker could not be started or administered
+├── ChildStopped            a child process that does not run and will not be started again
 ├── PairingError            the server did not accept the pairing
 ├── ClipUnavailable         a clip could not be had whole and right
 └── OutputError
@@ -51,6 +52,10 @@ class KeyUnusable(WireError):
 
 class BrokerError(WireError):
     """The broker could not be started or administered."""
+
+
+class ChildStopped(PlayersError):
+    """A child process that does not run and will not be started again."""
 
 
 class PairingError(PlayersError):
