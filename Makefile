@@ -1,0 +1,74 @@
+# Loa Làng. `make demo` and `make test` are all a newcomer needs; both install what is missing through `make setup`.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GOLD ?= ../shared/normalization/dev.tsv
+
+APT_RUN := python3-venv mosquitto espeak-ng ffmpeg libportaudio2 libasound2-plugins libvlc5 vlc-plugin-base
+APT_TEST := pulseaudio pulseaudio-utils chromium iproute2 iptables
+APT := $(APT_RUN) $(APT_TEST)
+
+.PHONY: help setup apt demo test check format screenshots images clean bench-normalize
+
+help:
+	@echo 'make demo    a commune on this machine, speaking (Ctrl-C ends it)'
+	@echo 'make test    every check and every test'
+	@echo 'make setup   only install what these two need'
+	@echo 'make check   ruff, format, mypy, import-linter'
+	@echo 'make images  container images of the server and of the node'
+
+# --- set-up: each step is skipped when what it makes is there and newer than what it reads ---
+
+setup: apt $(VENV)/.installed web/static/vendor/.copied
+
+apt:
+	@missing=''; for p in $(APT); do \
+	  dpkg-query -W -f='$${Status}' "$$p" 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  sudo=''; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  echo "Installing Debian packages:$$missing"; \
+	  $$sudo apt-get update -q && \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; fi
+
+$(VENV)/bin/python: | apt
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+web/static/vendor/.copied: node_modules/.installed | $(VENV)/.installed
+	$(BIN)/python -m web.vendor
+	@touch $@
+
+# --- the two commands ---
+
+demo: setup
+	@$(BIN)/loalang demo
+
+test: setup check
+	$(BIN)/pytest
+
+# --- checks ---
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+images:
+	docker/build-images
+
+clean:
+	rm -rf build dist bench-out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
