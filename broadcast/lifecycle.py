@@ -63,7 +63,7 @@ class WhyNot(StrEnum):
     NOT_SENT = "not-sent"
     NO_NODES = "no-nodes"
     NODE_NOT_PAIRED = "node-not-paired"
-    NODE_REVOKED = "node-revoked"
+    NODE_GONE = "node-gone"
     NODES_SILENT = "nodes-silent"
     NO_NODE_PLAYED = "no-node-played"
     STOPPED_BY_USER = "stopped-by-user"
@@ -84,7 +84,7 @@ _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
     WhyNot.NOT_SENT: "Lệnh phát không gửi được tới các cụm loa trước khi hết hạn.",
     WhyNot.NO_NODES: "Khu vực chưa có cụm loa nào.",
     WhyNot.NODE_NOT_PAIRED: "Cụm loa chưa được ghép với máy chủ.",
-    WhyNot.NODE_REVOKED: "Cụm loa đã bị thu hồi quyền.",
+    WhyNot.NODE_GONE: "Cụm loa không còn thuộc khu vực này.",
     WhyNot.NODES_SILENT: "Không cụm loa nào báo về; sẽ cập nhật khi có báo cáo.",
     WhyNot.NO_NODE_PLAYED: "Không cụm loa nào phát được.",
     WhyNot.STOPPED_BY_USER: "Bị dừng khi đang phát.",

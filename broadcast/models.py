@@ -232,9 +232,13 @@ class Rendering(SQLModel, table=True):
     """`[{"spoken": "…", "pause": "sentence"}, …]`, as the renderer takes them."""
     voice: str
     chime: str | None = None
+    """The chime before it (`tts.chimes.Chime`), if any."""
+    has_closing_chime: bool = False
     urgency: Urgency = Field(default=Urgency.NORMAL, sa_type=EnumText(Urgency))
     state: RenderingState = Field(default=RenderingState.WANTED, sa_type=EnumText(RenderingState), index=True)
     attempts: int = 0
+    try_after: datetime | None = Field(default=None, sa_type=UtcInstant)
+    """Not to be tried again before this instant."""
     error: str | None = None
     clip_sha256: str | None = Field(default=None, foreign_key="clip.sha256")
     wanted_at: datetime = Field(sa_type=UtcInstant)
@@ -253,6 +257,8 @@ class Bulletin(SQLModel, table=True):
     state: BulletinState = Field(default=BulletinState.DRAFT, sa_type=EnumText(BulletinState), index=True)
     revision: int = 1
     author_id: int = Field(foreign_key="user.id")
+    editor_id: int = Field(foreign_key="user.id")
+    """Who changed it last; neither of the two approves it."""
     created_at: datetime = Field(sa_type=UtcInstant)
     edited_at: datetime = Field(sa_type=UtcInstant)
     submitted_at: datetime | None = Field(default=None, sa_type=UtcInstant)
@@ -263,6 +269,9 @@ class Bulletin(SQLModel, table=True):
     """The instant its author asks for; none with `airs_now`, or when it only goes into programmes."""
     airs_now: bool = False
     rendering_key: str | None = Field(default=None, foreign_key="rendering.key")
+    """As it is aired by itself, with its chimes; set by the approval."""
+    programme_key: str | None = Field(default=None, foreign_key="rendering.key")
+    """As it is aired within a programme, without chimes; set when a programme first needs it."""
 
 
 class BulletinZone(SQLModel, table=True):

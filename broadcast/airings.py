@@ -1,0 +1,187 @@
+"""Broadcasts as rows: making them with their deliveries, and taking them back. What must sound is decided elsewhere."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from broadcast.communes import get_commune
+from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
+from broadcast.models import (
+    Broadcast,
+    BroadcastPart,
+    BroadcastState,
+    BroadcastZone,
+    Clip,
+    Delivery,
+    DeliveryState,
+    IssuedOrder,
+    Rendering,
+    RenderingState,
+    User,
+    Zone,
+    row_id,
+)
+from broadcast.nodes import nodes_of_zones
+from players.messages import MAX_CLIPS, ClipRef, Stop
+
+STOP_ORDER_AHEAD = timedelta(minutes=15)
+"""A broadcast that is cancelled this shortly before its start is also stopped by name: a node may be starting it."""
+_STOP_OUTLASTS = timedelta(minutes=2)
+
+
+def add_broadcast(
+    session: Session, broadcast: Broadcast, zone_ids: Iterable[int], rendering_keys: Sequence[str]
+) -> Broadcast:
+    """Store a new broadcast with its zones, its parts and a delivery for each of its poles.
+
+    One with that id that is there already is given back unchanged.
+    """
+    known = session.get(Broadcast, broadcast.id)
+    if known is not None:
+        return known
+    session.add(broadcast)
+    session.flush()
+    session.add_all(BroadcastZone(broadcast_id=broadcast.id, zone_id=zone_id) for zone_id in sorted(set(zone_ids)))
+    set_parts(session, broadcast, rendering_keys)
+    ensure_deliveries(session, broadcast)
+    return broadcast
+
+
+def set_parts(session: Session, broadcast: Broadcast, rendering_keys: Sequence[str]) -> None:
+    """Say what a broadcast is made of; the duration follows when all of it is rendered."""
+    for part in parts_of(session, broadcast.id):
+        session.delete(part)
+    session.flush()
+    session.add_all(
+        BroadcastPart(broadcast_id=broadcast.id, position=position, rendering_key=key)
+        for position, key in enumerate(rendering_keys[:MAX_CLIPS])
+    )
+    session.flush()
+    broadcast.duration_ms = None
+    note_duration(session, broadcast)
+
+
+def note_duration(session: Session, broadcast: Broadcast) -> tuple[ClipRef, ...] | None:
+    """The broadcast's clips, its length written down; none while one of them is missing or it has none."""
+    clips = clips_of(session, broadcast.id)
+    if clips is not None:
+        broadcast.duration_ms = sum(clip.duration_ms for clip in clips)
+    session.add(broadcast)
+    return clips
+
+
+def ensure_deliveries(session: Session, broadcast: Broadcast) -> None:
+    """One delivery for every pole of its zones, also for those that came since. Twice changes nothing.
+
+    A pole that has left the zones or was revoked before the start is let go, with the reason.
+    """
+    present = {row_id(node.id): node for node in nodes_of_zones(session, zone_ids_of(session, broadcast.id))}
+    known = {delivery.node_id: delivery for delivery in deliveries_of(session, broadcast.id)}
+    session.add_all(Delivery(broadcast_id=broadcast.id, node_id=node_id) for node_id in present if node_id not in known)
+    for node_id, delivery in known.items():
+        if node_id not in present and delivery.state in OPEN_DELIVERIES and broadcast.state in COMING:
+            move(delivery, DeliveryState.CANCELLED, WhyNot.NODE_GONE)
+            session.add(delivery)
+        elif node_id in present and delivery.reason == WhyNot.NODE_GONE and broadcast.state in COMING:
+            # It is back before anything began; no state machine of its own for that.
+            delivery.state, delivery.reason = DeliveryState.PENDING, None
+            session.add(delivery)
+    session.flush()
+
+
+def end_before_start(
+    session: Session, broadcast: Broadcast, to: BroadcastState, reason: WhyNot, now: datetime, by: User | None = None
+) -> None:
+    """End a broadcast that has not begun, and all its deliveries, as missed or cancelled with one reason.
+
+    Raises:
+        Conflict: it has begun or ended.
+    """
+    was_cued = broadcast.state is BroadcastState.CUED
+    move(broadcast, to, reason)
+    broadcast.ended_at, broadcast.changed_by_id = now, by.id if by else None
+    session.add(broadcast)
+    delivery_to = DeliveryState.MISSED if to is BroadcastState.MISSED else DeliveryState.CANCELLED
+    for delivery in deliveries_of(session, broadcast.id):
+        if delivery.state in OPEN_DELIVERIES:
+            move(delivery, delivery_to, reason)
+            session.add(delivery)
+    if was_cued and broadcast.starts_at and broadcast.starts_at - now < STOP_ORDER_AHEAD:
+        issue_stop(session, broadcast, now)
+    session.flush()
+
+
+def issue_stop(session: Session, broadcast: Broadcast, now: datetime, nodes: Sequence[str] = ()) -> IssuedOrder:
+    """Order a broadcast stopped, at all its zones or at some nodes; it goes out with the next orders."""
+    ends_at = ends_at_of(broadcast) or now
+    stop = Stop(
+        order=f"stop-{broadcast.id}-{int(now.timestamp() * 1000)}" + (f"-{len(nodes)}" if nodes else ""),
+        commune=get_commune(session).slug,
+        issued_at=now,
+        expires_at=max(ends_at, now) + _STOP_OUTLASTS,
+        broadcast=broadcast.id,
+    )
+    zones = [] if nodes else [zone.slug for zone in zones_of(session, broadcast.id)]
+    order = IssuedOrder(
+        id=stop.order,
+        broadcast_id=broadcast.id,
+        document=stop.model_dump(mode="json"),
+        zones=zones,
+        nodes=list(nodes),
+        issued_at=stop.issued_at,
+        expires_at=stop.expires_at,
+    )
+    session.merge(order)
+    session.flush()
+    return order
+
+
+def ends_at_of(broadcast: Broadcast) -> datetime | None:
+    """When its last sample is due; none while that is not known."""
+    if broadcast.starts_at is None or broadcast.duration_ms is None:
+        return None
+    return broadcast.starts_at + timedelta(milliseconds=broadcast.duration_ms)
+
+
+def parts_of(session: Session, broadcast_id: str) -> list[BroadcastPart]:
+    """Its parts, in order."""
+    query = select(BroadcastPart).where(BroadcastPart.broadcast_id == broadcast_id)
+    return list(session.exec(query.order_by(col(BroadcastPart.position))))
+
+
+def renderings_of(session: Session, broadcast_id: str) -> list[Rendering]:
+    """The renderings of its parts, in order."""
+    query = select(Rendering).join(BroadcastPart).where(BroadcastPart.broadcast_id == broadcast_id)
+    return list(session.exec(query.order_by(col(BroadcastPart.position))))
+
+
+def clips_of(session: Session, broadcast_id: str) -> tuple[ClipRef, ...] | None:
+    """Its clips, in order; none when it has no parts or one is not rendered."""
+    query = select(Rendering, Clip).join(BroadcastPart).outerjoin(Clip)
+    rows = session.exec(
+        query.where(BroadcastPart.broadcast_id == broadcast_id).order_by(col(BroadcastPart.position))
+    ).all()
+    refs = tuple(
+        ClipRef(sha256=clip.sha256, size_bytes=clip.size_bytes, duration_ms=clip.duration_ms)
+        for rendering, clip in rows
+        if rendering.state is RenderingState.RENDERED and clip is not None
+    )
+    return refs if rows and len(refs) == len(rows) else None
+
+
+def zones_of(session: Session, broadcast_id: str) -> list[Zone]:
+    """Its villages, by name."""
+    query = select(Zone).join(BroadcastZone).where(BroadcastZone.broadcast_id == broadcast_id)
+    return list(session.exec(query.order_by(col(Zone.name), col(Zone.id))))
+
+
+def zone_ids_of(session: Session, broadcast_id: str) -> set[int]:
+    """Its villages' keys."""
+    return set(session.exec(select(BroadcastZone.zone_id).where(BroadcastZone.broadcast_id == broadcast_id)))
+
+
+def deliveries_of(session: Session, broadcast_id: str) -> list[Delivery]:
+    """Its deliveries, by node."""
+    query = select(Delivery).where(Delivery.broadcast_id == broadcast_id).order_by(col(Delivery.node_id))
+    return list(session.exec(query))

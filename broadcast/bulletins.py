@@ -1,0 +1,316 @@
+"""Bulletins: written, submitted, approved or returned by somebody else, withdrawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, delete, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from broadcast.airings import add_broadcast, end_before_start
+from broadcast.audit import record
+from broadcast.communes import get_commune, local_zone, windows_of_commune
+from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from broadcast.lifecycle import COMING, WhyNot, move
+from broadcast.models import (
+    Broadcast,
+    BroadcastState,
+    Bulletin,
+    BulletinState,
+    BulletinZone,
+    Role,
+    User,
+    Zone,
+    row_id,
+)
+from broadcast.permissions import Action, may, require
+from broadcast.programmes import place_bulletin, programmes_of
+from broadcast.renderings import want_rendering
+from broadcast.typed_text import MAX_REASON, MAX_SCRIPT, MAX_TITLE, clean_line, clean_text
+from broadcast.windows import fits_windows, say_windows
+from broadcast.zones import zones_by_slug
+from players.messages import Urgency
+
+FURTHEST = timedelta(days=366)
+_LISTED_AT_MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    title: str
+    script: str
+    urgency: Urgency
+    zones: Sequence[str]
+    airs_at: datetime | None
+    airs_now: bool
+    programmes: Sequence[int]
+
+
+def write_bulletin(
+    session: Session,
+    author: User,
+    *,
+    title: str,
+    script: str,
+    zones: Sequence[str],
+    now: datetime,
+    urgency: Urgency = Urgency.NORMAL,
+    airs_at: datetime | None = None,
+    airs_now: bool = False,
+    programmes: Sequence[int] = (),
+) -> Bulletin:
+    """Keep a new draft.
+
+    Raises:
+        NotAllowed: the author's role does not write bulletins.
+        InvalidInput: a field cannot be used; it says which and why.
+    """
+    require(author, Action.WRITE_BULLETIN)
+    typed = _Typed(title, script, urgency, zones, airs_at, airs_now, programmes)
+    bulletin = Bulletin(
+        commune_id=author.commune_id, title="", script="", author_id=row_id(author.id),
+        editor_id=row_id(author.id), created_at=now, edited_at=now,
+    )  # fmt: skip
+    _take(session, bulletin, typed, now)
+    record(session, now, author.username, "write-bulletin", bulletin.id, {"title": bulletin.title})
+    return bulletin
+
+
+def edit_bulletin(
+    session: Session,
+    bulletin_id: str,
+    user: User,
+    revision: int,
+    *,
+    title: str,
+    script: str,
+    zones: Sequence[str],
+    now: datetime,
+    urgency: Urgency = Urgency.NORMAL,
+    airs_at: datetime | None = None,
+    airs_now: bool = False,
+    programmes: Sequence[int] = (),
+) -> Bulletin:
+    """Change a bulletin that is still as it was read. One that was approved must be approved again.
+
+    Raises:
+        NotFound, NotAllowed: it is not for this user to see, or to change.
+        Conflict: it has been edited since that revision, or it was withdrawn.
+        InvalidInput: a field cannot be used.
+    """
+    bulletin = get_bulletin(session, bulletin_id, user)
+    require(user, Action.WRITE_BULLETIN)
+    _require_revision(bulletin, revision)
+    if bulletin.state is BulletinState.APPROVED:
+        move(bulletin, BulletinState.SUBMITTED)
+        bulletin.submitted_at = now
+        _cancel_coming(session, bulletin, WhyNot.BULLETIN_EDITED, now, user)
+    elif bulletin.state is BulletinState.WITHDRAWN:
+        raise Conflict("withdrawn", "Bản tin đã được rút lại.")
+    bulletin.revision += 1
+    bulletin.editor_id, bulletin.edited_at = row_id(user.id), now
+    bulletin.rendering_key = bulletin.programme_key = None
+    _take(session, bulletin, _Typed(title, script, urgency, zones, airs_at, airs_now, programmes), now)
+    record(session, now, user.username, "edit-bulletin", bulletin.id, {"revision": bulletin.revision})
+    return bulletin
+
+
+def submit_bulletin(session: Session, bulletin_id: str, user: User, now: datetime) -> Bulletin:
+    """Hand a draft, or a returned bulletin, to the leaders.
+
+    Raises:
+        NotFound, NotAllowed: it is not for this user to see, or to submit.
+        InvalidInput: nothing says when it is to be aired, or that has passed.
+        Conflict: it has been submitted already.
+    """
+    bulletin = get_bulletin(session, bulletin_id, user)
+    require(user, Action.WRITE_BULLETIN)
+    if not (bulletin.airs_now or bulletin.airs_at or programmes_of(session, bulletin.id)):
+        raise InvalidInput("no-time", "Chưa chọn giờ phát hoặc chương trình.", "airs_at")
+    _check_instant(session, bulletin.airs_at, now)
+    if bulletin.state not in {BulletinState.DRAFT, BulletinState.RETURNED}:
+        raise Conflict("already-submitted", "Bản tin đã được gửi duyệt.")
+    move(bulletin, BulletinState.SUBMITTED)
+    bulletin.submitted_at, bulletin.return_reason = now, None
+    session.add(bulletin)
+    record(session, now, user.username, "submit-bulletin", bulletin.id, {"revision": bulletin.revision})
+    return bulletin
+
+
+def approve_bulletin(session: Session, bulletin_id: str, user: User, revision: int, now: datetime) -> Bulletin:
+    """Let a bulletin be aired: its clip is wanted from now on, and its broadcast planned if it asks for an instant.
+
+    Raises:
+        NotFound, NotAllowed: it is not for this user to see, or to approve: nobody approves what they wrote.
+        Conflict: it was edited since that revision or decided already, its time has passed, or now is not an hour
+            in which the commune's horns may sound.
+    """
+    bulletin = get_bulletin(session, bulletin_id, user)
+    _require_decider(bulletin, user)
+    _require_revision(bulletin, revision)
+    _require_submitted(bulletin)
+    commune = get_commune(session)
+    if bulletin.airs_at is not None and bulletin.airs_at <= now:
+        raise Conflict("time-passed", "Giờ phát của bản tin đã qua. Hãy trả lại để chọn giờ khác.")
+    windows = windows_of_commune(commune)
+    if bulletin.airs_now and not fits_windows(windows, local_zone(commune), now, timedelta()):
+        raise Conflict("quiet-hours", f"Đang là giờ yên tĩnh. Chỉ phát được trong {say_windows(windows) or 'giờ mở'}.")
+    move(bulletin, BulletinState.APPROVED)
+    bulletin.decided_at, bulletin.decided_by_id = now, user.id
+    is_alone = bulletin.airs_now or bulletin.airs_at is not None
+    chime = bulletin.urgency.value if is_alone else None
+    rendering = want_rendering(
+        session, bulletin.script, commune.voice, chime, bulletin.urgency, now, has_closing_chime=is_alone
+    )
+    bulletin.rendering_key = rendering.key
+    session.add(bulletin)
+    record(session, now, user.username, "approve-bulletin", bulletin.id, {"revision": revision})
+    if is_alone:
+        _plan(session, bulletin, user, now)
+    return bulletin
+
+
+def return_bulletin(session: Session, bulletin_id: str, user: User, reason: str, now: datetime) -> Bulletin:
+    """Give a bulletin back to its author, saying why.
+
+    Raises:
+        NotFound, NotAllowed: it is not for this user to see, or to decide.
+        InvalidInput: the reason is empty or too long.
+        Conflict: it is not submitted, or decided already.
+    """
+    bulletin = get_bulletin(session, bulletin_id, user)
+    _require_decider(bulletin, user)
+    _require_submitted(bulletin)
+    said = clean_text(reason, "reason", max_chars=MAX_REASON)
+    move(bulletin, BulletinState.RETURNED)
+    bulletin.decided_at, bulletin.decided_by_id, bulletin.return_reason = now, user.id, said
+    session.add(bulletin)
+    record(session, now, user.username, "return-bulletin", bulletin.id, {"reason": said})
+    return bulletin
+
+
+def withdraw_bulletin(session: Session, bulletin_id: str, user: User, now: datetime) -> Bulletin:
+    """Take a bulletin back for good; its broadcasts that have not begun are cancelled, programmes go on without it.
+
+    Raises:
+        NotFound, NotAllowed: it is not for this user to see, or to withdraw.
+        Conflict: it is withdrawn already.
+    """
+    bulletin = get_bulletin(session, bulletin_id, user)
+    if user.id != bulletin.author_id and not may(user, Action.APPROVE_BULLETIN):
+        raise NotAllowed("not-yours", "Chỉ người viết hoặc lãnh đạo được rút bản tin.")
+    move(bulletin, BulletinState.WITHDRAWN)
+    session.add(bulletin)
+    _cancel_coming(session, bulletin, WhyNot.BULLETIN_WITHDRAWN, now, user)
+    record(session, now, user.username, "withdraw-bulletin", bulletin.id)
+    return bulletin
+
+
+def get_bulletin(session: Session, bulletin_id: str, user: User) -> Bulletin:
+    """A bulletin that this user may see.
+
+    Raises:
+        NotFound: there is none, or it is not for this user.
+    """
+    found = session.exec(_visible_to(user).where(Bulletin.id == bulletin_id)).first()
+    if found is None:
+        raise NotFound("no-bulletin", "Không có bản tin này.")
+    return found
+
+
+def list_bulletins(session: Session, user: User, state: BulletinState | None = None) -> list[Bulletin]:
+    """The bulletins a user may see, the last edited first: their own, and others' once they are submitted."""
+    query = _visible_to(user)
+    if state is not None:
+        query = query.where(Bulletin.state == state)
+    return list(session.exec(query.order_by(col(Bulletin.edited_at).desc(), Bulletin.id).limit(_LISTED_AT_MOST)))
+
+
+def zones_of_bulletin(session: Session, bulletin_id: str) -> list[Zone]:
+    """The villages it is for, by name."""
+    query = select(Zone).join(BulletinZone).where(BulletinZone.bulletin_id == bulletin_id)
+    return list(session.exec(query.order_by(col(Zone.name), col(Zone.id))))
+
+
+def _take(session: Session, bulletin: Bulletin, typed: _Typed, now: datetime) -> None:
+    """Check what was typed, then store it."""
+    if typed.urgency is Urgency.EMERGENCY:
+        raise InvalidInput("not-an-emergency", "Tin khẩn cấp được phát ở trang khẩn cấp.", "urgency")
+    if typed.airs_now and typed.airs_at is not None:
+        raise InvalidInput("two-times", "Chọn phát ngay hoặc chọn giờ phát, không chọn cả hai.", "airs_at")
+    bulletin.title = clean_line(typed.title, "title", max_chars=MAX_TITLE)
+    bulletin.script = clean_text(typed.script, "script", max_chars=MAX_SCRIPT)
+    zones = zones_by_slug(session, typed.zones)
+    _check_instant(session, typed.airs_at, now)
+    bulletin.urgency, bulletin.airs_at, bulletin.airs_now = typed.urgency, typed.airs_at, typed.airs_now
+    session.add(bulletin)
+    session.flush()
+    session.exec(delete(BulletinZone).where(col(BulletinZone.bulletin_id) == bulletin.id))
+    session.add_all(BulletinZone(bulletin_id=bulletin.id, zone_id=row_id(zone.id)) for zone in zones)
+    place_bulletin(session, bulletin, typed.programmes, now)
+
+
+def _check_instant(session: Session, airs_at: datetime | None, now: datetime) -> None:
+    if airs_at is None:
+        return
+    if airs_at.tzinfo is None:
+        raise InvalidInput("no-timezone", "Giờ phát thiếu múi giờ.", "airs_at")
+    if airs_at <= now:
+        raise InvalidInput("time-passed", "Giờ phát đã qua.", "airs_at")
+    if airs_at - now > FURTHEST:
+        raise InvalidInput("too-far", "Giờ phát xa quá một năm.", "airs_at")
+    commune = get_commune(session)
+    windows = windows_of_commune(commune)
+    if not fits_windows(windows, local_zone(commune), airs_at, timedelta()):
+        said = say_windows(windows) or "không có giờ nào"
+        raise InvalidInput("quiet-hours", f"Giờ phát rơi vào giờ yên tĩnh. Giờ được phát: {said}.", "airs_at")
+
+
+def _plan(session: Session, bulletin: Bulletin, user: User, now: datetime) -> None:
+    """Its one broadcast. An edited bulletin that is approved again gets another, by its revision."""
+    zone_ids = [row_id(zone.id) for zone in zones_of_bulletin(session, bulletin.id)]
+    broadcast = Broadcast(
+        id=f"b-{bulletin.id}-r{bulletin.revision}",
+        commune_id=bulletin.commune_id,
+        title=bulletin.title,
+        urgency=bulletin.urgency,
+        bulletin_id=bulletin.id,
+        is_now=bulletin.airs_now,
+        starts_at=bulletin.airs_at,
+        created_at=now,
+        made_by_id=user.id,
+    )
+    add_broadcast(session, broadcast, zone_ids, [bulletin.rendering_key] if bulletin.rendering_key else [])
+
+
+def _cancel_coming(session: Session, bulletin: Bulletin, why: WhyNot, now: datetime, by: User) -> None:
+    own = select(Broadcast).where(Broadcast.bulletin_id == bulletin.id, col(Broadcast.state).in_(COMING))
+    for broadcast in session.exec(own).all():
+        end_before_start(session, broadcast, BroadcastState.CANCELLED, why, now, by)
+
+
+def _require_decider(bulletin: Bulletin, user: User) -> None:
+    require(user, Action.APPROVE_BULLETIN)
+    if user.id in {bulletin.author_id, bulletin.editor_id}:
+        raise NotAllowed("own-bulletin", "Không ai tự duyệt bản tin của mình.")
+
+
+def _require_revision(bulletin: Bulletin, revision: int) -> None:
+    if bulletin.revision != revision:
+        raise Conflict("edited-since", "Bản tin đã được sửa sau khi bạn mở. Hãy tải lại và xem bản mới.")
+
+
+def _require_submitted(bulletin: Bulletin) -> None:
+    if bulletin.state is BulletinState.APPROVED:
+        raise Conflict("already-approved", "Bản tin đã được duyệt.")
+    if bulletin.state is not BulletinState.SUBMITTED:
+        raise Conflict("not-submitted", "Bản tin không ở trạng thái chờ duyệt.")
+
+
+def _visible_to(user: User) -> SelectOfScalar[Bulletin]:
+    """Nobody reads another's draft; a village head reads what is approved for his village."""
+    query = select(Bulletin).where(Bulletin.commune_id == user.commune_id)
+    if user.role is Role.VILLAGE_HEAD:
+        of_zone = select(BulletinZone.bulletin_id).where(BulletinZone.zone_id == user.zone_id)
+        return query.where(Bulletin.state == BulletinState.APPROVED, col(Bulletin.id).in_(of_zone))
+    return query.where(or_(col(Bulletin.author_id) == user.id, col(Bulletin.state) != BulletinState.DRAFT))

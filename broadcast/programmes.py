@@ -1,0 +1,165 @@
+"""Programmes: their words, what is placed in them, and what one time of them consists of."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from sqlmodel import Session, col, delete, or_, select
+
+from broadcast.audit import record
+from broadcast.communes import get_commune, local_zone
+from broadcast.errors import InvalidInput, NotFound
+from broadcast.models import (
+    Bulletin,
+    BulletinState,
+    BulletinZone,
+    Commune,
+    EntryZone,
+    Placement,
+    Programme,
+    Rendering,
+    TimetableEntry,
+    row_id,
+)
+from broadcast.renderings import want_rendering
+from broadcast.typed_text import clean_line, clean_text
+from players.messages import Urgency
+from tts.chimes import Chime
+
+PLACED_FOR = timedelta(days=3)
+"""How long a bulletin stays in a programme when nobody says otherwise."""
+MAX_FRAME = 1_000
+_WEEKDAYS = ("thứ hai", "thứ ba", "thứ tư", "thứ năm", "thứ sáu", "thứ bảy", "chủ nhật")
+
+
+def create_programme(
+    session: Session, commune: Commune, *, name: str, greeting: str, closing: str, now: datetime, actor: str
+) -> Programme:
+    """Add a programme. `{xã}`, `{thứ}` and `{ngày}` in its greeting and closing stand for commune, weekday and date.
+
+    Raises:
+        InvalidInput: a text cannot be used.
+    """
+    programme = Programme(
+        commune_id=row_id(commune.id),
+        name=clean_line(name, "name"),
+        greeting=clean_text(greeting, "greeting", max_chars=MAX_FRAME) if greeting else "",
+        closing=clean_text(closing, "closing", max_chars=MAX_FRAME) if closing else "",
+    )
+    session.add(programme)
+    record(session, now, actor, "create-programme", programme.name)
+    return programme
+
+
+def list_programmes(session: Session) -> list[Programme]:
+    """All programmes by name."""
+    return list(session.exec(select(Programme).order_by(col(Programme.name), col(Programme.id))))
+
+
+def place_bulletin(
+    session: Session, bulletin: Bulletin, programmes: Sequence[int], now: datetime, *, lasts: timedelta = PLACED_FOR
+) -> None:
+    """Put a bulletin into these programmes, and no others, from today; where it is already it keeps days and place.
+
+    Raises:
+        InvalidInput: there is no such programme.
+    """
+    wanted = set(programmes)
+    unknown = wanted - {row_id(programme.id) for programme in list_programmes(session)}
+    if unknown:
+        raise InvalidInput("unknown-programme", "Không có chương trình này.", "programmes")
+    kept = set(programmes_of(session, bulletin.id))
+    gone = kept - wanted
+    session.exec(
+        delete(Placement).where(
+            col(Placement.bulletin_id) == bulletin.id, col(Placement.programme_id).in_(sorted(gone))
+        )
+    )
+    today = now.astimezone(local_zone(get_commune(session))).date()
+    last = today + lasts - timedelta(days=1)
+    for programme_id in sorted(wanted - kept):
+        position = len(session.exec(select(Placement.id).where(Placement.programme_id == programme_id)).all())
+        session.add(
+            Placement(
+                bulletin_id=bulletin.id,
+                programme_id=programme_id,
+                from_on=today,
+                until_on=last,
+                position=position,
+            )
+        )
+    session.flush()
+
+
+def programmes_of(session: Session, bulletin_id: str) -> list[int]:
+    """The ids of the programmes a bulletin is placed in."""
+    query = select(Placement.programme_id).where(Placement.bulletin_id == bulletin_id).distinct()
+    return list(session.exec(query.order_by(col(Placement.programme_id))))
+
+
+def parts_for(session: Session, entry: TimetableEntry, on: date, now: datetime) -> list[str]:
+    """The rendering keys of one time of an entry: greeting, the approved bulletins of that day, closing.
+
+    Without a bulletin there is nothing to air, and the list is empty. What is not rendered yet is wanted from now on.
+
+    Raises:
+        NotFound: the entry's programme is gone.
+    """
+    programme = session.get(Programme, entry.programme_id)
+    if programme is None:
+        raise NotFound("no-programme", "Không có chương trình này.")
+    bulletins = placed_bulletins(session, entry, on)
+    if not bulletins:
+        return []
+    commune = get_commune(session)
+    keys = [_programme_rendering(session, bulletin, commune, now).key for bulletin in bulletins]
+    if programme.greeting:
+        keys.insert(0, _frame(session, programme.greeting, commune, on, now, Chime.NORMAL).key)
+    if programme.closing:
+        keys.append(_frame(session, programme.closing, commune, on, now, None).key)
+    return keys
+
+
+def placed_bulletins(session: Session, entry: TimetableEntry, on: date) -> list[Bulletin]:
+    """The approved bulletins placed in the entry's programme for that day, in order.
+
+    A bulletin goes where it was meant to go: it is left out of an entry that speaks to none of its villages.
+    """
+    entry_zones = select(EntryZone.zone_id).where(EntryZone.entry_id == entry.id)
+    for_zones = select(BulletinZone.bulletin_id).where(col(BulletinZone.zone_id).in_(entry_zones))
+    query = (
+        select(Bulletin)
+        .join(Placement)
+        .where(
+            Placement.programme_id == entry.programme_id,
+            Placement.from_on <= on,
+            or_(col(Placement.until_on).is_(None), col(Placement.until_on) >= on),
+            Bulletin.state == BulletinState.APPROVED,
+            col(Bulletin.id).in_(for_zones),
+        )
+        .order_by(col(Placement.position), col(Placement.id))
+    )
+    return list(dict.fromkeys(session.exec(query)))
+
+
+def say_frame(text: str, commune_name: str, on: date) -> str:
+    """A greeting or closing with its slots filled."""
+    day = f"ngày {on.day} tháng {on.month} năm {on.year}"
+    slots = {"{xã}": commune_name, "{thứ}": _WEEKDAYS[on.weekday()], "{ngày}": day}
+    for slot, said in slots.items():
+        text = text.replace(slot, said)
+    return text
+
+
+def _frame(session: Session, text: str, commune: Commune, on: date, now: datetime, chime: Chime | None) -> Rendering:
+    said = say_frame(text, commune.name, on)
+    return want_rendering(session, said, commune.voice, chime.value if chime else None, Urgency.NORMAL, now)
+
+
+def _programme_rendering(session: Session, bulletin: Bulletin, commune: Commune, now: datetime) -> Rendering:
+    known = session.get(Rendering, bulletin.programme_key) if bulletin.programme_key else None
+    if known is not None and known.voice == commune.voice:
+        return known
+    rendering = want_rendering(session, bulletin.script, commune.voice, None, bulletin.urgency, now)
+    bulletin.programme_key = rendering.key
+    session.add(bulletin)
+    return rendering

@@ -1,0 +1,75 @@
+"""Texts that are wanted as clips. Asking is cheap and repeatable; `broadcast.rendering` does the work."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from broadcast.errors import InvalidInput
+from broadcast.models import Rendering, RenderingState
+from players.messages import Urgency
+
+_RECIPE = 1
+"""Grows when the same sentences would be rendered otherwise."""
+
+
+def want_rendering(
+    session: Session,
+    script: str,
+    voice: str,
+    chime: str | None,
+    urgency: Urgency,
+    now: datetime,
+    *,
+    has_closing_chime: bool = False,
+) -> Rendering:
+    """The rendering of a text by a voice, wanted from now on if it is not there yet.
+
+    One that had failed is wanted anew; one that is asked for with a higher urgency is hurried.
+
+    Raises:
+        InvalidInput: nothing in the text can be spoken.
+    """
+    # Imported where it is used: underthesea takes 130 MB, and not every process that knows bulletins reads them aloud.
+    from tts.normalize import normalize  # noqa: PLC0415
+
+    text = normalize(script)
+    sentences = [{"spoken": s.spoken, "pause": s.pause.value} for s in text.sentences if s.spoken.strip()]
+    if not sentences:
+        raise InvalidInput("nothing-to-say", "Nội dung không có gì để đọc.", "script")
+    key = compute_key(sentences, voice, chime, has_closing_chime=has_closing_chime)
+    rendering = session.get(Rendering, key)
+    if rendering is None:
+        rendering = Rendering(
+            key=key,
+            spoken=text.spoken,
+            sentences=sentences,
+            voice=voice,
+            chime=chime,
+            has_closing_chime=has_closing_chime,
+            urgency=urgency,
+            wanted_at=now,
+        )
+    elif rendering.state is not RenderingState.RENDERED:
+        _want_again(rendering, urgency, now)
+    session.add(rendering)
+    session.flush()
+    return rendering
+
+
+def compute_key(
+    sentences: list[dict[str, Any]], voice: str, chime: str | None, *, has_closing_chime: bool = False
+) -> str:
+    """SHA-256 of all that decides how a rendering sounds."""
+    asked = json.dumps([_RECIPE, sentences, voice, chime, has_closing_chime], ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def _want_again(rendering: Rendering, urgency: Urgency, now: datetime) -> None:
+    if rendering.state is RenderingState.FAILED:
+        rendering.state, rendering.attempts, rendering.error = RenderingState.WANTED, 0, None
+        rendering.wanted_at, rendering.try_after = now, None
+    if urgency.rank > rendering.urgency.rank:
+        rendering.urgency = urgency
