@@ -6,7 +6,8 @@ TtsError
 │   ├── VoiceUnusable       installed, but its model or its config cannot speak Vietnamese
 │   └── VoiceDownloadError  the voice could not be fetched whole
 ├── EngineError             the engine was asked to speak and did not
-└── ClipError               a clip could not be made, read or stored
+├── ClipError               a clip could not be made, read or stored
+└── LexiconError            an entry of the commune's lexicon cannot be used
 """
 
 
@@ -36,3 +37,7 @@ class EngineError(TtsError):
 
 class ClipError(TtsError):
     """A clip could not be made, read or stored."""
+
+
+class LexiconError(TtsError):
+    """An entry of the commune's lexicon cannot be used; the message is for the officer, in Vietnamese."""

@@ -1,0 +1,199 @@
+"""The renderer as its parent sees it: a process with two pipes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.fakes.piper_voice import VOICE_NAME
+from tests.tts.measuring import find_tone
+from tts.clip_file import decode_clip
+from tts.clip_store import ClipStore
+from tts.tone import word_hz
+
+SENTENCES = [{"spoken": "Mời bà con ra đồng thu hoạch lúa."}, {"spoken": "Trân trọng.", "pause": "paragraph"}]
+
+
+class Renderer:
+    """Starts a renderer and talks to it."""
+
+    def __init__(self, voices_dir: Path, store: Path, *options: str, env: dict[str, str] | None = None) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "tts.renderer",
+            "--voices-dir",
+            str(voices_dir),
+            "--store",
+            str(store),
+            *options,
+        ]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env
+        )
+        self.ready = self.read()
+
+    def read(self) -> dict[str, Any]:
+        assert self.process.stdout
+        reply: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return reply
+
+    def ask(self, line: object) -> dict[str, Any]:
+        assert self.process.stdin
+        self.process.stdin.write(line + "\n" if isinstance(line, str) else json.dumps(line) + "\n")
+        self.process.stdin.flush()
+        return self.read()
+
+    def close(self) -> int:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        ended = self.process.wait(timeout=10)
+        self.process.stdout.close()
+        return ended
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture(scope="module")
+def renderer(voices_dir: Path, store: Path) -> Iterator[Renderer]:
+    started = Renderer(voices_dir, store, "--warm", VOICE_NAME)
+    yield started
+    assert started.close() == 0
+
+
+def job(name: str, **fields: object) -> dict[str, object]:
+    return {"job": name, "sentences": SENTENCES, "voice": "tone", **fields}
+
+
+def test_is_warm_when_it_says_ready(renderer: Renderer) -> None:
+    assert renderer.ready == {"ready": True, "engine": "piper", "voice": VOICE_NAME, "fallback_reason": None}
+
+
+@pytest.mark.parametrize(("voice", "engine"), [("tone", "tone"), ("espeak-vi", "espeak"), (VOICE_NAME, "piper")])
+def test_makes_a_clip_with_each_voice(renderer: Renderer, store: Path, voice: str, engine: str) -> None:
+    reply = renderer.ask(job("1", voice=voice, chime="normal", closing_chime=True))
+    assert (reply["job"], reply["engine"], reply["voice"], reply["fallback_reason"]) == ("1", engine, voice, None)
+    path = ClipStore(store).path_of(reply["sha256"])
+    assert path.stat().st_size == reply["size_bytes"]
+    assert abs(decode_clip(path).duration_s * 1000 - reply["duration_ms"]) <= 1
+    assert 0 <= reply["render_ms"] < 30_000
+
+
+def test_says_what_it_was_given(renderer: Renderer, store: Path) -> None:
+    reply = renderer.ask(job("1", sentences=[{"spoken": "mưa"}, {"spoken": "bão"}]))
+    sound = decode_clip(ClipStore(store).path_of(reply["sha256"]))
+    assert find_tone(sound, word_hz("mưa")) < find_tone(sound, word_hz("bão"))
+
+
+def test_same_job_same_clip(renderer: Renderer) -> None:
+    first = renderer.ask(job("1", voice=VOICE_NAME))
+    renderer.ask(job("2", voice=VOICE_NAME, sentences=[{"spoken": "Câu khác chen vào giữa."}]))
+    assert renderer.ask(job("3", voice=VOICE_NAME))["sha256"] == first["sha256"]
+
+
+def test_a_voice_that_is_not_there_is_replaced_and_said(renderer: Renderer) -> None:
+    reply = renderer.ask(job("1", voice="vi_VN-none-medium"))
+    assert reply["engine"] == "espeak"
+    assert "vi_VN-none-medium" in reply["fallback_reason"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "{",
+        "[]",
+        '{"job": "1"}',
+        job("1", sentences=[]),
+        job("1", chime="loud"),
+        job("1", rate=9),
+        job("1", extra=1),
+    ],
+)
+def test_what_is_no_job_is_answered_and_survived(renderer: Renderer, line: object) -> None:
+    reply = renderer.ask(line)
+    assert set(reply) == {"job", "error"}
+    assert renderer.ask(job("after"))["job"] == "after"
+
+
+def test_nothing_to_say_is_an_error_of_that_job(renderer: Renderer) -> None:
+    assert renderer.ask(job("1", sentences=[{"spoken": "…"}])) == {"job": "1", "error": "ClipError: nothing to say"}
+
+
+def test_takes_lines_ahead_and_answers_in_order(renderer: Renderer) -> None:
+    assert renderer.process.stdin
+    renderer.process.stdin.write("".join(json.dumps(job(str(n))) + "\n" for n in range(5)))
+    renderer.process.stdin.flush()
+    assert [renderer.read()["job"] for _ in range(5)] == list("01234")
+
+
+def test_stays_small_with_a_long_bulletin(renderer: Renderer) -> None:
+    """Issue: each renderer under 600 MB with a medium Piper model."""
+    clause = "đề nghị bà con chằng chống nhà cửa, thu hoạch lúa đã chín, đưa tàu thuyền về nơi tránh trú an toàn, "
+    long = [{"spoken": clause * 6 + "và theo dõi thông tin trên loa."}] * 3
+    reply = renderer.ask(job("1", voice=VOICE_NAME, sentences=long))
+    assert reply["duration_ms"] > 90_000
+    assert psutil.Process(renderer.process.pid).memory_info().rss < 600e6
+
+
+def test_knows_no_normaliser_and_no_database(voices_dir: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, io; sys.stdin = io.StringIO('')\n"
+        f"from tts.renderer import main; main(['--voices-dir', {str(voices_dir)!r}, '--store', {str(tmp_path)!r},"
+        f" '--warm', {VOICE_NAME!r}])\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "print(sorted(loaded & {'underthesea', 'sqlmodel', 'sqlalchemy', 'fastapi', 'sklearn'}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+    assert [json.loads(line)["ready"] for line in done.stdout.splitlines()] == [True]
+
+
+def test_an_emergency_is_never_silent_even_without_any_voice(tmp_path: Path) -> None:
+    """No Piper voice installed and no espeak-ng on the path: the signal sounds alone, and that is said."""
+    started = Renderer(tmp_path / "none", tmp_path / "clips", env={**os.environ, "PATH": "/nowhere"})
+    reply = started.ask(job("1", voice=VOICE_NAME, chime="emergency"))
+    assert (reply["engine"], reply["voice"]) == ("chime", "emergency")
+    assert "espeak-ng" in reply["fallback_reason"]
+    assert decode_clip(ClipStore(tmp_path / "clips").path_of(reply["sha256"])).duration_s > 10
+    assert "espeak-ng" in started.ask(job("2", voice=VOICE_NAME, chime="normal"))["error"]
+    started.close()
+
+
+def test_idle_means_the_scheduler_knows(tmp_path: Path) -> None:
+    started = Renderer(tmp_path, tmp_path / "clips", "--idle")
+    assert os.sched_getscheduler(started.process.pid) == os.SCHED_IDLE
+    started.close()
+
+
+def test_dies_with_its_parent(tmp_path: Path) -> None:
+    """The parent is killed outright, while the renderer's stdin is held open by somebody else."""
+    code = (
+        "import subprocess, sys, os\n"
+        "stdin, keep = os.pipe()\n"
+        f"child = subprocess.Popen([sys.executable, '-m', 'tts.renderer', '--voices-dir', {str(tmp_path)!r},"
+        f" '--store', {str(tmp_path / 'clips')!r}], stdin=stdin, stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        "print(child.pid, flush=True)\n"
+        "sys.stdin.read()"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    assert parent.stdin
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.send_signal(signal.SIGKILL)
+    parent.wait(timeout=5)
+    child.wait(timeout=5)
+    parent.stdin.close()
+    parent.stdout.close()

@@ -1,0 +1,183 @@
+"""Spoken text into a clip: chime, sentences and rests joined, levelled and encoded as they come."""
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from tts.chimes import Chime, closing_chime, opening_chime
+from tts.errors import ClipError
+from tts.joining import joined, rested
+from tts.loudness import Level, LoudnessMeter, true_peak_dbtp
+from tts.opus import OpusWriter
+from tts.reader import Reader, amplified, calibrated_gain, header_gain_db
+from tts.sound import MIX_RATE
+from tts.speech import Speech
+from tts.split import split_long
+from tts.spoken import Pause, SpokenText
+
+_AFTER_CHIME_MS = 400
+_BEFORE_CLOSING_MS = 500
+_BETWEEN_PIECES_MS = 120
+_PAUSE_MS = {Pause.CLAUSE: 250, Pause.SENTENCE: 500, Pause.PARAGRAPH: 1000}
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A sentence to be said and the rest after it."""
+
+    spoken: str
+    pause: Pause = Pause.SENTENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """What stands around the words."""
+
+    chime: Chime | None = None
+    closing: bool = False
+    rate: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFile:
+    """An encoded clip (Ogg Opus, mono), and who spoke it."""
+
+    data: bytes
+    sha256: str
+    duration_ms: int
+    engine: str
+    voice: str
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of the file."""
+        return len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipInfo:
+    """What a clip's file says of itself."""
+
+    duration_ms: int
+    sample_rate: int
+    channels: int
+
+
+def passages_of(text: SpokenText) -> tuple[Passage, ...]:
+    """The sentences of a normalised text, as a clip wants them."""
+    return tuple(Passage(sentence.spoken, sentence.pause) for sentence in text.sentences)
+
+
+def make_clip(passages: Iterable[Passage], reader: Reader, framing: Framing | None = None) -> ClipFile:
+    """Say the passages and give the clip.
+
+    The same passages, voice, level and framing give the same bytes. Nothing longer than one piece is held as sound.
+
+    Raises:
+        EngineError: the engine did not speak.
+        ClipError: there was nothing to say, or the encoder failed.
+    """
+    framing = framing or Framing()
+    words = _spoken_pieces(passages, reader, framing.rate)
+    first = next(words, None)
+    if first is None:
+        raise ClipError("nothing to say")
+    before, after = _framing_pieces(framing, reader.level)
+    pieces = chain(before, [first], words, after)
+    data, count = _encode(pieces, reader.level)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return ClipFile(data, sha256, round(count * 1000 / MIX_RATE), reader.engine.name, reader.engine.voice)
+
+
+def make_signal(chime: Chime, *, times: int, level: Level | None = None) -> ClipFile:
+    """A clip of the chime alone: what is aired when no voice at all can speak and silence is not allowed."""
+    level = level or Level()
+    opening = _levelled(opening_chime(chime, MIX_RATE), level)
+    data, count = _encode([rested(opening, _AFTER_CHIME_MS)] * times, level)
+    return ClipFile(data, hashlib.sha256(data).hexdigest(), round(count * 1000 / MIX_RATE), "chime", chime.value)
+
+
+def probe_clip(path: Path) -> ClipInfo:
+    """Read what a clip's header and last page say.
+
+    Raises:
+        ClipError: not an Ogg Opus file, or an empty one.
+    """
+    try:
+        info = soundfile.info(str(path))
+    except (soundfile.SoundFileError, OSError) as error:
+        raise ClipError(f"{path.name}: {error}") from error
+    if info.format != "OGG" or info.subtype != "OPUS" or info.frames <= 0:
+        raise ClipError(f"{path.name}: {info.format} {info.subtype} of {info.frames} samples is no clip")
+    return ClipInfo(round(info.frames * 1000 / info.samplerate), info.samplerate, info.channels)
+
+
+def decode_clip(source: Path | bytes) -> Speech:
+    """The sound of a clip, mono at 48 kHz.
+
+    Raises:
+        ClipError: it cannot be decoded.
+    """
+    name = source.name if isinstance(source, Path) else "clip"
+    try:
+        file = str(source) if isinstance(source, Path) else io.BytesIO(source)
+        samples, sample_rate = soundfile.read(file, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise ClipError(f"{name}: {error}") from error
+    return Speech(np.ascontiguousarray(samples.mean(axis=1, dtype=np.float32)), sample_rate)
+
+
+def write_wav(path: Path, speech: Speech) -> None:
+    """Write 16-bit mono WAV.
+
+    Raises:
+        ClipError: the file cannot be written.
+    """
+    try:
+        soundfile.write(str(path), np.clip(speech.samples, -1, 1), speech.sample_rate, format="WAV", subtype="PCM_16")
+    except (soundfile.SoundFileError, OSError) as error:
+        raise ClipError(f"{path.name}: {error}") from error
+
+
+def _spoken_pieces(passages: Iterable[Passage], reader: Reader, rate: float) -> Iterator[NDArray[np.int16]]:
+    for passage in passages:
+        pieces = split_long(passage.spoken)
+        for number, piece in enumerate(pieces, start=1):
+            speech = reader.read(piece, rate=rate)
+            if len(speech.samples):
+                rest = _PAUSE_MS[passage.pause] if number == len(pieces) else _BETWEEN_PIECES_MS
+                yield rested(speech, round(rest / rate))
+
+
+def _framing_pieces(framing: Framing, level: Level) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]]:
+    if framing.chime is None:
+        return [], []
+    before = [rested(_levelled(opening_chime(framing.chime, MIX_RATE), level), _AFTER_CHIME_MS)]
+    if not framing.closing:
+        return before, []
+    silence = Speech(np.zeros(0, dtype=np.float32), MIX_RATE)
+    closing = _levelled(closing_chime(framing.chime, MIX_RATE), level)
+    return before, [joined([rested(silence, _BEFORE_CLOSING_MS), rested(closing, 0)])]
+
+
+def _levelled(speech: Speech, level: Level) -> Speech:
+    return amplified(speech, calibrated_gain([speech], level), level)
+
+
+def _encode(pieces: Iterable[NDArray[np.int16]], level: Level) -> tuple[bytes, int]:
+    """Encode the pieces as they come, correct the level in the header, and count the samples."""
+    writer, meter, peak = OpusWriter(MIX_RATE), LoudnessMeter(MIX_RATE), float("-inf")
+    for piece in pieces:
+        writer.write(piece)
+        sound = piece.astype(np.float32) / 32768.0
+        meter.add(sound)
+        peak = max(peak, true_peak_dbtp(Speech(sound, MIX_RATE)))
+    gain_db = header_gain_db(level, meter.loudness(), peak) if np.isfinite(peak) else 0.0
+    return writer.finish(gain_db=gain_db), writer.sample_count

@@ -1,0 +1,73 @@
+"""A voice brought to the house level: what reads the sentences of a clip."""
+
+import numpy as np
+
+from tts.engine import SpeechEngine
+from tts.loudness import Level, LoudnessMeter, limit, to_gain
+from tts.sound import MIX_RATE, resample, trim_silence
+from tts.speech import Speech
+
+_CALIBRATION = (
+    "Kính thưa toàn thể nhân dân, Ủy ban nhân dân xã xin thông báo.",
+    "Mời bà con đến nhà văn hóa thôn vào lúc bảy giờ tối nay.",
+    "Trân trọng cảm ơn và kính chúc bà con sức khỏe.",
+)
+_ENCODER_MARGIN_DB = 2.0
+_CORRECTION_MARGIN_DB = 1.0
+_CALIBRATION_ROUNDS = 4
+
+
+def mix_ceiling_dbtp(level: Level) -> float:
+    """How high peaks may be before encoding: Opus overshoots a little, and the last correction may add a little."""
+    return level.ceiling_dbtp - _ENCODER_MARGIN_DB - _CORRECTION_MARGIN_DB
+
+
+def header_gain_db(level: Level, loudness_lufs: float, peak_dbtp: float) -> float:
+    """The last correction of a whole clip, kept under the ceiling."""
+    room_db = level.ceiling_dbtp - _ENCODER_MARGIN_DB - peak_dbtp
+    return min(level.target_lufs - loudness_lufs, room_db)
+
+
+class Reader:
+    """Reads sentences at the house level: silence cut at the edges, at `MIX_RATE`, each voice with one gain for ever.
+
+    The gain is measured once, on fixed sentences, so that a sentence sounds the same in every clip.
+    """
+
+    def __init__(self, engine: SpeechEngine, level: Level | None = None) -> None:
+        """Measure the voice.
+
+        Raises:
+            EngineError: the engine does not even speak the measuring sentences.
+        """
+        self.engine = engine
+        self.level = level or Level()
+        self._gain = calibrated_gain([self._raw(sentence, 1.0) for sentence in _CALIBRATION], self.level)
+
+    def read(self, sentence: str, *, rate: float = 1.0) -> Speech:
+        """One sentence or clause as it goes into the clip; empty if there is nothing to say.
+
+        Raises:
+            EngineError: the engine did not speak.
+        """
+        return amplified(self._raw(sentence, rate), self._gain, self.level)
+
+    def _raw(self, sentence: str, rate: float) -> Speech:
+        return resample(trim_silence(self.engine.speak(sentence, rate=rate)), MIX_RATE)
+
+
+def amplified(speech: Speech, gain: float, level: Level) -> Speech:
+    """The sound times a gain, its peaks under the mixing ceiling."""
+    louder = Speech((speech.samples * np.float32(gain)).astype(np.float32, copy=False), speech.sample_rate)
+    return limit(louder, mix_ceiling_dbtp(level))
+
+
+def calibrated_gain(sentences: list[Speech], level: Level) -> float:
+    """The gain that brings the sentences to the target: found in a few rounds, as holding peaks down costs loudness."""
+    gain_db = 0.0
+    for _ in range(_CALIBRATION_ROUNDS):
+        meter = LoudnessMeter(sentences[0].sample_rate)
+        for sentence in sentences:
+            meter.add(amplified(sentence, to_gain(gain_db), level).samples)
+        gain_db += level.target_lufs - meter.loudness()
+    return to_gain(gain_db)

@@ -1,0 +1,60 @@
+"""What is said to a renderer and what it answers: one JSON object per line, on its stdin and its stdout."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tts.chimes import Chime
+from tts.spoken import Pause
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SentenceLine(_Line):
+    """A sentence to say and the rest after it."""
+
+    spoken: str
+    pause: Pause = Pause.SENTENCE
+
+
+class RenderJob(_Line):
+    """To the renderer: make this clip and store it."""
+
+    job: str
+    """The caller's own name for the job; comes back in the answer."""
+    sentences: tuple[SentenceLine, ...] = Field(min_length=1)
+    voice: str
+    chime: Chime | None = None
+    closing_chime: bool = False
+    rate: float = Field(default=1.0, ge=0.5, le=2.0)
+
+
+class Ready(_Line):
+    """From the renderer, once, at its start: it takes jobs now. With `--warm`, who is loaded."""
+
+    ready: bool = True
+    engine: str | None = None
+    voice: str | None = None
+    fallback_reason: str | None = None
+
+
+class Rendered(_Line):
+    """From the renderer: the clip is in the store, on the disk."""
+
+    job: str
+    sha256: str
+    size_bytes: int
+    duration_ms: int
+    engine: str
+    voice: str
+    fallback_reason: str | None = None
+    """Why another voice than the chosen one spoke, in Vietnamese where a person can mend it; None if it did."""
+    render_ms: int
+
+
+class RenderFailed(_Line):
+    """From the renderer: there is no clip."""
+
+    job: str | None
+    """None if the line was no job at all."""
+    error: str

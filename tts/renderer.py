@@ -1,0 +1,117 @@
+"""The renderer: a child process that turns jobs (see `tts.render_job`) into stored clips, one after another.
+
+python -m tts.renderer --voices-dir DIR --store DIR [--idle] [--warm VOICE]
+
+It says `Ready`, then answers each line of its stdin in order. It ends when its stdin is closed or its parent dies.
+Only the protocol goes to stdout: what libraries print there is sent to stderr.
+"""
+
+import argparse
+import ctypes
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+from pydantic import ValidationError
+
+from tts.clip_file import Framing, Passage
+from tts.clip_store import ClipStore
+from tts.errors import TtsError
+from tts.loudness import Level
+from tts.render_job import Ready, Rendered, RenderFailed, RenderJob
+from tts.voice_chain import VoiceChain
+
+_log = logging.getLogger(__name__)
+_PR_SET_PDEATHSIG = 1
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a renderer until its stdin ends."""
+    options = _parse(argv)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
+    _die_with_parent(os.getppid())
+    if options.idle:
+        # Before any library starts its threads: they inherit it.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    replies = _take_stdout()
+    chain = VoiceChain(options.voices_dir, Level(target_lufs=options.target_lufs))
+    store = ClipStore(options.store)
+    _say(replies, _warmed(chain, options.warm))
+    for line in sys.stdin:
+        _say(replies, answer(line, chain, store))
+    return 0
+
+
+def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderFailed:
+    """Do what one line asks."""
+    try:
+        job = RenderJob.model_validate_json(line)
+    except ValidationError as error:
+        return RenderFailed(job=None, error=f"not a job: {error.error_count()} errors: {error.errors()[0]['msg']}")
+    started = time.monotonic()
+    passages = [Passage(sentence.spoken, sentence.pause) for sentence in job.sentences]
+    try:
+        made = chain.make_clip(passages, job.voice, Framing(job.chime, job.closing_chime, job.rate))
+        sha256 = store.add(made.clip.data)
+    except TtsError as error:
+        return RenderFailed(job=job.job, error=f"{type(error).__name__}: {error}")
+    return Rendered(
+        job=job.job,
+        sha256=sha256,
+        size_bytes=made.clip.size_bytes,
+        duration_ms=made.clip.duration_ms,
+        engine=made.clip.engine,
+        voice=made.clip.voice,
+        fallback_reason=made.fallback_reason,
+        render_ms=round((time.monotonic() - started) * 1000),
+    )
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tts.renderer", description="Turns jobs on stdin into clips.")
+    parser.add_argument("--voices-dir", type=Path, required=True, help="where voices are installed")
+    parser.add_argument("--store", type=Path, required=True, help="the folder of clips")
+    parser.add_argument("--idle", action="store_true", help="run only when nothing else wants the processor")
+    parser.add_argument("--warm", metavar="VOICE", help="load this voice before saying ready")
+    parser.add_argument("--target-lufs", type=float, default=Level().target_lufs, help="the house level")
+    return parser.parse_args(argv)
+
+
+def _warmed(chain: VoiceChain, voice: str | None) -> Ready:
+    if voice is None:
+        return Ready()
+    try:
+        reader, reason = chain.warm(voice)
+    except TtsError as error:
+        # Still of use: an emergency gets its signal.
+        return Ready(fallback_reason=str(error))
+    return Ready(engine=reader.engine.name, voice=reader.engine.voice, fallback_reason=reason)
+
+
+def _say(replies: IO[str], reply: Ready | Rendered | RenderFailed) -> None:
+    replies.write(reply.model_dump_json() + "\n")
+    replies.flush()
+
+
+def _take_stdout() -> IO[str]:
+    """Keep the real stdout for the protocol and point file descriptor 1 at stderr, for C libraries too."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return replies
+
+
+def _die_with_parent(parent: int) -> None:
+    """Have the kernel end this process when its parent ends, however that happens."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
+        _log.warning("prctl: %s", os.strerror(ctypes.get_errno()))
+    if os.getppid() != parent:
+        sys.exit("the parent is gone already")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

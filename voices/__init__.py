@@ -1,0 +1,1 @@
+"""Voice cards: data, no code and no model weights."""
