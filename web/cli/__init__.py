@@ -1,6 +1,9 @@
-"""`loalang`: the commune server's commands. Each lies in a file of its own and imports what it needs only when it runs."""
+"""`loalang`: the commune server's commands.
 
-import argparse
+`arguments` declares them all; each lies in a module of its own, imported only when it runs: `loalang normalize`
+needs no database.
+"""
+
 import importlib
 import logging
 import sys
@@ -9,18 +12,17 @@ from collections.abc import Sequence
 from broadcast.errors import BroadcastError
 from players.errors import PlayersError
 from tts.errors import TtsError
+from web.cli.arguments import parse
 from web.cli.errors import CommandError
-
-COMMANDS = ("serve", "demo", "init", "user", "node", "voices", "normalize", "speak")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
-    args = _parser().parse_args(argv)
+    args = parse(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        return int(args.run(args))
+        return int(importlib.import_module(f"web.cli.{args.command}").run(args))
     except KeyboardInterrupt:
         return 130
     except BroadcastError as error:
@@ -29,11 +31,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (CommandError, TtsError, PlayersError) as error:
         print(f"loalang: {error}", file=sys.stderr)
         return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="loalang", description="The commune server of Loa Làng.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name in COMMANDS:
-        importlib.import_module(f"web.cli.{name}").add_command(commands)
-    return parser

@@ -4,45 +4,21 @@ import argparse
 import asyncio
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from broadcast.seed import sample_script
+from players.node.portaudio import has_device
 from web.cli.errors import CommandError
-
-if TYPE_CHECKING:
-    from web.demo.plan import Pole
-    from web.demo.run import Place
-    from web.demo.show import Screen
-
-DEFAULT_DATA = Path("data/demo")
-DEFAULT_PORT = 8000
-MAX_NODES = 20
-
-
-def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser("demo", help="a commune on this machine, speaking")
-    parser.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help="kept between runs (default: data/demo)")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="for the browser; another free one when it is taken")
-    parser.add_argument("--nodes", type=_node_count, default=3, metavar="N", help="player nodes (default: 3)")
-    parser.add_argument("--voice", metavar="NAME|DIR", help="an installed voice, or a folder that holds one")
-    parser.add_argument("--text", type=Path, metavar="FILE", help="what to air at once (UTF-8)")
-    parser.add_argument("--once", action="store_true", help="fresh data, no browser: air one bulletin, then end")
-    parser.add_argument("--record", type=Path, metavar="DIR", help="with --once: what every pole sounded, and the as-run log")
-    parser.set_defaults(run=run)
-
-
-def _node_count(text: str) -> int:
-    count = int(text)
-    if not 1 <= count <= MAX_NODES:
-        raise argparse.ArgumentTypeError(f"from 1 to {MAX_NODES}")
-    return count
+from web.demo.client import DemoError, Tokens
+from web.demo.commune import prepare_commune
+from web.demo.once import air_once, write_record
+from web.demo.plan import Pole, plan_poles, zones_of
+from web.demo.run import Place, free_port, running_commune, until_interrupted
+from web.demo.show import Screen
+from web.demo.voice import choose_voice
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo until Ctrl-C, or with --once until the bulletin has been aired."""
-    from web.demo.client import DemoError
-    from web.demo.show import Screen
-
     if args.record and not args.once:
         raise CommandError("--record goes with --once")
     script = _script(args.text)
@@ -54,8 +30,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _script(path: Path | None) -> str:
-    from broadcast.seed import sample_script
-
     if path is None:
         return sample_script()
     try:
@@ -64,16 +38,12 @@ def _script(path: Path | None) -> str:
         raise CommandError(f"cannot read {path}: {error}") from error
 
 
-async def _stay(args: argparse.Namespace, script: str, screen: "Screen") -> int:
-    from web.demo.plan import plan_poles, zones_of
-    from web.demo.run import Place, free_port, running_commune, until_interrupted
-    from web.demo.voice import choose_voice
-
+async def _stay(args: argparse.Namespace, script: str, screen: Screen) -> int:
     place = Place(args.data.resolve(), args.data.resolve().parent / "voices")
     place.make()
     voice = await choose_voice(args.voice, place.voices, screen)
     tokens = _seed(place, voice, screen)
-    poles = plan_poles(args.nodes, None, has_sound_card=_has_sound_card())
+    poles = plan_poles(args.nodes, None, has_sound_card=has_device())
     port = free_port(args.port)
     async with running_commune(place, poles, tokens, port, screen) as (client, processes):
         _introduce(client.base_url, poles, screen)
@@ -83,12 +53,7 @@ async def _stay(args: argparse.Namespace, script: str, screen: "Screen") -> int:
     return 0
 
 
-async def _once(args: argparse.Namespace, script: str, screen: "Screen") -> int:
-    from web.demo.once import air_once, write_record
-    from web.demo.plan import plan_poles, zones_of
-    from web.demo.run import Place, free_port, running_commune
-    from web.demo.voice import choose_voice
-
+async def _once(args: argparse.Namespace, script: str, screen: Screen) -> int:
     record = args.record.resolve() if args.record else None
     if record:
         record.mkdir(parents=True, exist_ok=True)
@@ -107,20 +72,18 @@ async def _once(args: argparse.Namespace, script: str, screen: "Screen") -> int:
     return 0 if outcome.is_whole else 1
 
 
-def _seed(place: "Place", voice: str | None, screen: "Screen") -> "Any":
-    from web.demo.commune import prepare_commune
-
+def _seed(place: Place, voice: str | None, screen: Screen) -> Tokens:
     seeded, tokens = prepare_commune(f"sqlite:///{place.server / 'loalang.sqlite3'}", place.server, voice)
     if seeded.passwords:
         screen.say("\nPeople of the demo (passwords are shown this once; `loalang user reset NAME` makes a new one):")
         for username, password in seeded.passwords.items():
             screen.say(f"  {username:<18} {password}")
     else:
-        screen.say(f"\nThe commune of the last run is kept. A new password: loalang user reset NAME --data {place.server}")
+        screen.say(f"\nThe last run's commune is kept. A new password: loalang user reset NAME --data {place.server}")
     return tokens
 
 
-def _introduce(address: str, poles: "tuple[Pole, ...]", screen: "Screen") -> None:
+def _introduce(address: str, poles: tuple[Pole, ...], screen: Screen) -> None:
     screen.say(f"\nThe commune is on the air. Open {address} in a browser. Ctrl-C ends it.\n")
     for pole in poles:
         screen.say(f"  {pole.slug:<10} {pole.name}, sounds by {pole.output}")
@@ -129,9 +92,3 @@ def _introduce(address: str, poles: "tuple[Pole, ...]", screen: "Screen") -> Non
 
 def _title(script: str) -> str:
     return next((line.strip() for line in script.splitlines() if line.strip()), "Bản tin")[:100]
-
-
-def _has_sound_card() -> bool:
-    from players.node.portaudio import has_device
-
-    return has_device()

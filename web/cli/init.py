@@ -4,37 +4,22 @@ import argparse
 import re
 import unicodedata
 from datetime import time
-from typing import Any
 
+from pydantic import ValidationError
+
+from broadcast.communes import create_commune
+from broadcast.models import Role
+from broadcast.users import add_user
+from broadcast.zones import create_zone
+from players.messages import Window
+from scheduler.clock import utc_now
+from web.cli.database import database
 from web.cli.errors import CommandError
-from web.cli.options import add_settings_options, database, settings_of
-
-
-def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser("init", help="set up a new commune: its name, its villages, its administrator")
-    add_settings_options(parser)
-    parser.add_argument("--name", required=True, help='the commune, e.g. "Xã Hòa Bình An"')
-    parser.add_argument("--slug", help="its short name in addresses (default: made from --name); never changes")
-    parser.add_argument("--zone", action="append", required=True, metavar="NAME", help='a village, e.g. "Thôn Đông"; repeat')
-    parser.add_argument(
-        "--window",
-        action="append",
-        metavar="HH:MM-HH:MM",
-        help="when horns may sound (local time; repeat; default 05:00-21:00); only an emergency sounds outside",
-    )
-    parser.add_argument("--administrator", default="quantri", metavar="USERNAME", help="first user (default: quantri)")
-    parser.set_defaults(run=run)
+from web.cli.options import settings_of
 
 
 def run(args: argparse.Namespace) -> int:
     """Make the commune and print the administrator's password."""
-    from broadcast.communes import create_commune
-    from broadcast.models import Role
-    from broadcast.users import add_user
-    from broadcast.zones import create_zone
-    from scheduler.clock import utc_now
-
     windows = [parse_window(text) for text in args.window or ["05:00-21:00"]]
     now = utc_now()
     with database(settings_of(args), create=True) as session:
@@ -51,21 +36,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def slug_of(name: str) -> str:
-    """A short name for addresses: "Thôn Đông" → "thon-dong". """
+    """A short name for addresses: "Thôn Đông" → "thon-dong"."""
     plain = unicodedata.normalize("NFD", name.lower().replace("đ", "d"))
     return re.sub(r"[^a-z0-9]+", "-", "".join(sign for sign in plain if not unicodedata.combining(sign))).strip("-")
 
 
-def parse_window(text: str) -> "Any":
+def parse_window(text: str) -> Window:
     """A `players.messages.Window` of "05:00-21:00".
 
     Raises:
         CommandError: it is something else.
     """
-    from pydantic import ValidationError
-
-    from players.messages import Window
-
     opens, _, closes = text.partition("-")
     try:
         return Window(opens=time.fromisoformat(opens), closes=time.fromisoformat(closes))

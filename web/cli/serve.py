@@ -3,22 +3,13 @@
 import argparse
 import logging
 import socket
-from typing import TYPE_CHECKING, Any
 
+import uvicorn
+
+from web.app import create_app
 from web.cli.errors import CommandError
-from web.cli.options import add_settings_options, settings_of
-
-if TYPE_CHECKING:
-    from web.settings import Settings
-
-
-def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser("serve", help="the commune server: pages, API, scheduler, broker, renderers")
-    add_settings_options(parser)
-    parser.add_argument("--host", help="address to listen on")
-    parser.add_argument("--port", type=int, help="port to listen on; 0 takes a free one")
-    parser.set_defaults(run=run)
+from web.cli.options import settings_of
+from web.settings import Settings
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     return _serve(settings, listener)
 
 
-def _listen(settings: "Settings") -> socket.socket:
+def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.http.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -43,11 +34,7 @@ def _listen(settings: "Settings") -> socket.socket:
     return listener
 
 
-def _serve(settings: "Settings", listener: socket.socket) -> int:
-    import uvicorn
-
-    from web.app import create_app
-
+def _serve(settings: Settings, listener: socket.socket) -> int:
     logging.getLogger().setLevel(settings.log_level.upper())
     config = uvicorn.Config(
         create_app(settings),

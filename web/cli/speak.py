@@ -1,21 +1,37 @@
 """`loalang speak`: a text to a sound file."""
 
 import argparse
-import sys
 from pathlib import Path
-from typing import Any
 
+from tts.clip_file import passages_of
+from tts.normalize import normalize
+from tts.preview import speak_to_file
+from tts.voices import DEFAULT_VOICE
 from web.cli.errors import CommandError
-from web.cli.options import add_settings_options, settings_of
+from web.cli.options import settings_of
 
 
-def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser("speak", help="read a text aloud into a file")
-    add_settings_options(parser)
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("text", nargs="?", help="what is to be read")
-    source.add_argument("--file", type=Path, help="a text file (UTF-8) to read")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="out.wav or out.ogg")
-    parser.add_argument("--voice", metavar="NAME|DIR", help="an installed voice, or a folder that holds one")
-    parser.set_defaults(run=run)
+def run(args: argparse.Namespace) -> int:
+    """Normalise, speak, level, encode, write; say who spoke."""
+    text = _text(args)
+    voices_dir = settings_of(args).voices_dir
+    passages = passages_of(normalize(text))
+    if not passages:
+        raise CommandError("there is nothing to read in that text")
+    wanted = args.voice or DEFAULT_VOICE
+    voice = str(Path(wanted).resolve()) if Path(wanted).is_dir() else wanted
+    made = speak_to_file(passages, args.output, voice=voice, voices_dir=voices_dir)
+    fallback = f" (instead of {wanted}: {made.fallback_reason})" if made.fallback_reason else ""
+    print(f"{args.output}: {made.clip.duration_ms / 1000:.1f} s by {made.clip.engine} {made.clip.voice}{fallback}")
+    return 0
+
+
+def _text(args: argparse.Namespace) -> str:
+    if (args.text is None) == (args.file is None):
+        raise CommandError("give a text, or --file")
+    if args.text is not None:
+        return str(args.text)
+    try:
+        return str(args.file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"cannot read {args.file}: {error}") from error

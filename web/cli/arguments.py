@@ -1,0 +1,120 @@
+"""What may be typed after `loalang`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+DEFAULT_DATA = Path("data/server")
+DEFAULT_DEMO_DATA = Path("data/demo")
+DEFAULT_DEMO_PORT = 8000
+MAX_DEMO_NODES = 20
+ROLES = ("officer", "leader", "village-head", "administrator")
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command and its options; `command` names the module in `web.cli` that runs it."""
+    parser = argparse.ArgumentParser(prog="loalang", description="The commune server of Loa Làng.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    _serve(commands.add_parser("serve", help="the commune server: pages, API, scheduler, broker, renderers"))
+    _demo(commands.add_parser("demo", help="a commune on this machine, speaking"))
+    _init(commands.add_parser("init", help="set up a new commune: its name, its villages, its administrator"))
+    _user(commands.add_parser("user", help="people and their passwords"))
+    _node(commands.add_parser("node", help="poles and their pairing codes"))
+    _voices(commands.add_parser("voices", help="the voices that are installed or could be"))
+    _normalize(commands.add_parser("normalize", help="a text per line in, its spoken form per line out"))
+    _speak(commands.add_parser("speak", help="read a text aloud into a file"))
+    return parser.parse_args(argv)
+
+
+def _settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (TOML)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help=f"data directory (default: {DEFAULT_DATA})")
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    _settings(parser)
+    parser.add_argument("--host", help="address to listen on")
+    parser.add_argument("--port", type=int, help="port to listen on; 0 takes a free one")
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, default=DEFAULT_DEMO_DATA, metavar="DIR", help="kept between runs")
+    parser.add_argument("--port", type=int, default=DEFAULT_DEMO_PORT, help="another free one when it is taken")
+    parser.add_argument("--nodes", type=_node_count, default=3, metavar="N", help="player nodes (default: 3)")
+    parser.add_argument("--voice", metavar="NAME|VOICEDIR", help="an installed voice, or a folder that holds one")
+    parser.add_argument("--text", type=Path, metavar="FILE", help="what to air at once (UTF-8)")
+    parser.add_argument("--once", action="store_true", help="fresh data, no browser: air one bulletin, then end")
+    parser.add_argument("--record", type=Path, metavar="DIR", help="with --once: leave there what every pole sounded")
+
+
+def _node_count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= MAX_DEMO_NODES:
+        raise argparse.ArgumentTypeError(f"from 1 to {MAX_DEMO_NODES}")
+    return count
+
+
+def _init(parser: argparse.ArgumentParser) -> None:
+    _settings(parser)
+    parser.add_argument("--name", required=True, help='the commune, e.g. "Xã Hòa Bình An"')
+    parser.add_argument("--slug", help="its short name in addresses (default: made from --name); never changes")
+    parser.add_argument("--zone", action="append", required=True, metavar="NAME", help="a village; repeat")
+    parser.add_argument(
+        "--window",
+        action="append",
+        metavar="HH:MM-HH:MM",
+        help="when horns may sound (local time; repeat; default 05:00-21:00); only an emergency sounds outside",
+    )
+    parser.add_argument("--administrator", default="quantri", metavar="USERNAME", help="first user (default: quantri)")
+
+
+def _user(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="add|reset|list", dest="action")
+    add = actions.add_parser("add", help="add a person; prints the generated password")
+    add.add_argument("username")
+    add.add_argument("--name", help="as shown on the pages (default: the username)")
+    add.add_argument("--role", choices=ROLES, required=True)
+    add.add_argument("--zone", metavar="SLUG", help="a village head's village")
+    reset = actions.add_parser("reset", help="make a new password and print it; sessions and tokens end")
+    reset.add_argument("username")
+    for action in (add, reset, actions.add_parser("list", help="everybody")):
+        _settings(action)
+
+
+def _node(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="add|code|list", dest="action")
+    add = actions.add_parser("add", help="add a pole; prints its one-time pairing code")
+    add.add_argument("slug", help="short name, e.g. dong-1")
+    add.add_argument("--name", help="as shown on the pages (default: the short name)")
+    add.add_argument("--zone", action="append", required=True, metavar="SLUG", help="a village it speaks for; repeat")
+    code = actions.add_parser("code", help="a fresh pairing code (10 minutes, used once)")
+    code.add_argument("slug")
+    for action in (add, code, actions.add_parser("list", help="all poles")):
+        _settings(action)
+
+
+def _voices(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="list|install|verify|remove", dest="action")
+    install = actions.add_parser("install", help="fetch a voice, or take it from a folder or a zip file")
+    install.add_argument("name", nargs="?", help="one of `loalang voices list`")
+    install.add_argument(
+        "--from", dest="source", type=Path, metavar="VOICEDIR", help="with NAME.onnx, NAME.onnx.json"
+    )
+    verify = actions.add_parser("verify", help="compare an installed voice with its digest")
+    verify.add_argument("name")
+    remove = actions.add_parser("remove", help="delete an installed voice")
+    remove.add_argument("name")
+    for action in (install, verify, remove, actions.add_parser("list", help="all voices")):
+        _settings(action)
+
+
+def _normalize(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print sentences, changed spans and doubts as JSON")
+
+
+def _speak(parser: argparse.ArgumentParser) -> None:
+    _settings(parser)
+    parser.add_argument("text", nargs="?", help="what is to be read")
+    parser.add_argument("--file", type=Path, metavar="FILE", help="read this text file (UTF-8) instead")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="out.wav or out.ogg")
+    parser.add_argument("--voice", metavar="NAME|VOICEDIR", help="an installed voice, or a folder that holds one")

@@ -1,0 +1,30 @@
+"""The commune's database, for one command."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlmodel import Session
+
+from broadcast.db import migrate, open_engine, session_of
+from web.cli.errors import CommandError
+from web.settings import Settings
+
+
+@contextmanager
+def database(settings: Settings, *, create: bool = False) -> Iterator[Session]:
+    """A unit of work in the commune's database, brought up to date first.
+
+    Raises:
+        CommandError: there is no database yet, unless `create`.
+    """
+    if create:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    elif not (settings.data_dir / "loalang.sqlite3").is_file():
+        raise CommandError(f"no commune in {settings.data_dir} yet: run `loalang init` first, or name another --data")
+    engine = open_engine(settings.database_url)
+    try:
+        migrate(engine)
+        with session_of(engine) as session:
+            yield session
+    finally:
+        engine.dispose()

@@ -1,0 +1,1 @@
+"""Which voice the demo speaks with: the one asked for, else the Vietnamese Piper voice, else espeak-ng."""
