@@ -1,0 +1,126 @@
+"""The two renderers: supervised child processes that turn texts into clips. What is wanted is not known here."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from players.child import Child, ChildPipes, ChildState
+from tts.errors import EngineError
+from tts.render_job import Ready, Rendered, RenderFailed, RenderJob
+
+log = logging.getLogger(__name__)
+
+_READY_WITHIN_S = 120.0
+
+
+class RendererLost(EngineError):
+    """The renderer ended, fell silent or spoke nonsense while it had a job; it is started again by itself."""
+
+
+class Renderer:
+    """One renderer and its protocol: a job a line in, an answer a line out, one after another.
+
+    Args:
+        child: The process, with pipes.
+        patience_s: How long a job may take at least.
+        patience_s_per_character: And how much longer for each character of its text.
+    """
+
+    def __init__(self, child: Child, *, patience_s: float, patience_s_per_character: float = 0.1) -> None:
+        self._child = child
+        self._patience_s = patience_s
+        self._patience_s_per_character = patience_s_per_character
+        self._greeted: asyncio.StreamReader | None = None
+        self._turn = asyncio.Lock()
+        self.ready: Ready | None = None
+        """What the present run said of itself."""
+
+    @property
+    def state(self) -> ChildState:
+        """How the process is."""
+        return self._child.state
+
+    async def start(self) -> None:
+        """Start the process; it is started again whenever it ends."""
+        await self._child.start()
+
+    async def stop(self) -> None:
+        """End the process for good."""
+        await self._child.stop()
+
+    async def render(self, job: RenderJob) -> Rendered | RenderFailed:
+        """Have one job done; waits while the process is being started again.
+
+        Raises:
+            RendererLost: the process died, hung or answered nonsense; the job may be given again.
+        """
+        async with self._turn:
+            pipes = await self._greeted_pipes()
+            patience_s = self._patience_s + self._patience_s_per_character * sum(len(s.spoken) for s in job.sentences)
+            line = await self._exchange(pipes, job, patience_s)
+            try:
+                answer = RenderFailed.model_validate_json(line) if b'"error"' in line else None
+                answer_ = answer or Rendered.model_validate_json(line)
+            except ValidationError as error:
+                self._child.kill()
+                raise RendererLost(f"the renderer answered nonsense: {line[:100]!r}") from error
+            if answer_.job != job.job:
+                self._child.kill()
+                raise RendererLost("the renderer answered another job")
+            return answer_
+
+    async def _greeted_pipes(self) -> ChildPipes:
+        """The pipes of a run that has said it is ready."""
+        pipes = await self._child.pipes()
+        if pipes.stdout is not self._greeted:
+            line = await self._line(pipes, _READY_WITHIN_S)
+            try:
+                self.ready = Ready.model_validate_json(line)
+            except ValidationError as error:
+                self._child.kill()
+                raise RendererLost(f"the renderer did not say that it is ready: {line[:100]!r}") from error
+            self._greeted = pipes.stdout
+        return pipes
+
+    async def _exchange(self, pipes: ChildPipes, job: RenderJob, patience_s: float) -> bytes:
+        try:
+            pipes.stdin.write(job.model_dump_json().encode() + b"\n")
+            await pipes.stdin.drain()
+        except ConnectionError as error:
+            raise RendererLost("the renderer ended before it took the job") from error
+        return await self._line(pipes, patience_s)
+
+    async def _line(self, pipes: ChildPipes, patience_s: float) -> bytes:
+        try:
+            line = await asyncio.wait_for(pipes.stdout.readline(), patience_s)
+        except TimeoutError as error:
+            self._child.kill()
+            raise RendererLost(f"the renderer said nothing for {patience_s:.0f} s") from error
+        except (ValueError, ConnectionError) as error:  # a line longer than the limit
+            self._child.kill()
+            raise RendererLost("the renderer's answer cannot be read") from error
+        if not line.endswith(b"\n"):
+            raise RendererLost("the renderer ended in the middle of its work")
+        return line
+
+
+def bulletin_renderer(voices_dir: Path, store: Path, clock: Callable[[], datetime]) -> Renderer:
+    """The renderer for what has time: it runs when nothing else wants the processor."""
+    return Renderer(
+        Child("renderer", _command(voices_dir, store, "--idle"), clock=clock, has_pipes=True), patience_s=600
+    )
+
+
+def emergency_renderer(voices_dir: Path, store: Path, voice: str, clock: Callable[[], datetime]) -> Renderer:
+    """The renderer that waits for emergencies with its voice loaded."""
+    command = _command(voices_dir, store, "--warm", voice)
+    return Renderer(Child("emergency-renderer", command, clock=clock, has_pipes=True), patience_s=30)
+
+
+def _command(voices_dir: Path, store: Path, *more: str) -> Sequence[str]:
+    return (sys.executable, "-m", "tts.renderer", "--voices-dir", str(voices_dir), "--store", str(store), *more)

@@ -1,0 +1,197 @@
+"""From a wanted rendering to a stored clip: two lanes, one for bulletins, one for emergencies that waits for nobody."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, and_, case, col, or_, select
+
+from broadcast.airings import note_duration
+from broadcast.db import reading, session_of
+from broadcast.models import Broadcast, BroadcastPart, Clip, Rendering, RenderingState
+from broadcast.renderers import Renderer, RendererLost
+from broadcast.renderings import want_rendering
+from players.child import ChildState
+from players.errors import ChildStopped
+from players.messages import Urgency
+from tts.chimes import Chime
+from tts.render_job import Rendered, RenderFailed, RenderJob, SentenceLine
+
+__all__ = ["MAX_ATTEMPTS", "RendererPool", "due_rendering", "store_rendered", "want_rendering"]
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+FIRST_PAUSE = timedelta(seconds=2)
+FIRST_PAUSE_EMERGENCY = timedelta(seconds=0.2)
+_LOOK_AGAIN_S = 1.0
+
+
+class RendererPool:
+    """Keeps both renderers at work on what the database wants.
+
+    Args:
+        engine: The database.
+        bulletins: The renderer for what has time.
+        emergencies: The renderer that is kept warm.
+        clock: The present.
+    """
+
+    def __init__(
+        self, engine: Engine, bulletins: Renderer, emergencies: Renderer, clock: Callable[[], datetime]
+    ) -> None:
+        self._engine = engine
+        self._bulletins = bulletins
+        self._emergencies = emergencies
+        self._clock = clock
+        self._work = {False: asyncio.Event(), True: asyncio.Event()}
+        self._listeners: list[Callable[[], None]] = []
+        self._lanes: list[asyncio.Task[None]] = []
+
+    @property
+    def states(self) -> tuple[ChildState, ...]:
+        """How both processes are, for the page."""
+        return self._bulletins.state, self._emergencies.state
+
+    def listen(self, on_rendered: Callable[[], None]) -> None:
+        """Have this called after each rendering that is done or given up."""
+        self._listeners.append(on_rendered)
+
+    def nudge(self) -> None:
+        """Something is wanted: look now."""
+        for event in self._work.values():
+            event.set()
+
+    async def start(self) -> None:
+        """Start both processes and both lanes."""
+        await asyncio.gather(self._bulletins.start(), self._emergencies.start())
+        for renderer, is_emergency in ((self._bulletins, False), (self._emergencies, True)):
+            name = "emergency lane" if is_emergency else "bulletin lane"
+            self._lanes.append(asyncio.create_task(self._lane(renderer, is_emergency=is_emergency), name=name))
+
+    async def stop(self) -> None:
+        """Stop the lanes, then the processes. What was being rendered stays wanted."""
+        for lane in self._lanes:
+            lane.cancel()
+        await asyncio.gather(*self._lanes, return_exceptions=True)
+        self._lanes.clear()
+        await asyncio.gather(self._bulletins.stop(), self._emergencies.stop())
+
+    async def _lane(self, renderer: Renderer, *, is_emergency: bool) -> None:
+        event = self._work[is_emergency]
+        while True:
+            event.clear()
+            try:
+                did_something = await self.render_due(renderer, is_emergency=is_emergency)
+            except ChildStopped:
+                return
+            except SQLAlchemyError:
+                # A full disk or a locked file mends itself or is mended; what is wanted stays wanted.
+                log.exception("the rendering lane cannot use the database")
+                did_something = False
+            if not did_something:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), _LOOK_AGAIN_S)
+
+    async def render_due(self, renderer: Renderer, *, is_emergency: bool) -> bool:
+        """Render the one text that is due first in this lane; whether there was one.
+
+        Raises:
+            ChildStopped: the renderer was stopped for good.
+        """
+        job = await asyncio.to_thread(self._next_job, is_emergency)
+        if job is None:
+            return False
+        answer: Rendered | RenderFailed
+        try:
+            answer = await renderer.render(job)
+        except RendererLost as error:
+            answer = RenderFailed(job=job.job, error=str(error))
+        if isinstance(answer, RenderFailed):
+            log.warning("rendering %s: %s", job.job[:12], answer.error)
+        await asyncio.to_thread(self._store, job.job, answer)
+        for listener in self._listeners:
+            listener()
+        return True
+
+    def _next_job(self, is_emergency: bool) -> RenderJob | None:
+        with reading(self._engine) as session:
+            rendering = due_rendering(session, self._clock(), is_emergency=is_emergency)
+        return None if rendering is None else _job_of(rendering)
+
+    def _store(self, key: str, answer: Rendered | RenderFailed) -> None:
+        with session_of(self._engine) as session:
+            rendering = session.get(Rendering, key)
+            if rendering is None or rendering.state is RenderingState.RENDERED:
+                return
+            if isinstance(answer, Rendered):
+                store_rendered(session, rendering, answer, self._clock())
+            else:
+                store_failed(session, rendering, answer.error, self._clock())
+
+
+def due_rendering(session: Session, now: datetime, *, is_emergency: bool) -> Rendering | None:
+    """What is to be rendered next: the more urgent, then what has waited longest.
+
+    An emergency that its own renderer could not do is everybody's.
+    """
+    is_urgent = col(Rendering.urgency) == Urgency.EMERGENCY
+    mine = is_urgent if is_emergency else or_(~is_urgent, and_(is_urgent, col(Rendering.attempts) > 0))
+    rank = case({Urgency.EMERGENCY.value: 0, Urgency.PRIORITY.value: 1}, value=col(Rendering.urgency), else_=2)
+    query = (
+        select(Rendering)
+        .where(Rendering.state == RenderingState.WANTED, mine)
+        .where(or_(col(Rendering.try_after).is_(None), col(Rendering.try_after) <= now))
+        .order_by(rank, col(Rendering.wanted_at), col(Rendering.key))
+    )
+    return session.exec(query.limit(1)).first()
+
+
+def store_rendered(session: Session, rendering: Rendering, answer: Rendered, now: datetime) -> None:
+    """Write down that the clip is there, and how long the broadcasts are that it completes."""
+    if session.get(Clip, answer.sha256) is None:
+        session.add(
+            Clip(
+                sha256=answer.sha256,
+                size_bytes=answer.size_bytes,
+                duration_ms=answer.duration_ms,
+                engine=answer.engine,
+                voice=answer.voice,
+                fallback_reason=answer.fallback_reason,
+                created_at=now,
+            )
+        )
+        session.flush()
+    rendering.state, rendering.clip_sha256, rendering.error = RenderingState.RENDERED, answer.sha256, None
+    rendering.rendered_at, rendering.render_ms = now, answer.render_ms
+    session.add(rendering)
+    session.flush()
+    of_parts = select(BroadcastPart.broadcast_id).where(BroadcastPart.rendering_key == rendering.key)
+    for broadcast in session.exec(select(Broadcast).where(col(Broadcast.id).in_(of_parts))).all():
+        note_duration(session, broadcast)
+
+
+def store_failed(session: Session, rendering: Rendering, error: str, now: datetime) -> None:
+    """Count a failure: it is tried again after a growing pause, and given up after the third."""
+    rendering.attempts += 1
+    rendering.error = error[:1000]
+    if rendering.attempts >= MAX_ATTEMPTS:
+        rendering.state = RenderingState.FAILED
+    else:
+        first = FIRST_PAUSE_EMERGENCY if rendering.urgency is Urgency.EMERGENCY else FIRST_PAUSE
+        rendering.try_after = now + first * 4 ** (rendering.attempts - 1)
+    session.add(rendering)
+
+
+def _job_of(rendering: Rendering) -> RenderJob:
+    return RenderJob(
+        job=rendering.key,
+        sentences=tuple(SentenceLine.model_validate(sentence) for sentence in rendering.sentences),
+        voice=rendering.voice,
+        chime=Chime(rendering.chime) if rendering.chime else None,
+        closing_chime=rendering.has_closing_chime,
+    )

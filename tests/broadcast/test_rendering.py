@@ -1,0 +1,153 @@
+"""The lanes with real child processes: a fake renderer that misbehaves, and the real one."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from broadcast.db import reading, session_of
+from broadcast.models import Clip, Rendering, RenderingState
+from broadcast.renderers import Renderer, bulletin_renderer, emergency_renderer
+from broadcast.rendering import RendererPool
+from broadcast.renderings import want_rendering
+from players.child import Child, Pauses
+from players.messages import Urgency
+from tests.broadcast.conftest import NOW
+from tts.clip_file import probe_clip
+from tts.clip_store import ClipStore
+
+ROOT = Path(__file__).parents[2]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def fake_renderer(name: str, store: Path, patience_s: float) -> Renderer:
+    child = Child(
+        name,
+        (sys.executable, "-m", "tests.fakes.fake_renderer", str(store)),
+        clock=utc_now,
+        environment={**os.environ, "PYTHONPATH": str(ROOT)},
+        has_pipes=True,
+        pauses=Pauses(first_s=0.05, most_s=0.1),
+    )
+    return Renderer(child, patience_s=patience_s, patience_s_per_character=0)
+
+
+@asynccontextmanager
+async def running(engine: Engine, store: Path, patience_s: float = 20) -> AsyncIterator[RendererPool]:
+    pool = RendererPool(
+        engine, fake_renderer("bulletins", store, patience_s), fake_renderer("emergencies", store, patience_s), utc_now
+    )
+    await pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.stop()
+
+
+def want(engine: Engine, text: str, urgency: Urgency = Urgency.NORMAL) -> str:
+    with session_of(engine) as session:
+        return want_rendering(session, text, "giọng", None, urgency, NOW).key
+
+
+def stored(engine: Engine, key: str) -> Rendering:
+    with reading(engine) as session:
+        rendering = session.get(Rendering, key)
+        assert rendering is not None
+        return rendering
+
+
+async def finished(pool: RendererPool, engine: Engine, *keys: str, within_s: float = 30) -> list[Rendering]:
+    """Wait for the lanes to be done with these."""
+    changed = asyncio.Event()
+    pool.listen(changed.set)
+    pool.nudge()
+    async with asyncio.timeout(within_s):
+        while any(stored(engine, key).state is RenderingState.WANTED for key in keys):
+            await changed.wait()
+            changed.clear()
+    return [stored(engine, key) for key in keys]
+
+
+async def test_what_is_wanted_becomes_a_clip_in_the_store(house_engine: Engine, tmp_path: Path) -> None:
+    key = want(house_engine, "Chào bà con.")
+    async with running(house_engine, tmp_path) as pool:
+        (done,) = await finished(pool, house_engine, key)
+    assert (done.state, done.attempts) == (RenderingState.RENDERED, 0)
+    assert done.clip_sha256 is not None
+    assert ClipStore(tmp_path).path_of(done.clip_sha256).read_bytes().startswith("giọng|None|False|Chào".encode())
+    with reading(house_engine) as session:
+        clip = session.get(Clip, done.clip_sha256)
+        assert clip is not None
+        assert (clip.duration_ms, clip.engine) == (1000, "fake")
+
+
+async def test_a_renderer_that_dies_is_started_again_and_the_text_is_not_lost(
+    house_engine: Engine, tmp_path: Path
+) -> None:
+    key = want(house_engine, "Câu này chết một lần.")
+    async with running(house_engine, tmp_path) as pool:
+        (done,) = await finished(pool, house_engine, key)
+        assert max(state.restarts for state in pool.states) == 1
+    assert (done.state, done.attempts) == (RenderingState.RENDERED, 1)
+
+
+async def test_texts_that_cannot_be_rendered_are_given_up_and_hold_nobody_up(
+    house_engine: Engine, tmp_path: Path
+) -> None:
+    emergency = Urgency.EMERGENCY  # its pauses are short, and both renderers try
+    bad = [want(house_engine, text, emergency) for text in ("Câu này chết.", "Câu lộn xộn.", "Câu hỏng.")]
+    good = want(house_engine, "Câu này được.", emergency)
+    async with running(house_engine, tmp_path) as pool:
+        *failed, done = await finished(pool, house_engine, *bad, good)
+    assert [rendering.state for rendering in failed] == [RenderingState.FAILED] * 3
+    assert [rendering.attempts for rendering in failed] == [3, 3, 3]
+    assert "ended in the middle" in (failed[0].error or "")
+    assert "nonsense" in (failed[1].error or "")
+    assert failed[2].error == "EngineError: hỏng"
+    assert done.state is RenderingState.RENDERED
+
+
+async def test_a_renderer_that_hangs_is_killed(house_engine: Engine, tmp_path: Path) -> None:
+    key = want(house_engine, "Câu này treo.", Urgency.EMERGENCY)
+    async with running(house_engine, tmp_path, patience_s=0.3) as pool:
+        (done,) = await finished(pool, house_engine, key)
+    assert done.state is RenderingState.FAILED
+    assert "said nothing" in (done.error or "")
+
+
+async def test_an_emergency_does_not_wait_for_a_bulletin_that_hangs(house_engine: Engine, tmp_path: Path) -> None:
+    slow = want(house_engine, "Câu này treo.")
+    alarm = want(house_engine, "Lũ về.", Urgency.EMERGENCY)
+    async with running(house_engine, tmp_path) as pool:
+        (done,) = await finished(pool, house_engine, alarm)
+        assert stored(house_engine, slow).state is RenderingState.WANTED
+    assert done.state is RenderingState.RENDERED
+
+
+async def test_the_real_renderers_speak_with_the_fallback_voice(house_engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "voices").mkdir()
+    keys = [want(house_engine, "Chào bà con."), want(house_engine, "Lũ về.", Urgency.EMERGENCY)]
+    store = tmp_path / "clips"
+    pool = RendererPool(
+        house_engine,
+        bulletin_renderer(tmp_path / "voices", store, utc_now),
+        emergency_renderer(tmp_path / "voices", store, "giọng", utc_now),
+        utc_now,
+    )
+    await pool.start()
+    try:
+        done = await finished(pool, house_engine, *keys, within_s=60)
+    finally:
+        await pool.stop()
+    for rendering in done:
+        assert rendering.state is RenderingState.RENDERED, rendering.error
+        info = probe_clip(ClipStore(store).path_of(rendering.clip_sha256 or ""))
+        assert info.duration_ms > 500
