@@ -1,0 +1,321 @@
+"""The node at work: feeds what happens to `step`, stores what comes of it, then does it. One event at a time."""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import httpx
+
+from players.messages import (
+    CuedBroadcast,
+    Heartbeat,
+    NodeActivity,
+    PairingReply,
+    PlaybackReport,
+    Reason,
+)
+from players.node.airing import next_wake, waiting
+from players.node.cache import ClipStore
+from players.node.clock import NodeClock
+from players.node.cueing import Cueing, kept_clips
+from players.node.errors import ClipRefused, StoreUnusable
+from players.node.events import (
+    Action,
+    ClipStored,
+    ClipTrouble,
+    Event,
+    Leaving,
+    Refuse,
+    Tell,
+    Tick,
+    Way,
+    Woke,
+)
+from players.node.fetch import ClipFetcher
+from players.node.link import Link
+from players.node.output import AudioOutput
+from players.node.player import Player
+from players.node.state import NodeState, Phase
+from players.node.step import step
+from players.node.store import NodeStore
+from players.signing import NodeKey, make_ticket
+from players.transport import Transport
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+LEAVE_WITHIN_S = 2.0
+REPORTS_AT_ONCE = 200
+_LONGEST_SLEEP_S = 60.0
+_DEFAULT_HEARTBEAT_S = 5.0
+
+Announce = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeParts:
+    """What an agent is made of. The caller opens and closes outputs, store and client."""
+
+    identity: PairingReply
+    key: NodeKey
+    server_url: str
+    state: NodeState
+    store: NodeStore
+    clips: ClipStore
+    client: httpx.AsyncClient
+    outputs: Mapping[Way, AudioOutput]
+    clock: NodeClock
+    transport: Transport
+    data_dir: Path
+    ahead: timedelta
+    jitter_s: float
+    announce: Announce
+    """Takes each thing that happens, for who watches (`--events`)."""
+    clock_trusted: Callable[[], None]
+    """Called once, when the time is known."""
+
+
+class Agent:
+    """Runs a node from its parts."""
+
+    def __init__(self, parts: NodeParts) -> None:
+        self._parts = parts
+        self._state = parts.state
+        self._clock = parts.clock
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._unsaved: list[PlaybackReport] = []
+        self._was_trusted = False
+        self._leaving = asyncio.Event()
+        self._disk = ThreadPoolExecutor(1, "store")
+        self._player = Player(parts.outputs, parts.clips, parts.clock, self._stream_url, self.emit)
+        self._link = Link(parts.identity, parts.transport, parts.clock, self)
+        self._cueing = Cueing(
+            ClipFetcher(parts.client, parts.clips, self._ticket),
+            parts.clips,
+            parts.clock,
+            lambda: self._state,
+            self.emit,
+            ahead=parts.ahead,
+            jitter_s=parts.jitter_s,
+        )
+
+    async def run(self) -> None:
+        """Play until `leave` is called, then end what sounds, say so, and return."""
+        self.emit(Woke(await asyncio.to_thread(self._parts.clips.scan)))
+        living = asyncio.create_task(self._live(), name="events")
+        working = [
+            living,
+            asyncio.create_task(self._link.run(), name="link"),
+            asyncio.create_task(self._cueing.run(), name="cueing"),
+        ]
+        asked = asyncio.create_task(self._leaving.wait(), name="leaving")
+        try:
+            await asyncio.wait([*working, asked], return_when=asyncio.FIRST_COMPLETED)
+            if not living.done():
+                await self._take_leave()
+        finally:
+            asked.cancel()
+            for task in working:
+                task.cancel()
+            results = await asyncio.gather(*working, return_exceptions=True)
+            self._disk.shutdown()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    def leave(self) -> None:
+        """End: from a signal handler."""
+        self._leaving.set()
+
+    async def _take_leave(self) -> None:
+        self.emit(Leaving())
+        await self._events.join()
+        await self._player.rest(LEAVE_WITHIN_S)
+        await self._events.join()
+        await self._link.farewell(LEAVE_WITHIN_S)
+
+    # Events
+
+    def emit(self, event: Event) -> None:
+        """Take an event; on the event loop only."""
+        self._events.put_nowait(event)
+
+    async def _live(self) -> None:
+        while True:
+            event, is_queued = await self._next_event()
+            try:
+                await self._apply(event)
+            finally:
+                if is_queued:
+                    self._events.task_done()
+
+    async def _next_event(self) -> tuple[Event, bool]:
+        """What happened next, or a tick when the state has to be looked at again."""
+        now = self._clock.now()
+        wake = next_wake(self._state, now)
+        sleep_s = _LONGEST_SLEEP_S if wake is None else min(_LONGEST_SLEEP_S, (wake - now.at).total_seconds())
+        try:
+            return await asyncio.wait_for(self._events.get(), max(0.001, sleep_s)), True
+        except TimeoutError:
+            return Tick(), False
+
+    async def _apply(self, event: Event) -> None:
+        former = self._state
+        self._state, actions = step(former, event, self._clock.now())
+        self._unsaved += [action.report for action in actions if isinstance(action, Tell)]
+        await self._save()
+        for action in actions:
+            self._do(action)
+        if former.zones != self._state.zones:
+            self._link.zones_changed()
+        if former is not self._state:
+            self._cueing.nudge()
+
+    async def _save(self) -> None:
+        """Store the state and its reports together, before anything is done about them."""
+        try:
+            await self._on_disk(self._parts.store.save, self._state, tuple(self._unsaved))
+        except StoreUnusable as error:
+            # It plays on: a pole with a full disk is better heard than silent. The next change tries again.
+            log.error("%s", error)  # noqa: TRY400 - nothing is learnt from where it happened
+        else:
+            self._unsaved.clear()
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Tell(report):
+                self._announce_report(report)
+                self._link.reports_waiting()
+            case Refuse(what, why):
+                log.warning("not obeyed: %s: %s", what, why)
+                self._announce("refused", what=what, why=why)
+            case _:
+                self._player.carry_out(action)
+
+    def _announce_report(self, report: PlaybackReport) -> None:
+        fields = report.model_dump(mode="json", exclude_none=True, exclude={"report", "node", "outcome", "at"})
+        at = report.finished_at or report.started_at or report.at
+        self._announce(report.outcome.value, at=at.isoformat(), **fields)
+
+    def _announce(self, event: str, **fields: Any) -> None:
+        fields.setdefault("at", self._clock.now().at.isoformat())
+        self._parts.announce({"event": event, "node": self._parts.identity.node, **fields})
+
+    async def _on_disk(self, call: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
+
+    # HTTP
+
+    def _ticket(self, path: str) -> str:
+        return make_ticket(self._parts.key, self._parts.identity.node, path, self._clock.now().at)
+
+    def _stream_url(self, item: CuedBroadcast, from_ms: int) -> str:
+        path = item.stream or f"/streams/{item.broadcast}"
+        query = urlencode({"offset_ms": from_ms, "ticket": self._ticket(path)})
+        return f"{self._parts.server_url}{path}?{query}"
+
+    # What the link asks (`link.Duties`)
+
+    def zones(self) -> tuple[str, ...]:
+        """See `Duties`."""
+        return self._state.zones
+
+    def heartbeat_s(self) -> float:
+        """See `Duties`."""
+        return _DEFAULT_HEARTBEAT_S if self._state.config is None else self._state.config.heartbeat_s
+
+    async def heartbeat(self) -> Heartbeat:
+        """See `Duties`."""
+        state = self._state
+        playing = next((track for track in state.tracks.values() if track.phase is Phase.PLAYING), None)
+        errors = [output.error for output in self._parts.outputs.values() if output.error]
+        return Heartbeat(
+            node=state.node,
+            at=self._clock.now().at,
+            activity=NodeActivity.IDLE if playing is None else NodeActivity.PLAYING,
+            broadcast=None if playing is None else playing.item.broadcast,
+            output=self._parts.outputs[Way.FILES].name,
+            output_error=errors[0][:300] if errors else None,
+            cued=tuple(
+                track.item.broadcast for track in waiting(state) if track.listed and state.has_clips(track.item)
+            ),
+            clock_offset_ms=self._clock.offset_ms,
+            clock_error_ms=self._clock.error_ms,
+            outbox=await self._outbox_count(),
+            disk_free_bytes=(await asyncio.to_thread(shutil.disk_usage, self._parts.data_dir)).free,
+            version=software_version(),
+        )
+
+    async def _outbox_count(self) -> int:
+        try:
+            _, count = await self._on_disk(self._parts.store.pending, 0)
+        except StoreUnusable as error:
+            log.warning("%s", error)
+            return len(self._unsaved)
+        return count + len(self._unsaved)
+
+    async def pending_reports(self) -> list[PlaybackReport]:
+        """See `Duties`."""
+        try:
+            reports, _ = await self._on_disk(self._parts.store.pending, REPORTS_AT_ONCE)
+        except StoreUnusable as error:
+            log.warning("%s", error)
+            reports = []
+        return [*reports, *self._unsaved]
+
+    async def acknowledged(self, reports: Sequence[str]) -> None:
+        """See `Duties`."""
+        self._unsaved = [report for report in self._unsaved if report.report not in set(reports)]
+        try:
+            await self._on_disk(self._parts.store.acknowledged, reports)
+        except StoreUnusable as error:
+            log.warning("%s", error)  # they go out once more, under the same ids
+
+    async def clip_came(self, sha256: str, data: bytes) -> None:
+        """See `Duties`."""
+        if sha256 in self._state.clips:
+            return
+        try:
+            removed = await asyncio.to_thread(self._parts.clips.put, sha256, data, kept_clips(self._state))
+        except ClipRefused as error:
+            log.warning("pushed clip %s: %s", sha256[:12], error.detail)
+            self.emit(ClipTrouble(sha256, error.reason, error.detail))
+            return
+        for name in removed:
+            self.emit(ClipTrouble(name, Reason.CLIP_UNAVAILABLE, "made room for others"))
+        self.emit(ClipStored(sha256))
+
+    async def time_known(self) -> None:
+        """See `Duties`."""
+        if not self._was_trusted:
+            self._was_trusted = True
+            self._announce("clock", error_ms=self._clock.error_ms)
+            self._parts.clock_trusted()
+            self.emit(Tick())
+        try:
+            await self._on_disk(self._parts.store.keep_time, self._clock.now().at)
+        except StoreUnusable as error:
+            log.warning("%s", error)
+
+    def connection_changed(self, *, connected: bool) -> None:
+        """See `Duties`."""
+        self._announce("connected" if connected else "disconnected")
+        if connected:
+            self._cueing.nudge(try_again=True)
+
+
+def software_version() -> str:
+    """The version of this package, as installed."""
+    try:
+        return version("loalang")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,243 @@
+"""What sounds: prepares in time, lets the higher urgency cut the lower, queues equals, keeps quiet hours. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from players.messages import Outcome, Reason, Urgency
+from players.node.clock import Instant
+from players.node.events import Action, Ending, Go, Prepare, Way
+from players.node.obeying import hush, laid_aside
+from players.node.state import NodeState, Phase, Step, Track, finished, moved, tell
+from players.node.windows import closes_at, is_open
+
+PREPARE_LEAD = {Way.FILES: timedelta(seconds=2), Way.STREAM: timedelta(seconds=3)}
+"""How long before its instant a sound is opened."""
+PATIENT_STREAM_LEAD = timedelta(seconds=1.5)
+"""The same where the clips may still arrive: playing them is better than streaming."""
+START_LEAD = {Way.FILES: timedelta(milliseconds=120), Way.STREAM: timedelta(milliseconds=1200)}
+"""What an output needs from nothing to its first sample, when the instant has already passed."""
+GO_LEAD = timedelta(milliseconds=250)
+"""How long before its instant a broadcast takes the output, cutting what it outranks."""
+SLACK = timedelta(milliseconds=500)
+"""Late by less than this is on time."""
+QUEUE_PATIENCE = timedelta(hours=1)
+"""What had to wait for others is not played later than this."""
+_LONGEST_PAUSE_S = 10.0
+
+
+def advance(state: NodeState, now: Instant) -> Step:
+    """Do everything that is due: end what cannot play, prepare, cut, start."""
+    if state.leaving:
+        return state, ()
+    actions: tuple[Action, ...] = ()
+    for move in (_tell_cued, _end_hopeless, _keep_quiet, _prepare_due, _start_due):
+        state, more = move(state, now)
+        actions += more
+    return state, actions
+
+
+def is_judged(track: Track, now: Instant) -> bool:
+    """Whether the time is known well enough for this broadcast: emergencies do not wait for it."""
+    return now.trusted or track.is_emergency
+
+
+def deadline(track: Track) -> datetime:
+    """After this it does not begin any more."""
+    starts_at = track.item.starts_at
+    join = timedelta(milliseconds=track.item.join_within_ms)
+    if track.is_emergency:
+        return max(starts_at + max(join, SLACK), track.expires_at or starts_at)
+    if track.queued:
+        return starts_at + max(join, QUEUE_PATIENCE)
+    return min(starts_at + max(join, SLACK), max(track.ends_at, starts_at + SLACK))
+
+
+def way_of(state: NodeState, track: Track, now: Instant) -> Way | None:
+    """How it could be played, now."""
+    if state.has_clips(track.item):
+        return Way.FILES
+    if state.abilities.stream_output is None or track.item.stream is None:
+        return None
+    if state.abilities.pulls and now.at < track.item.starts_at - PATIENT_STREAM_LEAD:
+        return None
+    return Way.STREAM
+
+
+def waiting(state: NodeState) -> Iterator[Track]:
+    """All that has not begun."""
+    return (track for track in state.tracks.values() if track.phase in {Phase.WAITING, Phase.PREPARED})
+
+
+def next_wake(state: NodeState, now: Instant) -> datetime | None:
+    """The next instant at which `advance` may have something to do, if nothing else happens."""
+    instants: list[datetime] = []
+    for track in waiting(state):
+        starts_at = track.item.starts_at
+        instants += (starts_at - PREPARE_LEAD[Way.STREAM], starts_at - PREPARE_LEAD[Way.FILES])
+        instants += (starts_at - PATIENT_STREAM_LEAD, starts_at - GO_LEAD, starts_at, deadline(track))
+        if track.retry_at is not None:
+            instants.append(track.retry_at)
+    sounding = state.sounding
+    if sounding is not None and not sounding.is_emergency:
+        closes = closes_at(state.config, max(now.at, sounding.item.starts_at))
+        instants += [] if closes is None else [closes]
+    return min((instant for instant in instants if instant > now.at), default=None)
+
+
+def _tell_cued(state: NodeState, now: Instant) -> Step:
+    actions: tuple[Action, ...] = ()
+    for track in waiting(state):
+        if not track.told_cued and state.has_clips(track.item):
+            actions += (tell(state, track, Outcome.CUED, now),)
+            state = state.with_track(replace(track, told_cued=True))
+    return state, actions
+
+
+def _end_hopeless(state: NodeState, now: Instant) -> Step:
+    actions: tuple[Action, ...] = ()
+    for track in tuple(waiting(state)):
+        ending = _hopeless(state, track, now) if is_judged(track, now) else None
+        if ending is not None:
+            track, discarded = laid_aside(track)  # noqa: PLW2901
+            state, final = finished(state, track, ending.outcome, now, reason=ending.reason, detail=ending.detail)
+            actions += (*discarded, *final)
+    return state, actions
+
+
+def _hopeless(state: NodeState, track: Track, now: Instant) -> Ending | None:
+    """Why this broadcast will not be begun any more, or none."""
+    starts_at = track.item.starts_at
+    if not track.listed:
+        return Ending(Outcome.MISSED, Reason.WITHDRAWN) if now.at >= starts_at else None
+    if now.at >= deadline(track):
+        return _expired(state, track, now)
+    is_due = now.at >= starts_at - GO_LEAD
+    if is_due and not track.is_emergency and state.config is not None and not _may_sound(state, track, now):
+        return Ending(Outcome.MISSED, Reason.QUIET_HOURS)
+    return None
+
+
+def _expired(state: NodeState, track: Track, now: Instant) -> Ending:
+    """Why a broadcast was not begun until its deadline."""
+    last = deadline(track)
+    if now.awake_since > last:
+        return Ending(Outcome.MISSED, Reason.TOO_LATE, "the node was off")
+    if not track.is_emergency and (state.trusted_since is None or state.trusted_since > last):
+        return Ending(Outcome.MISSED, Reason.CLOCK_DISTRUSTED)
+    if track.queued:
+        return Ending(Outcome.MISSED, Reason.TOO_LATE, "others sounded all the time")
+    if not track.is_emergency and state.config is None:
+        return Ending(Outcome.MISSED, Reason.QUIET_HOURS, "the node had no configuration")
+    if track.trouble is not None:
+        return track.trouble
+    if way_of(state, track, now) is None:
+        return Ending(Outcome.FAILED, Reason.CLIP_UNAVAILABLE)
+    return Ending(Outcome.MISSED, Reason.TOO_LATE)
+
+
+def _keep_quiet(state: NodeState, now: Instant) -> Step:
+    track = state.sounding
+    if track is None or track.is_emergency or _may_sound(state, track, now):
+        return state, ()
+    return hush(state, track, Ending(Outcome.CUT, Reason.QUIET_HOURS))
+
+
+def _may_sound(state: NodeState, track: Track, now: Instant) -> bool:
+    return track.is_emergency or is_open(state.config, max(now.at, track.item.starts_at))
+
+
+def _prepare_due(state: NodeState, now: Instant) -> Step:
+    actions: tuple[Action, ...] = ()
+    for track in tuple(waiting(state)):
+        way = _way_to_prepare(state, track, now)
+        if way is not None:
+            state, more = _prepared(state, track, way, now)
+            actions += more
+    return state, actions
+
+
+def _way_to_prepare(state: NodeState, track: Track, now: Instant) -> Way | None:
+    if track.phase is not Phase.WAITING or not track.listed or not is_judged(track, now):
+        return None
+    if (track.retry_at is not None and now.at < track.retry_at) or not _may_sound(state, track, now):
+        return None
+    if track.queued and not _has_turn(state, track):
+        return None
+    way = way_of(state, track, now)
+    if way is None or now.at < track.item.starts_at - PREPARE_LEAD[way]:
+        return None
+    return way
+
+
+def _prepared(state: NodeState, track: Track, way: Way, now: Instant) -> Step:
+    """Open a sound: at its beginning, or where a node that is late has to join."""
+    starts_at, from_ms = track.item.starts_at, 0
+    reachable = now.at + START_LEAD[way]
+    if reachable > starts_at and not track.queued and not track.is_emergency:
+        from_ms = max(0, round((reachable - starts_at) / timedelta(milliseconds=1)))
+    if from_ms >= track.item.duration_ms:
+        return finished(state, track, Outcome.MISSED, now, reason=Reason.TOO_LATE)
+    gain_db = 0.0 if state.config is None else state.config.gain_db
+    state = state.with_track(replace(moved(track, Phase.PREPARED), way=way, from_ms=from_ms))
+    return state, (Prepare(track.item, way, from_ms, gain_db),)
+
+
+def _outranks(urgency: Urgency, other: Urgency) -> bool:
+    return urgency.rank > other.rank
+
+
+def _has_turn(state: NodeState, track: Track) -> bool:
+    sounding = state.sounding
+    return sounding is None or _outranks(track.item.urgency, sounding.item.urgency)
+
+
+def _start_due(state: NodeState, now: Instant) -> Step:
+    """Give the output to the most urgent that is due, and let the others queue."""
+    due = sorted(
+        (track for track in waiting(state) if track.phase is Phase.PREPARED and _is_due(track, now)),
+        key=lambda track: (-track.item.urgency.rank, track.item.starts_at, track.item.broadcast),
+    )
+    actions: tuple[Action, ...] = ()
+    for track in due:
+        state, more = (_started if _has_turn(state, track) else _made_wait)(state, track, now)
+        actions += more
+    return state, actions
+
+
+def _is_due(track: Track, now: Instant) -> bool:
+    return now.at >= track.item.starts_at - GO_LEAD
+
+
+def _started(state: NodeState, track: Track, now: Instant) -> Step:
+    actions: tuple[Action, ...] = ()
+    sounding = state.sounding
+    if sounding is not None:
+        state, actions = hush(state, sounding, Ending(Outcome.CUT, Reason.PREEMPTED, track.item.broadcast))
+    starts_at = track.item.starts_at + timedelta(milliseconds=track.from_ms)
+    if starts_at <= now.at and track.way is not None:
+        starts_at = now.at + START_LEAD[track.way]
+    return state.with_track(moved(track, Phase.STARTING)), (*actions, Go(track.item.broadcast, starts_at))
+
+
+def _made_wait(state: NodeState, track: Track, now: Instant) -> Step:
+    """Something at least as urgent sounds. From its instant on, what waits will be played whole afterwards."""
+    if now.at < track.item.starts_at:
+        return state, ()
+    if track.way is Way.FILES and track.from_ms == 0:
+        return state.with_track(replace(track, queued=True)), ()
+    track, actions = laid_aside(track)
+    return state.with_track(replace(track, queued=True)), actions
+
+
+def put_off(track: Track, trouble: Ending, now: Instant) -> Track:
+    """A track that could not be begun, to be tried again after a growing pause."""
+    pause = timedelta(seconds=min(_LONGEST_PAUSE_S, 0.5 * 2**track.attempts))
+    return replace(
+        moved(track, Phase.WAITING),
+        attempts=track.attempts + 1,
+        retry_at=now.at + pause,
+        trouble=trouble,
+        way=None,
+        from_ms=0,
+    )

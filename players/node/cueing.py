@@ -1,0 +1,141 @@
+"""Has the clips of coming broadcasts in the store before their minute: nearest first, two at a time, jittered."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from players.messages import ClipRef, Reason
+from players.node.airing import waiting
+from players.node.cache import ClipStore
+from players.node.clock import Instant, NodeClock
+from players.node.errors import ClipRefused
+from players.node.events import ClipStored, ClipTrouble, Event
+from players.node.fetch import ClipFetcher, spread_s
+from players.node.state import NodeState, Phase
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 2
+URGENT = timedelta(minutes=5)
+"""What is to sound sooner than this is fetched without jitter."""
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 60.0
+_LOOK_AGAIN_S = 30.0
+
+
+def wanted_clips(state: NodeState, now: Instant, ahead: timedelta) -> list[tuple[ClipRef, datetime]]:
+    """The clips that are to be fetched, each with the instant it is first needed, nearest first."""
+    needed: dict[str, tuple[ClipRef, datetime]] = {}
+    for track in sorted(waiting(state), key=lambda track: (-track.item.urgency.rank, track.item.starts_at)):
+        if track.listed and track.item.starts_at <= now.at + ahead:
+            for clip in track.item.clips:
+                if clip.sha256 not in state.clips:
+                    needed.setdefault(clip.sha256, (clip, track.item.starts_at))
+    return list(needed.values())
+
+
+def kept_clips(state: NodeState) -> frozenset[str]:
+    """The clips that must not make room for others: they are still to be played, or sound."""
+    tracks = (track for track in state.tracks.values() if track.phase is not Phase.DONE and track.listed)
+    return frozenset(clip.sha256 for track in tracks for clip in track.item.clips)
+
+
+class Cueing:
+    """Fetches for as long as it runs.
+
+    Args:
+        fetcher, clips, clock: as elsewhere.
+        look: the state of now.
+        emit: takes `ClipStored` and `ClipTrouble`.
+        ahead: how long before its minute a clip is fetched.
+        jitter_s: over how many seconds fetches that have time are spread.
+    """
+
+    def __init__(
+        self,
+        fetcher: ClipFetcher,
+        clips: ClipStore,
+        clock: NodeClock,
+        look: Callable[[], NodeState],
+        emit: Callable[[Event], None],
+        *,
+        ahead: timedelta,
+        jitter_s: float,
+    ) -> None:
+        self._fetcher = fetcher
+        self._clips = clips
+        self._clock = clock
+        self._look = look
+        self._emit = emit
+        self._ahead = ahead
+        self._jitter_s = jitter_s
+        self._changed = asyncio.Event()
+        self._not_before: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def nudge(self, *, try_again: bool = False) -> None:
+        """The state has changed; `try_again` also what failed, because the server is back."""
+        if try_again:
+            self._not_before.clear()
+            self._failures.clear()
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Fetch what is wanted, until cancelled."""
+        try:
+            while True:
+                pause_s = self._begin_due()
+                try:
+                    await asyncio.wait_for(self._changed.wait(), pause_s)
+                except TimeoutError:
+                    continue
+                finally:
+                    self._changed.clear()
+        finally:
+            for task in self._running.values():
+                task.cancel()
+
+    def _begin_due(self) -> float:
+        """Begin fetches; returns after how many seconds to look again."""
+        state, now, monotonic = self._look(), self._clock.now(), self._clock.monotonic()
+        pause_s = _LOOK_AGAIN_S
+        for clip, needed_at in wanted_clips(state, now, self._ahead):
+            if clip.sha256 in self._running or not state.abilities.pulls:
+                continue
+            wait_s = self._wait_s(state.node, clip.sha256, needed_at - now.at, monotonic)
+            if wait_s > 0:
+                pause_s = min(pause_s, wait_s)
+            elif len(self._running) < AT_ONCE:
+                self._running[clip.sha256] = asyncio.create_task(self._fetch(clip), name=f"fetch {clip.sha256[:12]}")
+        return pause_s
+
+    def _wait_s(self, node: str, sha256: str, left: timedelta, monotonic: float) -> float:
+        jitter_s = 0.0 if left < URGENT else spread_s(node, sha256, self._jitter_s)
+        not_before = self._not_before.setdefault(sha256, monotonic + jitter_s)
+        if left < URGENT and sha256 not in self._failures:
+            return 0.0
+        return not_before - monotonic
+
+    async def _fetch(self, clip: ClipRef) -> None:
+        try:
+            keep = kept_clips(self._look())
+            for removed in await asyncio.to_thread(self._clips.make_room, clip.size_bytes, keep):
+                self._emit(ClipTrouble(removed, Reason.CLIP_UNAVAILABLE, "made room for others"))
+            await self._fetcher.fetch(clip)
+        except ClipRefused as error:
+            self._failed(clip.sha256, error)
+        else:
+            self._failures.pop(clip.sha256, None)
+            self._emit(ClipStored(clip.sha256))
+        finally:
+            del self._running[clip.sha256]
+            self._changed.set()
+
+    def _failed(self, sha256: str, error: ClipRefused) -> None:
+        failures = self._failures[sha256] = self._failures.get(sha256, 0) + 1
+        pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**failures)
+        self._not_before[sha256] = self._clock.monotonic() + pause_s
+        log.warning("clip %s: %s; again in %.0f s", sha256[:12], error.detail, pause_s)
+        self._emit(ClipTrouble(sha256, error.reason, error.detail))

@@ -1,0 +1,201 @@
+"""What can happen to a node, and what it then does: the two alphabets of `state.step`. All frozen, no I/O."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from players.messages import (
+    CuedBroadcast,
+    Emergencies,
+    NodeConfig,
+    Order,
+    Outcome,
+    PlaybackReport,
+    Reason,
+    Sha256,
+    Timetable,
+)
+
+
+class Way(StrEnum):
+    """How a broadcast is played."""
+
+    FILES = "files"
+    """All its clips are in the store."""
+    STREAM = "stream"
+    """The server sends the sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigCame:
+    """A configuration whose signature is right."""
+
+    document: NodeConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TimetableCame:
+    """A zone's timetable whose signature is right."""
+
+    document: Timetable
+
+
+@dataclass(frozen=True, slots=True)
+class EmergenciesCame:
+    """A zone's list of active emergencies whose signature is right."""
+
+    document: Emergencies
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCame:
+    """A `Play` or `Stop` whose signature is right; whether it is fresh is not yet known."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class ClipStored:
+    """A clip is in the store, whole and right."""
+
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTrouble:
+    """A clip is not in the store (or no longer): what stood in the way last."""
+
+    sha256: Sha256
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Nothing but that time has passed, or that the clock has become trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The first sample of a broadcast sounded at the output."""
+
+    broadcast: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last sample of a broadcast sounded."""
+
+    broadcast: str
+    started_at: datetime
+    finished_at: datetime
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """A broadcast could not be prepared or started, or broke off by itself. `started_at` is none if nothing sounded."""
+
+    broadcast: str
+    reason: Reason
+    detail: str
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """A `Hush` was carried out. `started_at` is none if nothing had sounded."""
+
+    broadcast: str
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """The process has started, with the state that was on disk and these clips in its store."""
+
+    clips: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The process was asked to end."""
+
+
+Event = (
+    ConfigCame
+    | TimetableCame
+    | EmergenciesCame
+    | OrderCame
+    | ClipStored
+    | ClipTrouble
+    | Tick
+    | Began
+    | Ended
+    | Broke
+    | Silenced
+    | Woke
+    | Leaving
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Put a report into the outbox. It is stored together with the state that made it."""
+
+    report: PlaybackReport
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Open the sound at a place in it, silently."""
+
+    item: CuedBroadcast
+    way: Way
+    from_ms: int
+    gain_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Let what was prepared sound, its first sample at `starts_at`, or at once when that has passed."""
+
+    broadcast: str
+    starts_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """Silence a broadcast that was told to go; `Silenced`, `Ended` or `Broke` answers."""
+
+    broadcast: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Close what was prepared and not told to go."""
+
+    broadcast: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Something that came is not obeyed; for the log."""
+
+    what: str
+    why: str
+
+
+Action = Tell | Prepare | Go | Hush | Discard | Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why something that sounds is being silenced."""
+
+    outcome: Outcome
+    reason: Reason
+    detail: str | None = None

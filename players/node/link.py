@@ -1,0 +1,288 @@
+"""The node's end of the wire: connects, hears, checks signatures, and sends what the agent has to say."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable
+from typing import Protocol
+
+from players.errors import MalformedMessage, SubscriptionRefused, TransportClosed, WireError
+from players.messages import (
+    Emergencies,
+    Heartbeat,
+    NodeConfig,
+    PairingReply,
+    PlaybackReport,
+    Presence,
+    ReportAck,
+    TimeReply,
+    TimeRequest,
+    Timetable,
+)
+from players.node.clock import NodeClock
+from players.node.events import (
+    ConfigCame,
+    EmergenciesCame,
+    Event,
+    OrderCame,
+    TimetableCame,
+)
+from players.signing import open_order, open_signed
+from players.topics import Topics
+from players.transport import Connection, Incoming, Transport
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+RESEND_S = 10.0
+"""A report that was not acknowledged goes out again after this."""
+QUICK_REQUESTS = 4
+QUICK_PAUSE_S = 0.3
+CALM_PAUSE_S = 64.0
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Duties(Protocol):
+    """What the link asks of the agent."""
+
+    def emit(self, event: Event) -> None:
+        """Take an event."""
+        ...
+
+    def zones(self) -> tuple[str, ...]:
+        """The zones the node belongs to, now."""
+        ...
+
+    def heartbeat(self) -> Awaitable[Heartbeat]:
+        """How the node is."""
+        ...
+
+    def heartbeat_s(self) -> float:
+        """How often to say so."""
+        ...
+
+    def pending_reports(self) -> Awaitable[list[PlaybackReport]]:
+        """The oldest reports not yet acknowledged."""
+        ...
+
+    def acknowledged(self, reports: tuple[str, ...]) -> Awaitable[None]:
+        """The server has these reports."""
+        ...
+
+    def clip_came(self, sha256: str, data: bytes) -> Awaitable[None]:
+        """A clip was pushed; its hash is not yet checked."""
+        ...
+
+    def time_known(self) -> Awaitable[None]:
+        """A good answer about the time has come."""
+        ...
+
+    def connection_changed(self, *, connected: bool) -> None:
+        """The broker was reached, or lost."""
+        ...
+
+
+class Link:
+    """Keeps the node connected.
+
+    Args:
+        identity: whom the node obeys.
+        transport: with the node's last will in it.
+        clock: asked for nonces and given the answers.
+        duties: the agent.
+    """
+
+    def __init__(self, identity: PairingReply, transport: Transport, clock: NodeClock, duties: Duties) -> None:
+        self._identity = identity
+        self._topics = Topics(identity.commune)
+        self._transport = transport
+        self._clock = clock
+        self._duties = duties
+        self._connection: Connection | None = None
+        self._news = asyncio.Event()
+        self._zones_changed = asyncio.Event()
+        self._heartbeat_due = asyncio.Event()
+        self._acknowledged = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is reached."""
+        return self._connection is not None
+
+    def reports_waiting(self) -> None:
+        """There are new reports, or something a heartbeat should say at once."""
+        self._news.set()
+        self._heartbeat_due.set()
+
+    def zones_changed(self) -> None:
+        """The node belongs to other zones now."""
+        self._zones_changed.set()
+
+    async def run(self) -> None:
+        """Connect, and again when the connection is lost, until cancelled."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            began = self._clock.monotonic()
+            try:
+                async with self._transport.connect() as connection:
+                    await self._session(connection)
+            except* WireError as group:
+                log.info("not connected: %s", group.exceptions[0])
+            finally:
+                if self._connection is not None:
+                    self._connection = None
+                    self._duties.connection_changed(connected=False)
+            if self._clock.monotonic() - began > LONGEST_PAUSE_S:
+                pause_s = FIRST_PAUSE_S
+            await asyncio.sleep(pause_s)
+            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+
+    async def farewell(self, limit_s: float) -> None:
+        """Send what is waiting and say that the node leaves, as far as that goes in so many seconds."""
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            async with asyncio.timeout(limit_s):
+                while reports := await self._duties.pending_reports():
+                    self._acknowledged.clear()
+                    for report in reports:
+                        await connection.publish(self._topics.reports(report.node), report.to_json())
+                    await self._acknowledged.wait()
+        except (TimeoutError, TransportClosed):
+            log.info("reports stay here until the next start")
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._say_presence(connection, online=False)
+        except (TimeoutError, TransportClosed):
+            log.info("could not take leave of the server")
+
+    async def _session(self, connection: Connection) -> None:
+        node, topics = self._identity.node, self._topics
+        await connection.subscribe(topics.time(node), topics.acks(node), topics.config(node), topics.node_orders(node))
+        self._connection = connection
+        self._duties.connection_changed(connected=True)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._hear(connection))
+            tasks.create_task(self._keep_time(connection))
+            tasks.create_task(self._follow_zones(connection))
+            await self._say_presence(connection, online=True)
+            tasks.create_task(self._send_heartbeats(connection))
+            tasks.create_task(self._send_reports(connection))
+
+    async def _say_presence(self, connection: Connection, *, online: bool) -> None:
+        node = self._identity.node
+        presence = Presence(node=node, online=online)
+        await connection.publish(self._topics.presence(node), presence.to_json(), retain=True)
+
+    async def _follow_zones(self, connection: Connection) -> None:
+        subscribed: set[str] = set()
+        while True:
+            self._zones_changed.clear()
+            for zone in set(self._duties.zones()) - subscribed:
+                topics = self._topics
+                try:
+                    await connection.subscribe(
+                        topics.zone_orders(zone),
+                        topics.clip(zone, "+"),
+                        topics.emergencies(zone),
+                        topics.timetable(zone),
+                    )
+                except SubscriptionRefused as error:
+                    log.warning("%s", error)
+                else:
+                    subscribed.add(zone)
+            await self._zones_changed.wait()
+
+    async def _keep_time(self, connection: Connection) -> None:
+        asked = 0
+        while True:
+            request = TimeRequest(nonce=self._clock.ask())
+            await connection.publish(self._topics.time_request(self._identity.node), request.to_json())
+            asked += 1
+            is_settled = asked >= QUICK_REQUESTS and self._clock.trusted
+            await asyncio.sleep(CALM_PAUSE_S if is_settled else QUICK_PAUSE_S * min(asked, 10))
+
+    async def _send_heartbeats(self, connection: Connection) -> None:
+        while True:
+            self._heartbeat_due.clear()
+            heartbeat = await self._duties.heartbeat()
+            await connection.publish(self._topics.heartbeat(self._identity.node), heartbeat.to_json())
+            await _wait(self._heartbeat_due, self._duties.heartbeat_s())
+
+    async def _send_reports(self, connection: Connection) -> None:
+        sent: dict[str, float] = {}
+        while True:
+            self._news.clear()
+            reports = await self._duties.pending_reports()
+            now = self._clock.monotonic()
+            sent = {report.report: sent[report.report] for report in reports if report.report in sent}
+            for report in reports:
+                if now - sent.get(report.report, -RESEND_S) >= RESEND_S:
+                    await connection.publish(self._topics.reports(report.node), report.to_json())
+                    sent[report.report] = now
+            await _wait(self._news, RESEND_S)
+
+    async def _hear(self, connection: Connection) -> None:
+        async for message in connection.messages():
+            try:
+                await self._heard(message)
+            except WireError as error:
+                log.warning("not obeyed: %s: %s", message.topic, error)
+
+    async def _heard(self, message: Incoming) -> None:
+        """Check one message and hand it on.
+
+        Raises:
+            WireError: it is not to be obeyed.
+        """
+        match self._topics.parse(message.topic):
+            case ("nodes", self._identity.node, kind):
+                await self._heard_as_node(kind, message)
+            case ("zones", zone, *rest) if zone in self._duties.zones():
+                await self._heard_in_zone(rest, message)
+            case _:
+                raise MalformedMessage("not a topic of this node")
+
+    async def _heard_as_node(self, kind: str, message: Incoming) -> None:
+        keys, topic = self._identity.commune_keys, message.topic
+        match kind:
+            case "orders":
+                self._duties.emit(OrderCame(open_order(message.payload, keys, topic)))
+            case "config":
+                self._duties.emit(ConfigCame(open_signed(message.payload, keys, NodeConfig, topic)))
+            case "time":
+                reply = open_signed(message.payload, keys, TimeReply, topic)
+                if self._clock.answered(reply.nonce, reply.server_at):
+                    await self._duties.time_known()
+            case "acks":
+                await self._duties.acknowledged(ReportAck.from_json(message.payload).reports)
+                self._acknowledged.set()
+                self._news.set()
+            case _:
+                raise MalformedMessage("not a topic of this node")
+
+    async def _heard_in_zone(self, rest: list[str], message: Incoming) -> None:
+        keys, topic = self._identity.commune_keys, message.topic
+        match rest:
+            case ["orders"]:
+                self._duties.emit(OrderCame(open_order(message.payload, keys, topic)))
+            case ["emergencies"]:
+                self._duties.emit(EmergenciesCame(open_signed(message.payload, keys, Emergencies, topic)))
+            case ["timetable"]:
+                # A week's timetable takes a while to check.
+                document = await asyncio.to_thread(open_signed, message.payload, keys, Timetable, topic)
+                self._duties.emit(TimetableCame(document))
+            case ["clips", sha256] if _SHA256.fullmatch(sha256):
+                await self._duties.clip_came(sha256, message.payload)
+            case _:
+                raise MalformedMessage("not a topic of this node")
+
+
+async def _wait(event: asyncio.Event, limit_s: float) -> None:
+    """Wait for an event, at most so long."""
+    try:
+        await asyncio.wait_for(event.wait(), limit_s)
+    except TimeoutError:
+        return

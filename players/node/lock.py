@@ -1,0 +1,29 @@
+"""One process for one data directory."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from players.node.errors import DataDirInUse
+
+LOCK_FILE = "node.lock"
+
+
+@contextmanager
+def locked(data_dir: Path) -> Iterator[None]:
+    """Hold the directory. The kernel lets go when the process dies, however it dies.
+
+    Raises:
+        DataDirInUse: another process holds it.
+    """
+    descriptor = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataDirInUse(f"{data_dir}: another loalang-node plays from here") from error
+        yield
+    finally:
+        os.close(descriptor)

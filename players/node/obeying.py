@@ -1,0 +1,215 @@
+"""What a node obeys: which documents and orders it takes, and what they change. Pure; signatures are checked before.
+
+A retained document counts only when its version is higher than any before. An order counts once, while it is fresh,
+and only when the server has told this process the time: until then it is held.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from players.messages import (
+    CuedBroadcast,
+    Emergencies,
+    NodeConfig,
+    Order,
+    Outcome,
+    Play,
+    Reason,
+    Stop,
+    Timetable,
+)
+from players.node.clock import Instant
+from players.node.events import Action, Discard, Ending, Hush, Refuse
+from players.node.state import (
+    HISTORY,
+    NodeState,
+    Origin,
+    Phase,
+    Step,
+    Track,
+    finished,
+    moved,
+    tell,
+)
+from players.versions import VersionVerdict, judge_version
+
+FUTURE = timedelta(seconds=60)
+"""An order issued later than this from now was not issued by the server that tells us the time."""
+MAX_HELD = 64
+
+
+def take_config(state: NodeState, document: NodeConfig, now: Instant) -> Step:
+    """A new configuration; zones the node has left lose their timetables."""
+    if document.commune != state.commune or document.node != state.node:
+        return state, (Refuse("config", "for another node"),)
+    try:
+        ZoneInfo(document.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return state, (Refuse("config", f"unknown time zone {document.timezone!r}"),)
+    verdict, state, refusal = _judged(state, "config", document.version)
+    if verdict is not VersionVerdict.NEW:
+        return state, refusal
+    kept = {zone: timetable for zone, timetable in state.timetables.items() if zone in document.zones}
+    return _relisted(replace(state, config=document, zones=document.zones, timetables=kept), now, ())
+
+
+def take_timetable(state: NodeState, document: Timetable, now: Instant) -> Step:
+    """A zone's new timetable: it adds, changes and withdraws broadcasts that have not begun."""
+    if document.commune != state.commune or document.zone not in state.zones:
+        return state, (Refuse("timetable", f"for zone {document.zone!r}, which is not ours"),)
+    verdict, state, refusal = _judged(state, f"timetable/{document.zone}", document.version)
+    if verdict is not VersionVerdict.NEW:
+        return state, refusal
+    state = replace(state, timetables={**state.timetables, document.zone: document})
+    return _relisted(state, now, document.broadcasts)
+
+
+def take_emergencies(state: NodeState, document: Emergencies, now: Instant) -> Step:
+    """The emergencies still valid in a zone, each an order; those already taken are nothing new."""
+    if document.commune != state.commune or document.zone not in state.zones:
+        return state, (Refuse("emergencies", f"for zone {document.zone!r}, which is not ours"),)
+    verdict, state, refusal = _judged(state, f"emergencies/{document.zone}", document.version)
+    if verdict is not VersionVerdict.NEW:
+        return state, refusal
+    actions: tuple[Action, ...] = ()
+    for order in document.active:
+        state, more = take_order(state, order, now)
+        actions += more
+    return state, actions
+
+
+def take_order(state: NodeState, order: Order, now: Instant) -> Step:
+    """An order, once, while it is fresh."""
+    if order.commune != state.commune:
+        return state, (Refuse(order.order, f"for commune {order.commune!r}"),)
+    if order.order in state.orders or any(held.order == order.order for held in state.held):
+        return state, ()
+    if not now.trusted:
+        if len(state.held) >= MAX_HELD:
+            return state, (Refuse(order.order, "too many orders while the time is unknown"),)
+        return replace(state, held=(*state.held, order)), ()
+    if order.issued_at > now.at + FUTURE:
+        return state, (Refuse(order.order, "issued in the future"),)
+    if order.expires_at <= now.at:
+        return _came_too_late(state, order, now)
+    state = replace(state, orders={**state.orders, order.order: order.expires_at})
+    return _carried_out(state, order, now)
+
+
+def release_held(state: NodeState, now: Instant) -> Step:
+    """Judge what was held, once the time is known."""
+    if not now.trusted or not state.held:
+        return state, ()
+    held, state = state.held, replace(state, held=())
+    actions: tuple[Action, ...] = ()
+    for order in held:
+        state, more = take_order(state, order, now)
+        actions += more
+    return state, actions
+
+
+def hush(state: NodeState, track: Track, ending: Ending) -> Step:
+    """Silence what holds the output."""
+    return state.with_track(replace(moved(track, Phase.STOPPING), ending=ending)), (Hush(track.item.broadcast),)
+
+
+def laid_aside(track: Track) -> tuple[Track, tuple[Action, ...]]:
+    """A track that has not begun, with nothing prepared."""
+    if track.phase is not Phase.PREPARED:
+        return track, ()
+    return replace(moved(track, Phase.WAITING), from_ms=0, way=None), (Discard(track.item.broadcast),)
+
+
+def _judged(state: NodeState, key: str, version: int) -> tuple[VersionVerdict, NodeState, tuple[Action, ...]]:
+    held = state.versions.get(key)
+    verdict = judge_version(held, version)
+    if verdict is VersionVerdict.OLD:
+        return verdict, state, (Refuse(key, f"version {version} is older than {held}"),)
+    if verdict is VersionVerdict.NEW:
+        state = replace(state, versions={**state.versions, key: version})
+    return verdict, state, ()
+
+
+def _carried_out(state: NodeState, order: Order, now: Instant) -> Step:
+    if isinstance(order, Stop):
+        return _stopped(state, order, now)
+    if isinstance(order, Play):
+        known = state.tracks.get(order.item.broadcast)
+        if known is None:
+            return _accepted(state, Track(order.item, Origin.ORDER, expires_at=order.expires_at), now)
+        if known.phase in {Phase.WAITING, Phase.PREPARED}:
+            known, actions = laid_aside(known)
+            brought = replace(known, item=order.item, origin=Origin.ORDER, listed=True, expires_at=order.expires_at)
+            return state.with_track(brought), actions
+    return state, ()
+
+
+def _came_too_late(state: NodeState, order: Order, now: Instant) -> Step:
+    """An order that expired on its way is not obeyed; the server learns why its broadcast did not sound here."""
+    refusal = Refuse(order.order, "expired")
+    is_recent = order.expires_at > now.at - HISTORY
+    if not isinstance(order, Play) or order.item.broadcast in state.tracks or not is_recent:
+        return state, (refusal,)
+    state = replace(state, orders={**state.orders, order.order: order.expires_at})
+    track = Track(order.item, Origin.ORDER, expires_at=order.expires_at)
+    state, actions = finished(
+        state, track, Outcome.MISSED, now, reason=Reason.TOO_LATE, detail="the order came after it had expired"
+    )
+    return state, (refusal, *actions)
+
+
+def _accepted(state: NodeState, track: Track, now: Instant) -> Step:
+    state, received = state.with_track(track), tell(state, track, Outcome.RECEIVED, now)
+    if track.item.broadcast not in state.stopped:
+        return state, (received,)
+    state, final = finished(state, track, Outcome.MISSED, now, reason=Reason.STOPPED)
+    return state, (received, *final)
+
+
+def _stopped(state: NodeState, order: Stop, now: Instant) -> Step:
+    if order.broadcast is None:
+        track = state.sounding
+    else:
+        state = replace(state, stopped={**state.stopped, order.broadcast: now.at})
+        track = state.tracks.get(order.broadcast)
+    ending = Ending(Outcome.CUT, Reason.STOPPED)
+    if track is None or track.phase is Phase.DONE:
+        return state, ()
+    if track.is_sounding:
+        return hush(state, track, ending)
+    if track.phase is Phase.STOPPING:
+        return state.with_track(replace(track, ending=ending)), ()
+    track, discarded = laid_aside(track)
+    state, final = finished(state, track, Outcome.MISSED, now, reason=Reason.STOPPED)
+    return state, (*discarded, *final)
+
+
+def _relisted(state: NodeState, now: Instant, items: Iterable[CuedBroadcast]) -> Step:
+    """Bring the tracks in line with the timetables held, `items` being what the newest of them lists."""
+    actions: tuple[Action, ...] = ()
+    for item in items:
+        known = state.tracks.get(item.broadcast)
+        if known is None and item.starts_at > now.at - HISTORY:
+            state, more = _accepted(state, Track(item, Origin.TIMETABLE), now)
+            actions += more
+        elif known is not None and known.origin is Origin.TIMETABLE and known.item != item:
+            state, more = _changed(state, known, item)
+            actions += more
+    listed = {item.broadcast for timetable in state.timetables.values() for item in timetable.broadcasts}
+    for track in tuple(state.tracks.values()):
+        is_listed = track.item.broadcast in listed
+        if track.origin is Origin.TIMETABLE and track.listed != is_listed and track.phase is not Phase.DONE:
+            track, more = (track, ()) if is_listed else laid_aside(track)  # noqa: PLW2901
+            state = state.with_track(replace(track, listed=is_listed))
+            actions += more
+    return state, actions
+
+
+def _changed(state: NodeState, track: Track, item: CuedBroadcast) -> Step:
+    """The officer has moved or rewritten a coming broadcast; one that has begun goes on as it was."""
+    if track.phase not in {Phase.WAITING, Phase.PREPARED}:
+        return state, ()
+    track, actions = laid_aside(track)
+    return state.with_track(replace(track, item=item, queued=False, told_cued=False)), actions

@@ -1,0 +1,46 @@
+"""Reports on disk until the server has said that they are in its database. Crash-safe: see `store`."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from players.errors import MalformedMessage
+from players.messages import PlaybackReport
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS outbox (sequence INTEGER PRIMARY KEY, report TEXT UNIQUE NOT NULL, body TEXT NOT NULL)"
+)
+
+
+class Outbox:
+    """A table of reports, oldest first. All methods block: they are called in the store's thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        connection.execute(SCHEMA)
+
+    def put(self, report: PlaybackReport) -> None:
+        """Add a report to the transaction that is open; one with the same id is there already."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO outbox (report, body) VALUES (?, ?)",
+            (report.report, report.model_dump_json()),
+        )
+
+    def pending(self, limit: int) -> list[PlaybackReport]:
+        """The oldest reports not yet acknowledged."""
+        rows = self._connection.execute("SELECT body FROM outbox ORDER BY sequence LIMIT ?", (limit,)).fetchall()
+        reports = []
+        for (body,) in rows:
+            try:
+                reports.append(PlaybackReport.from_json(body.encode()))
+            except MalformedMessage:
+                continue  # written by another version: it stays, and is not in the way of the others
+        return reports
+
+    def acknowledged(self, reports: Sequence[str]) -> None:
+        """Forget what the server has."""
+        with self._connection:
+            self._connection.executemany("DELETE FROM outbox WHERE report = ?", [(report,) for report in reports])
+
+    def count(self) -> int:
+        """How many are not acknowledged."""
+        return int(self._connection.execute("SELECT count(*) FROM outbox").fetchone()[0])

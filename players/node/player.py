@@ -1,0 +1,246 @@
+"""Carries out `Prepare`, `Go`, `Hush` and `Discard` on the outputs, and tells the agent what sounded.
+
+Each broadcast that is prepared has a task of its own; one lock lets one of them sound at a time. Whatever an
+output does, each `Go` is answered by `Ended`, `Broke` or `Silenced`, within a limit.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from players.errors import ClipUnavailable, OutputError, OutputFailed, OutputMissing
+from players.messages import CuedBroadcast, Reason
+from players.node.cache import ClipStore
+from players.node.clock import NodeClock
+from players.node.errors import ClipRefused
+from players.node.events import (
+    Began,
+    Broke,
+    ClipTrouble,
+    Discard,
+    Ended,
+    Event,
+    Go,
+    Hush,
+    Prepare,
+    Silenced,
+    Way,
+)
+from players.node.output import AudioOutput, Playing, Sound, Sounded
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+PREPARE_WITHIN_S = 10.0
+START_WITHIN_S = 10.0
+END_GRACE_S = 10.0
+STOP_WITHIN_S = 1.0
+
+
+class _Airing:
+    """One broadcast between `Prepare` and its end."""
+
+    def __init__(self, action: Prepare) -> None:
+        self.item = action.item
+        self.way = action.way
+        self.from_ms = action.from_ms
+        self.gain_db = action.gain_db
+        loop = asyncio.get_running_loop()
+        self.go: asyncio.Future[datetime] = loop.create_future()
+        self.hushed = asyncio.Event()
+        self.discarded = False
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def remaining_s(self) -> float:
+        return max(0, self.item.duration_ms - self.from_ms) / 1000
+
+
+class Player:
+    """Plays for the agent.
+
+    Args:
+        outputs: what plays files and, perhaps, what plays streams.
+        clips: the store.
+        clock: to turn instants into dates and back.
+        stream_url: the address of a broadcast's stream from a place in it.
+        emit: takes what happened; called on the event loop.
+    """
+
+    def __init__(
+        self,
+        outputs: Mapping[Way, AudioOutput],
+        clips: ClipStore,
+        clock: NodeClock,
+        stream_url: Callable[[CuedBroadcast, int], str],
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._outputs = outputs
+        self._clips = clips
+        self._clock = clock
+        self._stream_url = stream_url
+        self._emit = emit
+        self._airings: dict[str, _Airing] = {}
+        self._turn = asyncio.Lock()
+
+    def carry_out(self, action: Prepare | Go | Hush | Discard) -> None:
+        """Begin to do it; what comes of it is emitted.
+
+        A broadcast that is no longer prepared here has broken, and word of that is already on its way.
+        """
+        if isinstance(action, Prepare):
+            self._discard(action.item.broadcast)
+            self._prepare(action)
+            return
+        airing = self._airings.get(action.broadcast)
+        if airing is None:
+            return
+        match action:
+            case Go(_, starts_at):
+                if not airing.go.done():
+                    airing.go.set_result(starts_at)
+            case Hush():
+                airing.hushed.set()
+            case Discard(broadcast):
+                self._discard(broadcast)
+
+    def _prepare(self, action: Prepare) -> None:
+        airing = _Airing(action)
+        self._airings[action.item.broadcast] = airing
+        airing.task = asyncio.create_task(self._air(airing), name=f"air {action.item.broadcast}")
+        airing.task.add_done_callback(partial(self._task_done, airing))
+
+    def _discard(self, broadcast: str) -> None:
+        airing = self._airings.pop(broadcast, None)
+        if airing is not None:
+            airing.discarded = True
+            airing.hushed.set()
+
+    def _task_done(self, airing: _Airing, task: "asyncio.Task[None]") -> None:
+        """A mistake of ours must not leave a broadcast without its end."""
+        if task.cancelled() or task.exception() is None:
+            return
+        log.error("playing %s failed", airing.item.broadcast, exc_info=task.exception())
+        self._airings.pop(airing.item.broadcast, None)
+        self._emit(Broke(airing.item.broadcast, Reason.OUTPUT_FAILED, repr(task.exception())))
+
+    async def rest(self, limit_s: float) -> None:
+        """Wait until nothing sounds or is prepared, at most so long."""
+        tasks = [airing.task for airing in self._airings.values() if airing.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=limit_s)
+
+    async def _air(self, airing: _Airing) -> None:
+        playing: Playing | None = None
+        try:
+            playing = await _within(PREPARE_WITHIN_S, self._open(airing), "the output does not prepare")
+            event = await self._sound(airing, playing)
+        except ClipRefused as error:
+            if error.reason is Reason.CLIP_CORRUPT and airing.way is Way.FILES:
+                await self._condemn(airing)
+            event = self._broke(airing, error.reason, error.detail, None)
+        except ClipUnavailable as error:
+            event = self._broke(airing, Reason.CLIP_UNAVAILABLE, str(error), None)
+        except OutputError as error:
+            sounded = await self._stopped(playing)
+            event = self._broke(airing, _reason(error, airing.way), str(error), sounded)
+        broadcast = airing.item.broadcast
+        if self._airings.get(broadcast) is airing:
+            del self._airings[broadcast]
+        if not airing.discarded:
+            self._emit(event)
+
+    async def _open(self, airing: _Airing) -> Playing:
+        if airing.way is Way.STREAM:
+            sound = Sound(url=self._stream_url(airing.item, airing.from_ms), gain_db=airing.gain_db)
+            return await self._outputs[Way.STREAM].prepare(sound)
+        for clip in airing.item.clips:
+            if not await asyncio.to_thread(self._clips.is_whole, clip.sha256):
+                raise ClipRefused(Reason.CLIP_CORRUPT, f"clip {clip.sha256[:12]} has rotted on disk")
+            await asyncio.to_thread(self._clips.used_now, clip.sha256)
+        paths = tuple(self._clips.path(clip.sha256) for clip in airing.item.clips)
+        return await self._outputs[Way.FILES].prepare(Sound(paths, None, airing.from_ms, airing.gain_db))
+
+    async def _sound(self, airing: _Airing, playing: Playing) -> Event:
+        """Wait for the word and for the turn, sound, and say how it ended."""
+        if not await _before(airing.hushed, asyncio.shield(airing.go)):
+            return self._silenced(airing, await self._stopped(playing))
+        async with self._turn:
+            if airing.hushed.is_set():
+                return self._silenced(airing, await self._stopped(playing))
+            starts = self._clock.monotonic_of(airing.go.result())
+            playing.start(starts)
+            ended = asyncio.ensure_future(self._watch(airing, playing, starts))
+            if not await _before(airing.hushed, asyncio.shield(ended)):
+                ended.cancel()
+                with suppress(asyncio.CancelledError, OutputError):
+                    await ended
+                return self._silenced(airing, await self._stopped(playing))
+            return await ended
+
+    async def _watch(self, airing: _Airing, playing: Playing, starts: float) -> Event:
+        wait_s = max(0.0, starts - self._clock.monotonic()) + START_WITHIN_S
+        started = await _within(wait_s, playing.started(), "the output did not begin")
+        self._emit(Began(airing.item.broadcast, self._clock.at(started)))
+        finished = await _within(airing.remaining_s + END_GRACE_S, playing.finished(), "the output did not end")
+        return Ended(airing.item.broadcast, self._clock.at(started), self._clock.at(finished), playing.note)
+
+    async def _stopped(self, playing: Playing | None) -> Sounded:
+        if playing is None:
+            return Sounded(None, None)
+        try:
+            return await _within(STOP_WITHIN_S, playing.stop(), "the output did not stop")
+        except OutputError:
+            return Sounded(None, None)
+
+    async def _condemn(self, airing: _Airing) -> None:
+        """A file that cannot be played is not kept: it is fetched again."""
+        for clip in airing.item.clips:
+            if len(airing.item.clips) == 1 or not await asyncio.to_thread(self._clips.is_whole, clip.sha256):
+                await asyncio.to_thread(self._clips.path(clip.sha256).unlink, missing_ok=True)
+                self._emit(ClipTrouble(clip.sha256, Reason.CLIP_CORRUPT, "the clip on disk cannot be played"))
+
+    def _silenced(self, airing: _Airing, sounded: Sounded) -> Silenced:
+        return Silenced(airing.item.broadcast, self._date(sounded.started), self._date(sounded.finished))
+
+    def _broke(self, airing: _Airing, reason: Reason, detail: str, sounded: Sounded | None) -> Broke:
+        started = None if sounded is None else self._date(sounded.started)
+        finished = None if sounded is None else self._date(sounded.finished)
+        return Broke(airing.item.broadcast, reason, detail, started, finished)
+
+    def _date(self, instant: float | None) -> datetime | None:
+        return None if instant is None else self._clock.at(instant)
+
+
+async def _before(event: asyncio.Event, awaited: "asyncio.Future[T]") -> bool:
+    """Wait for one of two. Whether `awaited` was done before the event was set."""
+    flag = asyncio.ensure_future(event.wait())
+    either: set[asyncio.Future[Any]] = {flag, awaited}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        flag.cancel()
+    return awaited.done() or not event.is_set()
+
+
+async def _within(limit_s: float, awaitable: Awaitable[T], complaint: str) -> T:
+    """Await, at most so long.
+
+    Raises:
+        OutputFailed: it took longer.
+    """
+    try:
+        return await asyncio.wait_for(awaitable, limit_s)
+    except TimeoutError as error:
+        raise OutputFailed(complaint) from error
+
+
+def _reason(error: OutputError, way: Way) -> Reason:
+    if isinstance(error, OutputMissing):
+        return Reason.OUTPUT_MISSING
+    return Reason.STREAM_FAILED if way is Way.STREAM else Reason.OUTPUT_FAILED

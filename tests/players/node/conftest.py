@@ -1,0 +1,149 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from players.memory import MemoryBroker, MemoryTransport
+from players.messages import ClipRef, PairingReply, Presence
+from players.node.agent import Agent, NodeParts
+from players.node.cache import ClipStore
+from players.node.clock import NodeClock
+from players.node.events import Way
+from players.node.output import AudioOutput
+from players.node.record import WavTimeline
+from players.node.silent import Nowhere
+from players.node.state import Abilities, NodeState
+from players.node.store import NodeStore
+from players.node.timeline import TimelineOutput
+from players.signing import CommuneKey, NodeKey
+from players.topics import Topics
+from players.transport import Incoming
+from tests.fakes.fake_server import COMMUNE, FakeDoor, FakeServer
+from tests.fakes.sounds import write_clip
+
+
+@pytest.fixture
+def door() -> Iterator[FakeDoor]:
+    door = FakeDoor()
+    yield door
+    door.close()
+
+
+@pytest.fixture
+def broker() -> MemoryBroker:
+    return MemoryBroker()
+
+
+@pytest.fixture
+async def server(broker: MemoryBroker) -> AsyncIterator[FakeServer]:
+    async with FakeServer(MemoryTransport(broker, "server")).running() as server:
+        yield server
+
+
+@pytest.fixture
+def new_clip(tmp_path: Path, door: FakeDoor) -> Callable[..., ClipRef]:
+    """Makes a clip and puts it behind the door."""
+
+    def make(seconds: float = 1.0, seed: int = 1, *, served: bool = True) -> ClipRef:
+        data, clip = write_clip(tmp_path, seconds, seed)
+        if served:
+            door.clips[clip.sha256] = data
+        return clip
+
+    return make
+
+
+@dataclass
+class NodeBox:
+    """What belongs to one pole and outlives its process: its directory, its keys, its line to the broker."""
+
+    broker: MemoryBroker
+    door: FakeDoor
+    commune_key: CommuneKey
+    folder: Path
+    node: str = "dong-1"
+    key: NodeKey = field(default_factory=NodeKey.generate)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.door.keys[self.node] = self.key.public_jwk()
+
+    @property
+    def recording(self) -> Path:
+        return self.folder / "heard.wav"
+
+    def identity(self) -> PairingReply:
+        return PairingReply.model_validate(
+            {
+                "commune": COMMUNE,
+                "commune_name": "Xã Hòa Bình An",
+                "node": self.node,
+                "node_name": "Cụm loa Đông 1",
+                "zones": ("thon-dong",),
+                "commune_keys": (self.commune_key.public_jwk(),),
+                "mqtt_host": "127.0.0.1",
+                "mqtt_port": 1,
+                "mqtt_username": self.node,
+                "mqtt_password": "x",
+                "server_at": "2026-01-01T00:00:00Z",
+            }
+        )
+
+    @asynccontextmanager
+    async def running(
+        self, *, record: bool = True, output: AudioOutput | None = None, pulls: bool = True
+    ) -> AsyncIterator[Agent]:
+        """The node's process, as far as one can be had without one."""
+        store = NodeStore(self.folder / "state.sqlite3")
+        clock = NodeClock(not_before=store.last_good_time())
+        recording = WavTimeline(self.recording, clock.at)
+        name, sink = ("record", recording) if record else ("silent", Nowhere())
+        plays = output or TimelineOutput(name, sink, clock.monotonic)
+        outputs = {Way.FILES: plays, **({Way.STREAM: plays} if plays.plays_streams else {})}
+        topic = Topics(COMMUNE).presence(self.node)
+        will = Incoming(topic, Presence(node=self.node, online=False).to_json(), retained=True)
+        async with AsyncExitStack() as stack:
+            stack.callback(store.close)
+            await plays.open()
+            stack.push_async_callback(plays.close)
+            client = await stack.enter_async_context(httpx.AsyncClient(base_url=self.door.url, trust_env=False))
+            abilities = Abilities(plays.name, plays.name if plays.plays_streams else None, pulls)
+            agent = Agent(
+                NodeParts(
+                    identity=self.identity(),
+                    key=self.key,
+                    server_url=self.door.url,
+                    state=store.load(NodeState(self.node, COMMUNE, ("thon-dong",), abilities)),
+                    store=store,
+                    clips=ClipStore(self.folder / "clips", 1 << 26),
+                    client=client,
+                    outputs=outputs,
+                    clock=clock,
+                    transport=MemoryTransport(self.broker, self.node, will),
+                    data_dir=self.folder,
+                    ahead=timedelta(hours=48),
+                    jitter_s=0.2,
+                    announce=lambda fields: self.events.append(dict(fields)),
+                    clock_trusted=recording.write_sidecar if record else lambda: None,
+                )
+            )
+            task = asyncio.create_task(agent.run())
+            try:
+                yield agent
+                agent.leave()
+                await asyncio.wait_for(task, 10)
+            finally:
+                task.cancel()
+                await asyncio.wait({task})
+
+
+@pytest.fixture
+def box(broker: MemoryBroker, door: FakeDoor, server: FakeServer, tmp_path: Path) -> NodeBox:
+    return NodeBox(broker, door, server.key, tmp_path / "node")
