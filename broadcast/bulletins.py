@@ -35,15 +35,17 @@ FURTHEST = timedelta(days=366)
 _LISTED_AT_MOST = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _Typed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulletinDraft:
+    """All that can be typed of a bulletin. `zones` are slugs; `programmes` are ids; `airs_at` is aware."""
+
     title: str
     script: str
-    urgency: Urgency
     zones: Sequence[str]
-    airs_at: datetime | None
-    airs_now: bool
-    programmes: Sequence[int]
+    urgency: Urgency = Urgency.NORMAL
+    airs_at: datetime | None = None
+    airs_now: bool = False
+    programmes: Sequence[int] = ()
 
 
 def write_bulletin(
@@ -66,7 +68,15 @@ def write_bulletin(
         InvalidInput: a field cannot be used; it says which and why.
     """
     require(author, Action.WRITE_BULLETIN)
-    typed = _Typed(title, script, urgency, zones, airs_at, airs_now, programmes)
+    typed = BulletinDraft(
+        title=title,
+        script=script,
+        zones=zones,
+        urgency=urgency,
+        airs_at=airs_at,
+        airs_now=airs_now,
+        programmes=programmes,
+    )
     bulletin = Bulletin(
         commune_id=author.commune_id, title="", script="", author_id=row_id(author.id),
         editor_id=row_id(author.id), created_at=now, edited_at=now,
@@ -77,19 +87,7 @@ def write_bulletin(
 
 
 def edit_bulletin(
-    session: Session,
-    bulletin_id: str,
-    user: User,
-    revision: int,
-    *,
-    title: str,
-    script: str,
-    zones: Sequence[str],
-    now: datetime,
-    urgency: Urgency = Urgency.NORMAL,
-    airs_at: datetime | None = None,
-    airs_now: bool = False,
-    programmes: Sequence[int] = (),
+    session: Session, bulletin_id: str, user: User, revision: int, now: datetime, changed: BulletinDraft
 ) -> Bulletin:
     """Change a bulletin that is still as it was read. One that was approved must be approved again.
 
@@ -110,7 +108,7 @@ def edit_bulletin(
     bulletin.revision += 1
     bulletin.editor_id, bulletin.edited_at = row_id(user.id), now
     bulletin.rendering_key = bulletin.programme_key = None
-    _take(session, bulletin, _Typed(title, script, urgency, zones, airs_at, airs_now, programmes), now)
+    _take(session, bulletin, changed, now)
     record(session, now, user.username, "edit-bulletin", bulletin.id, {"revision": bulletin.revision})
     return bulletin
 
@@ -232,7 +230,20 @@ def zones_of_bulletin(session: Session, bulletin_id: str) -> list[Zone]:
     return list(session.exec(query.order_by(col(Zone.name), col(Zone.id))))
 
 
-def _take(session: Session, bulletin: Bulletin, typed: _Typed, now: datetime) -> None:
+def draft_of(session: Session, bulletin: Bulletin) -> BulletinDraft:
+    """The bulletin as its author finds it in the form; `dataclasses.replace` makes a changed one for an edit."""
+    return BulletinDraft(
+        title=bulletin.title,
+        script=bulletin.script,
+        zones=tuple(zone.slug for zone in zones_of_bulletin(session, bulletin.id)),
+        urgency=bulletin.urgency,
+        airs_at=bulletin.airs_at,
+        airs_now=bulletin.airs_now,
+        programmes=tuple(programmes_of(session, bulletin.id)),
+    )
+
+
+def _take(session: Session, bulletin: Bulletin, typed: BulletinDraft, now: datetime) -> None:
     """Check what was typed, then store it."""
     if typed.urgency is Urgency.EMERGENCY:
         raise InvalidInput("not-an-emergency", "Tin khẩn cấp được phát ở trang khẩn cấp.", "urgency")

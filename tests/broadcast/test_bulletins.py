@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from broadcast.airings import deliveries_of, parts_of, zones_of
 from broadcast.audit import first_broken
 from broadcast.bulletins import (
     approve_bulletin,
+    draft_of,
     edit_bulletin,
     get_bulletin,
     list_bulletins,
@@ -15,7 +17,6 @@ from broadcast.bulletins import (
     submit_bulletin,
     withdraw_bulletin,
     write_bulletin,
-    zones_of_bulletin,
 )
 from broadcast.communes import set_windows
 from broadcast.errors import BroadcastError, Conflict, InvalidInput, NotAllowed, NotFound
@@ -47,14 +48,8 @@ def write(session: Session, author: User, now: datetime, **changes: Any) -> Bull
 
 
 def edit(session: Session, bulletin: Bulletin, user: User, revision: int, now: datetime, **changes: Any) -> Bulletin:
-    typed: dict[str, Any] = {
-        "title": bulletin.title,
-        "script": bulletin.script,
-        "zones": [zone.slug for zone in zones_of_bulletin(session, bulletin.id)],
-        "airs_at": bulletin.airs_at,
-        "airs_now": bulletin.airs_now,
-    }
-    return edit_bulletin(session, bulletin.id, user, revision, now=now, **(typed | changes))
+    changed = replace(draft_of(session, bulletin), **changes)
+    return edit_bulletin(session, bulletin.id, user, revision, now, changed)
 
 
 def submitted(session: Session, house: House, now: datetime, **changes: Any) -> Bulletin:

@@ -1,0 +1,315 @@
+"""What pages and the API show: frozen rows, read in one moment of the database. No HTTP, no rules."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, and_, col, or_, select
+
+from broadcast.airings import clips_of, ends_at_of, renderings_of
+from broadcast.bulletins import zones_of_bulletin
+from broadcast.errors import NotFound
+from broadcast.lifecycle import COMING, OPEN_DELIVERIES, why_text
+from broadcast.models import (
+    Broadcast,
+    BroadcastState,
+    BroadcastZone,
+    Bulletin,
+    BulletinState,
+    Clip,
+    Delivery,
+    DeliveryState,
+    Node,
+    Placement,
+    Programme,
+    Rendering,
+    User,
+    Zone,
+)
+from broadcast.nodes import zones_of_node
+from players.messages import ClipRef, Urgency
+
+_SHOWN_AT_MOST = 500
+_OVERDUE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BulletinCard:
+    """A bulletin with its people, villages and programmes by name."""
+
+    id: str
+    title: str
+    script: str
+    urgency: Urgency
+    state: BulletinState
+    revision: int
+    author: str
+    edited_at: datetime
+    submitted_at: datetime | None
+    decided_by: str | None
+    decided_at: datetime | None
+    return_reason: str | None
+    airs_at: datetime | None
+    airs_now: bool
+    zones: tuple[str, ...]
+    programmes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastRow:
+    """A broadcast as lists show it. `why` says in Vietnamese why it did not sound whole; `deliveries` counts states."""
+
+    id: str
+    title: str
+    urgency: Urgency
+    state: BroadcastState
+    reason: str | None
+    why: str
+    is_now: bool
+    starts_at: datetime | None
+    ends_at: datetime | None
+    duration_ms: int | None
+    created_at: datetime
+    ended_at: datetime | None
+    bulletin_id: str | None
+    entry_id: int | None
+    zones: tuple[str, ...]
+    zone_slugs: tuple[str, ...]
+    deliveries: Mapping[DeliveryState, int]
+    made_by: str | None
+    changed_by: str | None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it has ended and no pole owes a word."""
+        ended = self.state not in {*COMING, BroadcastState.ON_AIR}
+        return ended and not any(self.deliveries.get(state) for state in OPEN_DELIVERIES)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """What became of a broadcast at one pole, by that pole's own clock."""
+
+    node: str
+    node_name: str
+    state: DeliveryState
+    reason: str | None
+    why: str
+    detail: str | None
+    output: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    clip_sha256: str | None
+    reported_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceUsed:
+    """Who spoke a broadcast; `fallback_reason` says why it was not the wanted voice."""
+
+    engine: str
+    name: str
+    fallback_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastCard:
+    """A broadcast with all that is known of it. `clips` is none until all of it is rendered."""
+
+    row: BroadcastRow
+    deliveries: tuple[DeliveryRow, ...]
+    spoken: str
+    clips: tuple[ClipRef, ...] | None
+    voice: VoiceUsed | None
+    render_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A pole as the database knows it; presence is in memory, elsewhere."""
+
+    slug: str
+    name: str
+    zones: tuple[str, ...]
+    zone_slugs: tuple[str, ...]
+    is_paired: bool
+    is_revoked: bool
+    paired_at: datetime | None
+    pairing_expires_at: datetime | None
+    last_seen_at: datetime | None
+    version: str | None
+
+
+def bulletin_card(session: Session, bulletin: Bulletin) -> BulletinCard:
+    """One bulletin."""
+    programmes = session.exec(
+        select(Programme.name).join(Placement).where(Placement.bulletin_id == bulletin.id).distinct()
+    ).all()
+    return BulletinCard(
+        id=bulletin.id,
+        title=bulletin.title,
+        script=bulletin.script,
+        urgency=bulletin.urgency,
+        state=bulletin.state,
+        revision=bulletin.revision,
+        author=_name_of(session, bulletin.author_id) or "",
+        edited_at=bulletin.edited_at,
+        submitted_at=bulletin.submitted_at,
+        decided_by=_name_of(session, bulletin.decided_by_id),
+        decided_at=bulletin.decided_at,
+        return_reason=bulletin.return_reason,
+        airs_at=bulletin.airs_at,
+        airs_now=bulletin.airs_now,
+        zones=tuple(zone.name for zone in zones_of_bulletin(session, bulletin.id)),
+        programmes=tuple(sorted(programmes)),
+    )
+
+
+def broadcasts_of_bulletin(session: Session, bulletin_id: str) -> list[BroadcastRow]:
+    """What a bulletin has been aired as by itself, the latest first."""
+    query = select(Broadcast).where(Broadcast.bulletin_id == bulletin_id)
+    return _rows(session, session.exec(query.order_by(col(Broadcast.created_at).desc(), col(Broadcast.id))))
+
+
+def coming(session: Session, now: datetime, until: datetime) -> list[BroadcastRow]:
+    """What has not begun and is due before `until`, in order; what airs as soon as its clip is there comes first."""
+    is_due = and_(col(Broadcast.starts_at) > now - _OVERDUE, col(Broadcast.starts_at) < until)
+    query = select(Broadcast).where(col(Broadcast.state).in_(COMING), or_(col(Broadcast.starts_at).is_(None), is_due))
+    ordered = query.order_by(col(Broadcast.starts_at).asc().nulls_first(), col(Broadcast.id))
+    return _rows(session, session.exec(ordered.limit(_SHOWN_AT_MOST)))
+
+
+def on_air(session: Session, now: datetime) -> list[BroadcastRow]:
+    """What sounds now, the most urgent first."""
+    found = session.exec(select(Broadcast).where(Broadcast.state == BroadcastState.ON_AIR).order_by(col(Broadcast.id)))
+    sounding = [row for row in _rows(session, found) if row.ends_at is None or row.ends_at > now]
+    return sorted(sounding, key=lambda row: -row.urgency.rank)
+
+
+def ended(session: Session, since: datetime, limit: int = 50) -> list[BroadcastRow]:
+    """What has ended since an instant, the latest first."""
+    query = select(Broadcast).where(col(Broadcast.ended_at) >= since)
+    ordered = query.order_by(col(Broadcast.ended_at).desc(), col(Broadcast.id))
+    return _rows(session, session.exec(ordered.limit(limit)))
+
+
+def next_instant(session: Session, now: datetime) -> datetime | None:
+    """The next instant at which a broadcast begins; none when nothing is planned."""
+    query = select(Broadcast.starts_at).where(col(Broadcast.state).in_(COMING), col(Broadcast.starts_at) > now)
+    return session.exec(query.order_by(col(Broadcast.starts_at)).limit(1)).first()
+
+
+def broadcast_card(session: Session, broadcast_id: str) -> BroadcastCard:
+    """One broadcast.
+
+    Raises:
+        NotFound: there is none.
+    """
+    broadcast = session.get(Broadcast, broadcast_id)
+    if broadcast is None:
+        raise NotFound("no-broadcast", "Không có lượt phát này.")
+    renderings = renderings_of(session, broadcast_id)
+    return BroadcastCard(
+        row=_rows(session, [broadcast])[0],
+        deliveries=tuple(delivery_rows(session, broadcast_id)),
+        spoken="\n".join(rendering.spoken for rendering in renderings),
+        clips=clips_of(session, broadcast_id),
+        voice=_voice_of(session, renderings),
+        render_error=next((rendering.error for rendering in renderings if rendering.error), None),
+    )
+
+
+def delivery_rows(session: Session, broadcast_id: str) -> list[DeliveryRow]:
+    """Its poles, by name."""
+    query = select(Delivery, Node).join(Node).where(Delivery.broadcast_id == broadcast_id)
+    return [
+        DeliveryRow(
+            node=node.slug,
+            node_name=node.name,
+            state=delivery.state,
+            reason=delivery.reason,
+            why=why_text(delivery.reason),
+            detail=delivery.detail,
+            output=delivery.output,
+            started_at=delivery.started_at,
+            finished_at=delivery.finished_at,
+            clip_sha256=delivery.clip_sha256,
+            reported_at=delivery.reported_at,
+        )
+        for delivery, node in session.exec(query.order_by(col(Node.name), col(Node.id)))
+    ]
+
+
+def node_rows(session: Session) -> list[NodeRow]:
+    """All poles, by name."""
+    rows = []
+    for node in session.exec(select(Node).order_by(col(Node.name), col(Node.id))).all():
+        zones = zones_of_node(session, node)
+        rows.append(
+            NodeRow(
+                slug=node.slug,
+                name=node.name,
+                zones=tuple(zone.name for zone in zones),
+                zone_slugs=tuple(zone.slug for zone in zones),
+                is_paired=node.public_key is not None,
+                is_revoked=node.revoked_at is not None,
+                paired_at=node.paired_at,
+                pairing_expires_at=node.pairing_expires_at,
+                last_seen_at=node.last_seen_at,
+                version=node.version,
+            )
+        )
+    return rows
+
+
+def _rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[BroadcastRow]:
+    found = list(broadcasts)
+    ids = [broadcast.id for broadcast in found]
+    zones: dict[str, list[Zone]] = {}
+    of_zones = select(BroadcastZone.broadcast_id, Zone).join(Zone).where(col(BroadcastZone.broadcast_id).in_(ids))
+    for broadcast_id, zone in session.exec(of_zones.order_by(col(Zone.name), col(Zone.id))):
+        zones.setdefault(broadcast_id, []).append(zone)
+    states: dict[str, Counter[DeliveryState]] = {}
+    of_deliveries = select(Delivery.broadcast_id, Delivery.state).where(col(Delivery.broadcast_id).in_(ids))
+    for broadcast_id, delivery_state in session.exec(of_deliveries):
+        states.setdefault(broadcast_id, Counter())[DeliveryState(delivery_state)] += 1
+    names = dict(session.exec(select(User.id, User.name)).all())
+    return [
+        BroadcastRow(
+            id=one.id,
+            title=one.title,
+            urgency=one.urgency,
+            state=one.state,
+            reason=one.reason,
+            why=why_text(one.reason),
+            is_now=one.is_now,
+            starts_at=one.starts_at,
+            ends_at=ends_at_of(one),
+            duration_ms=one.duration_ms,
+            created_at=one.created_at,
+            ended_at=one.ended_at,
+            bulletin_id=one.bulletin_id,
+            entry_id=one.entry_id,
+            zones=tuple(zone.name for zone in zones.get(one.id, [])),
+            zone_slugs=tuple(zone.slug for zone in zones.get(one.id, [])),
+            deliveries=dict(states.get(one.id, {})),
+            made_by=names.get(one.made_by_id),
+            changed_by=names.get(one.changed_by_id),
+        )
+        for one in found
+    ]
+
+
+def _voice_of(session: Session, renderings: list[Rendering]) -> VoiceUsed | None:
+    clips = [session.get(Clip, rendering.clip_sha256) for rendering in renderings if rendering.clip_sha256]
+    used = [clip for clip in clips if clip is not None]
+    if not used:
+        return None
+    told = next((clip for clip in used if clip.fallback_reason), used[0])
+    return VoiceUsed(told.engine, told.voice, told.fallback_reason)
+
+
+def _name_of(session: Session, user_id: int | None) -> str | None:
+    user = session.get(User, user_id) if user_id is not None else None
+    return user.name if user else None
