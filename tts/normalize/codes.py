@@ -1,0 +1,82 @@
+"""Letters and digits in one token: 3A, TBR225, H5N6, VTV1, 9A1, COVID-19, BĐ2, TH3-3."""
+
+import re
+from collections.abc import Iterator
+
+from tts.normalize.abbreviations import choose_sense
+from tts.normalize.draft import Draft, Reading
+from tts.normalize.letters import spell
+from tts.normalize.syllables import is_syllable
+from tts.normalize.tables import Sense, pairs, senses
+from tts.spoken import SpanKind
+
+_CODE = re.compile(
+    r"(?<![^\W_])(?=[^\W_]{0,20}\d)(?=[^\W_]{0,20}[^\W\d_])[^\W_]{2,40}(?:[./-][^\W_]{0,12}\d[^\W_]{0,12}){0,4}(?![^\W_])"
+)
+_LETTER_NUMBER = re.compile(r"(?<![^\W_])(?P<letters>[A-ZĐ]{1,5})-(?P<digits>\d{1,6}[A-Za-z]?)(?![^\W_]|[.,/-]\d)")
+_LETTER_SLASH = re.compile(r"(?<![^\W_])[A-Z]/(?=[A-Z]\d)")
+_GROUP = re.compile(r"[^\W\d_]+|\d+|[./-]")
+_LEAST_SPELLED_DIGITS = 4
+
+
+def read_codes(draft: Draft) -> Iterator[Reading]:
+    """Read tokens of letters and digits, the letters by name and short numbers as numbers."""
+    yield from draft.search(_LETTER_SLASH, _read_letter_slash)
+    yield from draft.search(_CODE, _read_code)
+    yield from draft.search(_LETTER_NUMBER, _read_letter_number)
+
+
+def _read_letter_slash(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    yield Reading(match.start(), match.end(), f"{spell(match[0][0])} trên", SpanKind.CODE)
+
+
+def _read_letter_number(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    if match["letters"] in senses("abbreviations"):
+        return
+    said = [spell(match["letters"]), *(_say_group(draft, g) for g in _GROUP.findall(match["digits"]))]
+    yield Reading(*match.span(), " ".join(said), SpanKind.CODE)
+
+
+def _read_code(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    groups = _GROUP.findall(match[0])
+    said = []
+    certain = len(match[0]) <= 12
+    for index, group in enumerate(groups):
+        if group in "-/":
+            continue
+        if group == ".":
+            decimal = groups[index - 1].isdigit() and groups[index + 1 : index + 2] and groups[index + 1].isdigit()
+            said.append("phẩy" if decimal else "")
+        elif group.isdigit():
+            said.append(_say_group(draft, group))
+        else:
+            said.append(_say_letters(draft, group, match, first=index == 0))
+    yield Reading(*match.span(), " ".join(filter(None, said)), SpanKind.CODE, certain)
+
+
+def _say_group(draft: Draft, group: str) -> str:
+    if group.isalpha():
+        return spell(group)
+    if len(group) >= _LEAST_SPELLED_DIGITS or (group[0] == "0" and len(group) > 1):
+        return draft.numbers.digits(group)
+    return draft.numbers.cardinal(int(group))
+
+
+def _say_letters(draft: Draft, letters: str, match: re.Match[str], *, first: bool) -> str:
+    """Say a group of letters: as the word or abbreviation it is, else by name."""
+    foreign = pairs("foreign")
+    if letters.lower() in foreign and len(letters) > 2:
+        return foreign[letters.lower()]
+    sense = _known(draft, letters, match) if first and len(letters) > 1 else None
+    if sense is not None:
+        return sense.spoken
+    if len(letters) > 1 and is_syllable(letters) and not letters.isupper():
+        return letters.lower()
+    if len(letters) > 2 and not letters.isupper() and is_syllable(letters, toneless=True):
+        return letters.lower()
+    return spell(letters)
+
+
+def _known(draft: Draft, letters: str, match: re.Match[str]) -> Sense | None:
+    found = senses("numbered").get(letters)
+    return choose_sense(draft, found, match.start(), match.start() + len(letters)) if found else None

@@ -1,0 +1,88 @@
+"""Words that are not Vietnamese: those of the lexicon as people say them, the rest left and marked."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from tts.normalize.canonical import VIETNAMESE
+from tts.normalize.draft import TAKEN, Draft, Reading
+from tts.normalize.letters import spell
+from tts.normalize.syllables import is_syllable, without_marks
+from tts.normalize.tables import pairs, words
+from tts.spoken import SpanKind
+
+_RUN = re.compile(r"(?<![^\W_])[^\W\d_]{1,60}(?![^\W\d_])|[^\W\d_]{60}")
+_LATIN = re.compile(rf"[a-z{VIETNAMESE}]+")
+_SCRIPTS = (
+    (re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"), "chữ Hán"),
+    (re.compile(r"[\u3040-\u30ff]"), "chữ Nhật"),
+    (re.compile(r"[\uac00-\ud7af\u1100-\u11ff]"), "chữ Hàn"),
+    (re.compile(r"[\u0400-\u052f]"), "chữ Nga"),
+    (re.compile(r"[\u0e80-\u0eff]"), "chữ Lào"),
+    (re.compile(r"[\u1780-\u17ff]"), "chữ Khơ me"),
+    (re.compile(r"[\u0e00-\u0e7f]"), "chữ Thái"),
+    (re.compile(r"[\uaa80-\uaadf]"), "chữ Thái"),
+    (re.compile(r"[\uaa00-\uaa5f]"), "chữ Chăm"),
+)
+_OTHER_LETTERS = re.compile(
+    rf"[^\W\d_A-Za-z{VIETNAMESE}{VIETNAMESE.upper()}]+(?:[ ,]*[^\W\d_A-Za-z{VIETNAMESE}{VIETNAMESE.upper()}]+){{0,40}}"
+)
+
+
+@cache
+def _phrases() -> dict[str, tuple[str, ...]]:
+    index: dict[str, list[str]] = {}
+    for written in pairs("foreign"):
+        run = re.match(r"[^\W\d_]+", written)
+        if run is not None:
+            index.setdefault(run[0], []).append(written)
+    return {run: tuple(sorted(found, key=len, reverse=True)) for run, found in index.items()}
+
+
+def read_known_foreign(draft: Draft) -> Iterator[Reading]:
+    """Read the foreign words and brands of the lexicon: Zalo, online, VNeID."""
+    done = 0
+    for run in _RUN.finditer(draft.open):
+        if run.start() < done:
+            continue
+        for written in _phrases().get(draft.lower[run.start() : run.end()], ()):
+            end = run.start() + len(written)
+            stands = draft.lower.startswith(written, run.start()) and not draft.text[end : end + 1].isalnum()
+            if stands and TAKEN not in draft.open[run.start() : end]:
+                done = end
+                yield Reading(run.start(), end, pairs("foreign")[written], SpanKind.FOREIGN)
+                break
+
+
+def read_foreign(draft: Draft) -> Iterator[Reading]:
+    """Mark unknown foreign words; spell what cannot be pronounced; name other scripts."""
+    yield from draft.search(_OTHER_LETTERS, _read_script)
+    yield from draft.search(_RUN, _read_word)
+
+
+def _read_script(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    plain = without_marks(match[0]).lower()
+    greek = pairs("symbols").get(match[0])
+    if greek:
+        yield Reading(*match.span(), greek, SpanKind.SYMBOL, certain=False)
+        return
+    if _LATIN.fullmatch(plain):
+        return
+    name = next((name for pattern, name in _SCRIPTS if pattern.search(match[0])), "chữ nước ngoài")
+    yield Reading(*match.span(), f"đoạn {name.lower()}", SpanKind.FOREIGN, certain=False)
+
+
+def _read_word(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    word = match[0]
+    lower = word.lower()
+    if is_syllable(lower) or lower in words("names"):
+        return
+    plain = lower if _LATIN.fullmatch(lower) else without_marks(lower)
+    if not _LATIN.fullmatch(plain):
+        plain = "".join(re.findall(r"[a-z]", plain))
+    if not plain:
+        yield Reading(*match.span(), "từ nước ngoài", SpanKind.FOREIGN, certain=False)
+    elif len(plain) > 1 and re.search("[aeiouy]", without_marks(plain)):
+        yield Reading(*match.span(), plain, SpanKind.FOREIGN, certain=False)
+    else:
+        yield Reading(*match.span(), spell(without_marks(plain)) or plain, SpanKind.LETTERS, certain=False)

@@ -1,0 +1,57 @@
+"""Letters by their names, and capitals that are no word and no abbreviation we know."""
+
+import re
+from collections.abc import Iterator
+
+from tts.normalize.compounds import split_known
+from tts.normalize.draft import Draft, Reading
+from tts.normalize.syllables import has_marks, is_syllable
+from tts.normalize.tables import pairs
+from tts.spoken import SpanKind
+
+_LONE = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])")
+_INITIALS = re.compile(r"(?<![^\W_])[A-ZĐ](?:\.[A-ZĐ]){1,6}(?![^\W_])")
+_CAPITALS = re.compile(r"(?<![^\W_])(?=[^\W\d_a-z]{0,3}[A-ZĐ])[^\W\d_]{2,40}(?![^\W_])")
+_VOWELS = set("aeiouy")
+_LONGEST_SPELLED = 6
+
+
+def spell(letters: str) -> str:
+    """Say letters one by one by their Vietnamese names."""
+    names = pairs("letters")
+    return " ".join(names[letter.lower()] for letter in letters if letter.lower() in names)
+
+
+def read_letters(draft: Draft) -> Iterator[Reading]:
+    """Read lone letters, initials (N.V.A) and unknown capitals (XYZ)."""
+    yield from draft.search(_INITIALS, _read_initials)
+    yield from draft.search(_CAPITALS, _read_capitals)
+    yield from draft.search(_LONE, _read_lone)
+
+
+def _read_initials(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    yield Reading(*match.span(), spell(match[0]), SpanKind.LETTERS)
+
+
+def _read_capitals(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    word = match[0]
+    if not word.isupper() or is_syllable(word):
+        return
+    known = split_known(word)
+    if known:
+        yield Reading(*match.span(), known, SpanKind.ABBREVIATION, certain=False)
+    elif not _pronounceable(word) and spell(word):
+        yield Reading(*match.span(), spell(word), SpanKind.LETTERS, certain=False)
+
+
+def _read_lone(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    spoken = spell(match[0])
+    if spoken and spoken != match[0].lower():
+        yield Reading(*match.span(), spoken, SpanKind.LETTERS)
+
+
+def _pronounceable(word: str) -> bool:
+    if has_marks(word.replace("Đ", "D")):
+        return True
+    vowels = sum(letter in _VOWELS for letter in word.lower())
+    return len(word) > _LONGEST_SPELLED or (len(word) >= 4 and vowels >= 2 and not re.search(r"[^AEIOUY]{3}", word))

@@ -1,0 +1,32 @@
+"""What stands behind "thứ" and in the week: thứ 2, lần thứ 1, thứ 2-6, T7."""
+
+import re
+from collections.abc import Iterator
+
+from tts.normalize.draft import Draft, Reading
+from tts.spoken import SpanKind
+
+_ORDINAL = re.compile(
+    r"(?<!\w)(?:[Tt]hứ|THỨ)\s?(?P<n>\d{1,4})(?P<more>(?:\s?(?:,|-|và|đến|;|/)\s?(?:thứ\s)?[2-7](?!\w|[./]\d|,\d)){0,6})(?![\w/]|\.\d|,\d)"
+)
+_WEEKDAY = re.compile(r"(?<![\w.])T(?P<n>[2-7])(?![\w/]|\.\d|,\d)")
+_WEEK_NEAR = re.compile(r"(?:sáng|trưa|chiều|tối|đêm|ngày|từ|đến|tới|hôm|tuần|và|cn|t[2-7]|thứ \w+)[\s,;:(-]*\Z")
+_WEEK_AFTER = re.compile(r"\A[\s,;-]*(?:t[2-7]|cn|chủ nhật|hàng tuần|hằng tuần|đến|và)(?!\w)")
+
+
+def read_ordinals(draft: Draft) -> Iterator[Reading]:
+    """Read ordinals and days of the week."""
+    yield from draft.search(_ORDINAL, _read_ordinal)
+    yield from draft.search(_WEEKDAY, _read_weekday)
+
+
+def _read_ordinal(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    for number in re.finditer(r"\d{1,4}", match[0]):
+        start = match.start() + number.start()
+        yield Reading(start, start + len(number[0]), draft.numbers.ordinal(int(number[0])), SpanKind.ORDINAL)
+
+
+def _read_weekday(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    near = _WEEK_NEAR.search(draft.before(match.start())) or _WEEK_AFTER.search(draft.after(match.end()))
+    if near:
+        yield Reading(*match.span(), f"thứ {draft.numbers.ordinal(int(match['n']))}", SpanKind.DATE)

@@ -1,0 +1,96 @@
+"""Telephone numbers, said digit by digit, and the long numbers of cards and accounts."""
+
+import re
+from collections.abc import Iterator
+
+from tts.normalize.draft import Draft, Reading
+from tts.normalize.tables import context
+from tts.spoken import SpanKind
+
+_PHONE = re.compile(
+    r"(?<![\w+,/-])(?<!\d\.)(?:\(?\+84\)?[ .-]?|\(84\)[ .-]?|\(0\d{1,4}\)|0)(?:[ .-]{0,3}\d){7,11}(?![\w]|[.,/-]\d)"
+)
+_SERVICE = re.compile(
+    r"(?<!\d[.,])(?<![\w/+-])1[89]00"
+    r"(?:[ .-]?\d{4}(?:[ .]?\d{2})?|[ .-]?\d{2}[ .-]\d{2}|[ .-]\d{3}[ .-]\d{3})(?![\w]|[.,/-]\d)"
+)
+_SHORT = re.compile(r"(?<!\d[.,])(?<![\w/+-])1\d{2,3}(?![\w]|[.,/-]\d)")
+_CALLED = re.compile(
+    rf"(?<!\w)(?:{context('dialled')})(?:\s*(?:[:(]|{context('dialled-filler')})){{0,6}}[\s:(]*"
+    r"(?:\d{3,12}[\s,;/()-]*(?:và|hoặc|hay)?[\s,;/()-]*){0,4}\Z"
+)
+_COUNTED = re.compile(
+    r"\A(?:hộ|người|con|ha|trường hợp|ca|vụ|đồng|triệu|tỷ|nghìn|cây|suất|em|lượt|bao|cái|chiếc|lần|tấn|tạ|kg)(?!\w)"
+)
+_GENERAL = {"111", "112", "113", "114", "115", "1022", "1080", "116", "117", "118", "119", "1039", "156", "5656"}
+_EXTENSION = re.compile(r"(?<!\w)(?:máy lẻ|nhánh|bấm phím|phím)\s*(\d{1,5})(?!\w)")
+_IDENTITY = re.compile(r"(?<!\d[.,])(?<![\w/+-])\d{7,24}(?![\w]|[.,]\d)")
+_IDENTITY_GROUPED = re.compile(r"(?<!\d[.,])(?<![\w/+-])0\d{2}(?:[ .]\d{3}){3}(?![\w]|[.,/-]\d)")
+_NAMED = re.compile(rf"(?<!\w)(?:{context('copied')})(?:\s*(?:{context('copied-filler')})){{0,4}}[\s:.]*\Z")
+_DIGITS = re.compile(r"(?<!\d[.,])(?<![\w/+-])\d{3,24}(?![\w]|[.,/-]\d)")
+
+
+def read_phones(draft: Draft) -> Iterator[Reading]:
+    """Read numbers that are dialled or copied, not counted."""
+    yield from draft.search(_PHONE, _read_phone)
+    yield from draft.search(_SERVICE, _read_service)
+    yield from draft.search(_SHORT, _read_short)
+    yield from draft.search(_EXTENSION, _read_extension)
+    yield from draft.search(_IDENTITY_GROUPED, _read_identity)
+    yield from draft.search(_DIGITS, _read_named)
+    yield from draft.search(_IDENTITY, _read_identity)
+
+
+def _grouped(draft: Draft, written: str) -> str:
+    groups = re.findall(r"\d+", written)
+    return ", ".join(draft.numbers.digits(group) for group in groups)
+
+
+def _read_phone(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    digits = re.sub(r"\D", "", match[0])
+    groups = re.findall(r"\d+", match[0])
+    international = "84" in match[0][:4] and digits.startswith("84")
+    fits = 10 <= len(digits) <= 12 if international else 10 <= len(digits) <= 11
+    if not fits or (
+        len(groups[0]) < 3 and not international and "(" not in match[0] and len(groups) > 1 and digits[1] not in "24"
+    ):
+        return
+    if len(groups) == 3 and len(groups[0]) <= 2 and len(groups[1]) <= 2:
+        return
+    plus = "cộng " if "+" in match[0] else ""
+    yield Reading(*match.span(), plus + _grouped(draft, match[0]), SpanKind.PHONE)
+
+
+def _read_service(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    years = re.fullmatch(r"1[89]00-\d{4}", match[0])
+    if (years and not _CALLED.search(draft.before(match.start()))) or _COUNTED.search(draft.after(match.end())):
+        return
+    digits = re.sub(r"\D", "", match[0])
+    yield Reading(
+        *match.span(), f"{draft.numbers.digits(digits[:4])}, {draft.numbers.digits(digits[4:])}", SpanKind.PHONE
+    )
+
+
+def _read_short(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    if match[0] not in _GENERAL or _COUNTED.search(draft.after(match.end())):
+        return
+    if _CALLED.search(draft.before(match.start())):
+        yield Reading(*match.span(), draft.numbers.digits(match[0]), SpanKind.PHONE)
+
+
+def _read_extension(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    yield Reading(*match.span(1), draft.numbers.digits(match[1]), SpanKind.PHONE)
+
+
+def _read_identity(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    yield Reading(*match.span(), _grouped(draft, match[0]), SpanKind.CODE)
+
+
+def _read_named(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    before = draft.before(match.start())
+    if _NAMED.search(before):
+        yield Reading(*match.span(), draft.numbers.digits(match[0]), SpanKind.CODE)
+    elif len(match[0]) >= 4 and re.search(
+        r"(?:tổng đài|hotline|đường dây nóng|fax|số máy|đầu số)\W*(?:số)?\W*\Z", before
+    ):
+        yield Reading(*match.span(), draft.numbers.digits(match[0]), SpanKind.PHONE)

@@ -1,0 +1,30 @@
+"""Signs that are said (=, ≥, °), and those that only adorn."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from tts.normalize.draft import Draft, Reading
+from tts.normalize.tables import pairs
+from tts.spoken import SpanKind
+
+_SIGN = re.compile(r"[^\w\s.,;:?!'\"()\[\]{}/\\&*•_-]|[*&\\/_]|-(?=\d)")
+_SILENT = {"*", "•", "_", "\\", "/", "|", "~", "^", "`", "-"}
+
+
+def read_symbols(draft: Draft) -> Iterator[Reading]:
+    """Read the signs of the lexicon; silence rules and bullets; name what is unknown, in doubt."""
+    yield from draft.search(_SIGN, _read_sign)
+
+
+def _read_sign(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    sign = match[0]
+    known = pairs("symbols")
+    if sign in known:
+        yield Reading(*match.span(), known[sign], SpanKind.SYMBOL)
+    elif sign in _SILENT:
+        yield Reading(*match.span(), ",", SpanKind.PAUSE)
+    elif unicodedata.category(sign)[0] == "P":
+        yield Reading(*match.span(), "", SpanKind.PAUSE)
+    else:
+        yield Reading(*match.span(), "biểu tượng", SpanKind.SYMBOL, certain=False)
