@@ -138,7 +138,7 @@ def placed_bulletins(session: Session, entry: TimetableEntry, on: date) -> list[
         )
         .order_by(col(Placement.position), col(Placement.id))
     )
-    return list(dict.fromkeys(session.exec(query)))
+    return list({bulletin.id: bulletin for bulletin in session.exec(query)}.values())
 
 
 def say_frame(text: str, commune_name: str, on: date) -> str:
