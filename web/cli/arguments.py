@@ -97,9 +97,7 @@ def _voices(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="list|install|verify|remove", dest="action")
     install = actions.add_parser("install", help="fetch a voice, or take it from a folder or a zip file")
     install.add_argument("name", nargs="?", help="one of `loalang voices list`")
-    install.add_argument(
-        "--from", dest="source", type=Path, metavar="VOICEDIR", help="with NAME.onnx, NAME.onnx.json"
-    )
+    install.add_argument("--from", dest="source", type=Path, metavar="VOICEDIR", help="with NAME.onnx, NAME.onnx.json")
     verify = actions.add_parser("verify", help="compare an installed voice with its digest")
     verify.add_argument("name")
     remove = actions.add_parser("remove", help="delete an installed voice")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from broadcast.seed import sample_script
 from players.node.portaudio import has_device
+from scheduler.clock import utc_now
 from web.cli.errors import CommandError
 from web.demo.client import DemoError, Tokens
 from web.demo.commune import prepare_commune
@@ -41,7 +42,7 @@ def _script(path: Path | None) -> str:
 async def _stay(args: argparse.Namespace, script: str, screen: Screen) -> int:
     place = Place(args.data.resolve(), args.data.resolve().parent / "voices")
     place.make()
-    voice = await choose_voice(args.voice, place.voices, screen)
+    voice = await choose_voice(args.voice, place.voices, utc_now(), screen)
     tokens = _seed(place, voice, screen)
     poles = plan_poles(args.nodes, None, has_sound_card=has_device())
     port = free_port(args.port)
@@ -60,7 +61,7 @@ async def _once(args: argparse.Namespace, script: str, screen: Screen) -> int:
     with tempfile.TemporaryDirectory(prefix="loalang-demo-") as fresh:
         place = Place(Path(fresh), args.data.resolve().parent / "voices")
         place.make()
-        voice = await choose_voice(args.voice, place.voices, screen)
+        voice = await choose_voice(args.voice, place.voices, utc_now(), screen)
         tokens = _seed(place, voice, screen)
         poles = plan_poles(args.nodes, record, has_sound_card=False)
         async with running_commune(place, poles, tokens, free_port(), screen) as (client, _):

@@ -86,10 +86,7 @@ async def _write_clip(client: Client, sha256: str, folder: Path) -> None:
     data = await client.clip(sha256)
 
     def write() -> None:
-        opus = folder / "clip.opus"
-        opus.write_bytes(data)
-        write_wav(decode_clip(opus), folder / "clip.wav")
-        opus.unlink()
+        write_wav(folder / "clip.wav", decode_clip(data))
 
     await asyncio.to_thread(write)
 

@@ -60,6 +60,24 @@ class Screen:
             await child.ended()
 
 
+class Percent:
+    """A download's progress: a line at every tenth of the whole, and at most every two seconds in between."""
+
+    def __init__(self, screen: Screen, what: str, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._screen = screen
+        self._what = what
+        self._now = now
+        self._said_at = now()
+        self._said = 0
+
+    def __call__(self, here: int, total: int) -> None:
+        """So many bytes of so many are here."""
+        percent = 100 * here // max(total, 1)
+        if percent >= self._said + 10 or self._now() - self._said_at >= _PROGRESS_AFTER_S:
+            self._screen.say(f"  {self._what}: {percent} % of {total / 1e6:.0f} MB")
+            self._said, self._said_at = percent, self._now()
+
+
 def describe_event(pole: str, raw: bytes) -> str | None:
     """The line for one event of a node; none when it is nothing a newcomer wants to see."""
     try:
