@@ -23,7 +23,7 @@ from broadcast.models import (
     row_id,
 )
 from broadcast.nodes import nodes_of_zones
-from players.messages import MAX_CLIPS, ClipRef, Stop
+from players.messages import ClipRef, Stop
 
 STOP_ORDER_AHEAD = timedelta(minutes=15)
 """A broadcast that is cancelled this shortly before its start is also stopped by name: a node may be starting it."""
@@ -55,7 +55,7 @@ def set_parts(session: Session, broadcast: Broadcast, rendering_keys: Sequence[s
     session.flush()
     session.add_all(
         BroadcastPart(broadcast_id=broadcast.id, position=position, rendering_key=key)
-        for position, key in enumerate(rendering_keys[:MAX_CLIPS])
+        for position, key in enumerate(rendering_keys)
     )
     session.flush()
     broadcast.duration_ms = None

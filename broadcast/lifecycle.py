@@ -21,7 +21,8 @@ BULLETIN_MOVES: Mapping[BulletinState, frozenset[BulletinState]] = {
 
 BROADCAST_MOVES: Mapping[BroadcastState, frozenset[BroadcastState]] = {
     _X.PLANNED: frozenset({_X.CUED, _X.ON_AIR, _X.MISSED, _X.CANCELLED}),
-    _X.CUED: frozenset({_X.ON_AIR, _X.MISSED, _X.CANCELLED}),
+    # Back to planned: what was ready no longer is, because its parts or the commune's hours have changed.
+    _X.CUED: frozenset({_X.PLANNED, _X.ON_AIR, _X.MISSED, _X.CANCELLED}),
     _X.ON_AIR: frozenset({_X.AIRED, _X.CUT, _X.MISSED}),
     # Nobody reported in time; a pole that was out of reach then says that it did play.
     _X.MISSED: frozenset({_X.AIRED, _X.CUT}),
@@ -71,7 +72,6 @@ class WhyNot(StrEnum):
     BULLETIN_WITHDRAWN = "bulletin-withdrawn"
     BULLETIN_EDITED = "bulletin-edited"
     TIMETABLE_CHANGED = "timetable-changed"
-    TOO_MANY_PARTS = "too-many-parts"
     PREEMPTED = "preempted"
 
 
@@ -92,7 +92,6 @@ _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
     WhyNot.BULLETIN_WITHDRAWN: "Bản tin đã được rút lại.",
     WhyNot.BULLETIN_EDITED: "Bản tin đã được sửa và phải duyệt lại.",
     WhyNot.TIMETABLE_CHANGED: "Lịch phát đã thay đổi.",
-    WhyNot.TOO_MANY_PARTS: "Chương trình có quá nhiều phần.",
     WhyNot.PREEMPTED: "Bị lượt phát ưu tiên hơn cắt ngang.",
     Reason.STOPPED: "Được lệnh dừng.",
     Reason.PREEMPTED: "Bị lượt phát ưu tiên hơn cắt ngang.",

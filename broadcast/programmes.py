@@ -7,7 +7,7 @@ from sqlmodel import Session, col, delete, or_, select
 
 from broadcast.audit import record
 from broadcast.communes import get_commune, local_zone
-from broadcast.errors import InvalidInput, NotFound
+from broadcast.errors import Conflict, InvalidInput, NotFound
 from broadcast.models import (
     Bulletin,
     BulletinState,
@@ -22,11 +22,13 @@ from broadcast.models import (
 )
 from broadcast.renderings import want_rendering
 from broadcast.typed_text import clean_line, clean_text
-from players.messages import Urgency
+from players.messages import MAX_CLIPS, Urgency
 from tts.chimes import Chime
 
 PLACED_FOR = timedelta(days=3)
 """How long a bulletin stays in a programme when nobody says otherwise."""
+MAX_PLACED = MAX_CLIPS - 2
+"""Bulletins in a programme at a time: with greeting and closing they fill what a node takes as one broadcast."""
 MAX_FRAME = 1_000
 _WEEKDAYS = ("thứ hai", "thứ ba", "thứ tư", "thứ năm", "thứ sáu", "thứ bảy", "chủ nhật")
 
@@ -62,6 +64,7 @@ def place_bulletin(
 
     Raises:
         InvalidInput: there is no such programme.
+        Conflict: one of them is full.
     """
     wanted = set(programmes)
     unknown = wanted - {row_id(programme.id) for programme in list_programmes(session)}
@@ -77,7 +80,10 @@ def place_bulletin(
     today = now.astimezone(local_zone(get_commune(session))).date()
     last = today + lasts - timedelta(days=1)
     for programme_id in sorted(wanted - kept):
-        position = len(session.exec(select(Placement.id).where(Placement.programme_id == programme_id)).all())
+        others = session.exec(select(Placement).where(Placement.programme_id == programme_id)).all()
+        if sum(other.until_on is None or other.until_on >= today for other in others) >= MAX_PLACED:
+            raise Conflict("programme-full", f"Chương trình đã có {MAX_PLACED} bản tin.")
+        position = max((other.position for other in others), default=-1) + 1
         session.add(
             Placement(
                 bulletin_id=bulletin.id,

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlmodel import Session
@@ -32,11 +33,7 @@ def want_rendering(
     Raises:
         InvalidInput: nothing in the text can be spoken.
     """
-    # Imported where it is used: underthesea takes 130 MB, and not every process that knows bulletins reads them aloud.
-    from tts.normalize import normalize  # noqa: PLC0415
-
-    text = normalize(script)
-    sentences = [{"spoken": s.spoken, "pause": s.pause.value} for s in text.sentences if s.spoken.strip()]
+    sentences = [{"spoken": spoken, "pause": pause} for spoken, pause in _read(script)]
     if not sentences:
         raise InvalidInput("nothing-to-say", "Nội dung không có gì để đọc.", "script")
     key = compute_key(sentences, voice, chime, has_closing_chime=has_closing_chime)
@@ -44,7 +41,7 @@ def want_rendering(
     if rendering is None:
         rendering = Rendering(
             key=key,
-            spoken=text.spoken,
+            spoken=" ".join(sentence["spoken"] for sentence in sentences),
             sentences=sentences,
             voice=voice,
             chime=chime,
@@ -65,6 +62,15 @@ def compute_key(
     """SHA-256 of all that decides how a rendering sounds."""
     asked = json.dumps([_RECIPE, sentences, voice, chime, has_closing_chime], ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _read(script: str) -> tuple[tuple[str, str], ...]:
+    """Each sentence as it is said, and the rest after it. Planning asks for the same greetings again and again."""
+    # Imported where it is used: underthesea takes 130 MB, and not every process that knows bulletins reads them aloud.
+    from tts.normalize import normalize  # noqa: PLC0415
+
+    return tuple((s.spoken, s.pause.value) for s in normalize(script).sentences if s.spoken.strip())
 
 
 def _want_again(rendering: Rendering, urgency: Urgency, now: datetime) -> None:

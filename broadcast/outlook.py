@@ -1,0 +1,35 @@
+"""Will it sound? Every reason why a coming broadcast cannot, as things stand now."""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from broadcast.airings import clips_of, renderings_of
+from broadcast.communes import local_zone, windows_of_commune
+from broadcast.lifecycle import WhyNot
+from broadcast.models import Broadcast, Commune, RenderingState
+from broadcast.windows import fits_windows
+from players.messages import Urgency
+
+
+def why_not(session: Session, broadcast: Broadcast, commune: Commune, starts_at: datetime | None) -> WhyNot | None:
+    """What would keep it from sounding if it began at `starts_at`; none when nothing stands in its way.
+
+    A clip that is still being rendered is no reason yet. Only an emergency may sound in quiet hours.
+    """
+    renderings = renderings_of(session, broadcast.id)
+    if not renderings:
+        return WhyNot.NOTHING_TO_AIR
+    if any(rendering.state is RenderingState.FAILED for rendering in renderings):
+        return WhyNot.RENDERING_FAILED
+    if broadcast.urgency is Urgency.EMERGENCY or starts_at is None:
+        return None
+    lasts = timedelta(milliseconds=broadcast.duration_ms or 0)
+    if not fits_windows(windows_of_commune(commune), local_zone(commune), starts_at, lasts):
+        return WhyNot.QUIET_HOURS
+    return None
+
+
+def is_ready(session: Session, broadcast: Broadcast) -> bool:
+    """Whether all its clips are there."""
+    return clips_of(session, broadcast.id) is not None

@@ -1,0 +1,48 @@
+"""What would sound at the same time in the same zone. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from players.messages import Urgency
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A broadcast as time in zones; a length that is not known yet counts as none."""
+
+    broadcast: str
+    urgency: Urgency
+    zone_ids: frozenset[int]
+    starts_at: datetime
+    lasts: timedelta
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it is over."""
+        return self.starts_at + self.lasts
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Two broadcasts that meet. What happens is the nodes' rule: the higher urgency cuts, equals wait their turn."""
+
+    first: str
+    second: str
+    zone_ids: frozenset[int]
+    is_cut: bool
+    """The second cuts the first; if not, the second begins when the first is over, or is cut itself."""
+
+
+def find_overlaps(spans: Iterable[Span]) -> tuple[Overlap, ...]:
+    """Every pair that overlaps in a zone, each once, in order of the later one's start."""
+    found: list[Overlap] = []
+    open_spans: list[Span] = []
+    for span in sorted(spans, key=lambda one: (one.starts_at, one.broadcast)):
+        open_spans = [other for other in open_spans if other.ends_at > span.starts_at]
+        for other in open_spans:
+            shared = other.zone_ids & span.zone_ids
+            if shared:
+                found.append(Overlap(other.broadcast, span.broadcast, shared, span.urgency.rank > other.urgency.rank))
+        open_spans.append(span)
+    return tuple(found)
