@@ -74,7 +74,7 @@ class MqttSettings(_Section):
     """`[mqtt]`: the broker between server and nodes."""
 
     mode: Literal["own", "external", "memory"] = "own"
-    """`own`: a Mosquitto started and supervised here; `external`: one that runs elsewhere; `memory`: none, for tests."""
+    """`own`: a Mosquitto started and supervised here; `external`: one that runs elsewhere; `memory`: none, for tests"""
     bind: str = "127.0.0.1"
     """Address our own Mosquitto listens on."""
     host: str | None = None
@@ -85,6 +85,10 @@ class MqttSettings(_Section):
     """The server's name at an external broker, with the right to administer its dynamic security."""
     password: SecretStr | None = None
     """Its password at an external broker."""
+    tls: bool = False
+    """Speak TLS with an external broker."""
+    tls_ca: Path | None = None
+    """Certificates (PEM) to believe instead of the machine's."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -104,17 +108,17 @@ class VoiceSettings(_Section):
     """Renderer processes for bulletins, besides the one kept for emergencies."""
 
 
-class SessionSettings(_Section):
-    """`[session]`: how long a person stays signed in, and how often signing in may be tried."""
+class SignInSettings(_Section):
+    """`[sign_in]`: how often signing in may be tried."""
 
-    hours: int = Field(default=12, ge=1, le=24 * 30)
-    """A session ends after this many hours."""
     tries_per_account: int = Field(default=5, ge=1)
-    """Failed tries for one account from one address within `window_minutes` before it has to wait."""
+    """Failed tries in a row for one account from one address; then one more every `account_refill_s` seconds."""
+    account_refill_s: float = Field(default=30, gt=0)
+    """Seconds until another try is given to an account at an address."""
     tries_per_address: int = Field(default=60, ge=1)
-    """Failed tries from one address for all accounts together: a whole commune may sit behind one."""
-    window_minutes: int = Field(default=15, ge=1)
-    """How long a failed try is remembered."""
+    """Failed tries in a row from one address, all accounts together: a whole commune may sit behind one."""
+    address_refill_s: float = Field(default=1, gt=0)
+    """Seconds until another try is given to an address."""
 
 
 class Settings(_Section):
@@ -127,7 +131,7 @@ class Settings(_Section):
     http: HttpSettings = HttpSettings()
     mqtt: MqttSettings = MqttSettings()
     voice: VoiceSettings = VoiceSettings()
-    session: SessionSettings = SessionSettings()
+    sign_in: SignInSettings = SignInSettings()
 
     @property
     def database_url(self) -> str:

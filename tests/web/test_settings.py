@@ -17,10 +17,13 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 def test_later_sources_win(tmp_path: Path) -> None:
-    path = write(tmp_path, 'data_dir = "/var/lib/loalang"\n[http]\nport = 1\n[mqtt]\nport = 2\n[session]\nhours = 3\n')
-    environment = {"LOALANG_MQTT__PORT": "22", "LOALANG_SESSION__HOURS": "33", "HOME": "/nowhere"}
-    settings = load_settings(path, environment, session={"hours": 34})
-    assert (settings.http.port, settings.mqtt.port, settings.session.hours) == (1, 22, 34)
+    path = write(
+        tmp_path,
+        'data_dir = "/var/lib/loalang"\n[http]\nport = 1\n[mqtt]\nport = 2\n[sign_in]\ntries_per_address = 3\n',
+    )
+    environment = {"LOALANG_MQTT__PORT": "22", "LOALANG_SIGN_IN__TRIES_PER_ADDRESS": "33", "HOME": "/nowhere"}
+    settings = load_settings(path, environment, sign_in={"tries_per_address": 34})
+    assert (settings.http.port, settings.mqtt.port, settings.sign_in.tries_per_address) == (1, 22, 34)
 
 
 def test_the_environment_may_name_the_file(tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""The clip store over HTTP: for nodes that show a ticket, and for people who listen before they approve."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import FileResponse
+
+from broadcast.db import reading
+from broadcast.errors import NotFound
+from broadcast.nodes import get_node
+from players.errors import WireError
+from players.signing import check_ticket, checked_public_jwk, ticket_subject
+from web.auth import visitor_of
+from web.deps import StationDep
+from web.errors import SAID, Refusal, answers
+from web.station import Station
+
+router = APIRouter(tags=["nodes"])
+MEDIA_TYPE = "audio/ogg"
+Sha256Path = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+
+
+@router.get(
+    "/clips/{sha256}",
+    response_class=FileResponse,
+    responses={206: {"description": "Partial Content"}, **answers(401, 404, 416, 422)},
+)
+def send_clip(sha256: Sha256Path, request: Request, station: StationDep) -> FileResponse:
+    """The bytes of a clip, whole or by `Range`. A clip is named by its SHA-256 and never changes."""
+    require_listener(request, station)
+    path = station.clips.path_of(sha256)
+    if not station.clips.has(sha256):
+        raise Refusal(404, "no-clip", "Không có đoạn âm thanh này.")
+    headers = {"cache-control": "private, max-age=31536000, immutable"}
+    return FileResponse(path, media_type=MEDIA_TYPE, headers=headers)
+
+
+def require_listener(request: Request, station: Station) -> str | None:
+    """Let pass a paired node by its ticket (its slug is given), or anybody signed in (none is given).
+
+    The ticket is `Authorization: Bearer …` or, for players that cannot send headers, `?ticket=…`.
+
+    Raises:
+        Refusal: 401, neither.
+    """
+    now = station.clock()
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    ticket = request.query_params.get("ticket") or (bearer.strip() if scheme.lower() == "bearer" else "")
+    with reading(station.engine) as session:
+        if ticket.count(".") == 2:
+            try:
+                node = get_node(session, ticket_subject(ticket))
+                if node.public_key is None or node.revoked_at is not None:
+                    raise Refusal(401, "unknown-node", "Cụm loa chưa được ghép hoặc đã bị thu hồi.")
+                return check_ticket(ticket, checked_public_jwk(node.public_key), request.url.path, now)
+            except (WireError, NotFound) as error:
+                raise Refusal(401, "bad-ticket", "Cụm loa không chứng minh được mình.") from error
+        if visitor_of(session, request, now, is_secure=station.settings.http.is_secure) is None:
+            raise Refusal(401, *SAID[401])
+    return None

@@ -1,0 +1,183 @@
+"""Where the broker is: our own Mosquitto, one that runs elsewhere, or only memory (tests). One shape for all."""
+
+import hashlib
+import hmac
+import secrets
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from players.broker import MosquittoBroker
+from players.broker_admin import BrokerAdmin, NodeAccess
+from players.child import ChildState
+from players.memory import MemoryBroker, MemoryTransport
+from players.mqtt import MqttTransport
+from players.signing import write_secret
+from players.topics import Topics
+from players.transport import Transport
+from web.settings import MqttSettings, Settings
+
+
+class NodeDoor(Protocol):
+    """Decides which nodes the broker lets in. Every method may raise `BrokerError`."""
+
+    async def add_node(self, node: str, password: str, zones: Sequence[str]) -> None:
+        """Let a node in, with exactly these zones."""
+        ...
+
+    async def set_zones(self, node: str, zones: Sequence[str]) -> None:
+        """Let a node hear exactly these zones."""
+        ...
+
+    async def revoke(self, node: str) -> None:
+        """Throw a node out."""
+        ...
+
+    async def reconcile(self, wanted: Mapping[str, NodeAccess]) -> None:
+        """Let in exactly these nodes."""
+        ...
+
+
+class Broker(Protocol):
+    """What the station needs of a broker."""
+
+    @property
+    def port(self) -> int:
+        """Where nodes reach it."""
+        ...
+
+    @property
+    def state(self) -> ChildState | None:
+        """What our own process is doing; none when it is not ours."""
+        ...
+
+    async def start(self) -> None:
+        """Start it, if it is ours. Raises `BrokerError`."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop it, if it is ours."""
+        ...
+
+    def hub_transport(self) -> Transport:
+        """The server's connection."""
+        ...
+
+    def admin(self) -> NodeDoor:
+        """For changing who may do what."""
+        ...
+
+    def node_password(self, node: str, kid: str) -> str:
+        """A node's password, derived from its key's thumbprint: kept nowhere."""
+        ...
+
+
+class ExternalBroker:
+    """A Mosquitto with dynamic security that somebody else runs."""
+
+    state = None
+
+    def __init__(self, settings: MqttSettings, topics: Topics, secret_path: Path) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._secret_path = secret_path
+
+    @property
+    def port(self) -> int:
+        """See `Broker`."""
+        return self._settings.port
+
+    async def start(self) -> None:
+        """See `Broker`."""
+
+    async def stop(self) -> None:
+        """See `Broker`."""
+
+    def hub_transport(self) -> Transport:
+        """See `Broker`."""
+        return self._transport("loalang-server")
+
+    def admin(self) -> NodeDoor:
+        """See `Broker`."""
+        return BrokerAdmin(self._transport("loalang-admin"), self._topics)
+
+    def node_password(self, node: str, kid: str) -> str:
+        """See `Broker`."""
+        if not self._secret_path.exists():
+            write_secret(self._secret_path, secrets.token_bytes(32))
+        return hmac.new(self._secret_path.read_bytes(), f"{node}\n{kid}".encode(), hashlib.sha256).hexdigest()
+
+    def _transport(self, client_id: str) -> Transport:
+        asked = self._settings
+        tls = ssl.create_default_context(cafile=str(asked.tls_ca) if asked.tls_ca else None) if asked.tls else None
+        password = asked.password.get_secret_value() if asked.password else None
+        return MqttTransport(asked.host or "", asked.port, client_id, asked.username, password, tls=tls)
+
+
+class MemoryDoor:
+    """Lets everybody in, and remembers whom."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, tuple[str, ...]] = {}
+
+    async def add_node(self, node: str, password: str, zones: Sequence[str]) -> None:
+        """See `NodeDoor`."""
+        self.nodes[node] = tuple(zones)
+
+    async def set_zones(self, node: str, zones: Sequence[str]) -> None:
+        """See `NodeDoor`."""
+        self.nodes[node] = tuple(zones)
+
+    async def revoke(self, node: str) -> None:
+        """See `NodeDoor`."""
+        self.nodes.pop(node, None)
+
+    async def reconcile(self, wanted: Mapping[str, NodeAccess]) -> None:
+        """See `NodeDoor`."""
+        self.nodes = {node: access.zones for node, access in wanted.items()}
+
+
+class InMemory:
+    """The broker of `players.memory`, for tests and simulations."""
+
+    state = None
+    port = 1
+
+    def __init__(self) -> None:
+        self.broker = MemoryBroker()
+        self.door = MemoryDoor()
+
+    async def start(self) -> None:
+        """See `Broker`."""
+
+    async def stop(self) -> None:
+        """See `Broker`."""
+        self.broker.stop()
+
+    def hub_transport(self) -> Transport:
+        """See `Broker`."""
+        return MemoryTransport(self.broker, "server")
+
+    def admin(self) -> NodeDoor:
+        """See `Broker`."""
+        return self.door
+
+    def node_password(self, node: str, kid: str) -> str:
+        """See `Broker`."""
+        return "memory"
+
+
+def choose_broker(
+    settings: Settings, topics: Topics, clock: Callable[[], datetime], on_change: Callable[[ChildState], None]
+) -> Broker:
+    """The broker that the settings ask for, not started yet."""
+    asked = settings.mqtt
+    if asked.mode == "memory":
+        return InMemory()
+    if asked.mode == "external":
+        return ExternalBroker(asked, topics, settings.data_dir / "keys" / "broker-secret")
+    return MosquittoBroker(
+        settings.broker_dir, topics, clock=clock, port=asked.port, bind_address=asked.bind, on_change=on_change
+    )

@@ -1,0 +1,168 @@
+"""What a handler gets: the station, the instant, and who is at the door."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Request
+from sqlmodel import Session
+from starlette.responses import RedirectResponse, Response
+
+from broadcast.communes import get_commune, local_zone
+from broadcast.db import reading, session_of
+from broadcast.models import User
+from broadcast.permissions import Action, may
+from web.auth import Visitor, is_same_secret, visitor_of
+from web.errors import SAID, Refusal
+from web.navigation import NOTICES, nav_for
+from web.station import Station
+from web.templating import Frame, Page, render
+from web.words import ROLE
+
+MAX_FIELDS = 400
+CSRF_HEADER = "x-csrf-token"
+
+
+def station_of(request: Request) -> Station:
+    """The running parts behind this app."""
+    station: Station = request.app.state.station
+    return station
+
+
+StationDep = Annotated[Station, Depends(station_of)]
+
+
+@dataclass(frozen=True)
+class Door:
+    """A signed-in person or program, and what a handler needs to serve them."""
+
+    request: Request
+    station: Station
+    visitor: Visitor
+    now: datetime
+    commune: str
+    zone: ZoneInfo
+
+    @property
+    def user(self) -> User:
+        """Who it is."""
+        return self.visitor.user
+
+    def read(self) -> AbstractContextManager[Session]:
+        """A view of the database."""
+        return reading(self.station.engine)
+
+    def work(self) -> AbstractContextManager[Session]:
+        """A unit of work: committed at its end."""
+        return session_of(self.station.engine)
+
+    def show(self, page: Page, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """The page, in its frame."""
+        notice = NOTICES.get(self.request.query_params.get("da", ""), "")
+        frame = Frame(
+            commune=self.commune,
+            zone=self.zone,
+            user_name=self.user.name,
+            role=ROLE[self.user.role],
+            csrf=self.visitor.csrf,
+            nav=nav_for(self.user, self.request.url.path),
+            notice=notice,
+            now=self.now,
+        )
+        return render(page, frame, status, headers)
+
+    def go(self, path: str, notice: str = "") -> Response:
+        """Send the browser to a page after something was done there; `notice` is a key of `NOTICES`."""
+        return RedirectResponse(path + (f"?da={quote(notice)}" if notice else ""), 303)
+
+
+def signed_in(request: Request, station: StationDep) -> Door:
+    """Who is at the door, by session cookie or bearer token.
+
+    Raises:
+        Refusal: 401, nobody is.
+    """
+    now = station.clock()
+    with reading(station.engine) as session:
+        visitor = visitor_of(session, request, now, is_secure=station.settings.http.is_secure)
+        if visitor is None:
+            raise Refusal(401, *SAID[401], headers={"www-authenticate": "Bearer"})
+        commune = get_commune(session)
+        return Door(request, station, visitor, now, commune.name, local_zone(commune))
+
+
+SignedIn = Annotated[Door, Depends(signed_in)]
+
+
+def allowed(*actions: Action) -> Callable[[Door], Door]:
+    """A dependency that lets pass who may do any of these."""
+
+    def check(door: SignedIn) -> Door:
+        if not any(may(door.user, action) for action in actions):
+            raise Refusal(403, *SAID[403])
+        return door
+
+    return check
+
+
+def scoped(scope: str) -> Callable[[Door], Door]:
+    """A dependency of the API: a token needs this scope, a browser's session its CSRF token to change anything."""
+
+    def check(door: SignedIn) -> Door:
+        scopes = door.visitor.scopes
+        if scopes is not None and not scopes & {scope, "*"}:
+            raise Refusal(403, "scope-missing", "Mã truy cập không có phạm vi quyền này.")
+        if scopes is None and door.request.method not in {"GET", "HEAD"}:
+            _check_csrf(door, door.request.headers.get(CSRF_HEADER, ""))
+        return door
+
+    return check
+
+
+class Fields:
+    """A posted form, read with care: every field is text, absent ones are empty."""
+
+    def __init__(self, pairs: Mapping[str, list[str]]) -> None:
+        self._pairs = pairs
+
+    def text(self, name: str) -> str:
+        """The field's text."""
+        return (self._pairs.get(name) or [""])[0]
+
+    def many(self, name: str) -> list[str]:
+        """All values of a field that may come several times."""
+        return list(self._pairs.get(name) or [])
+
+
+async def read_fields(request: Request) -> Fields:
+    """The posted form."""
+    form = await request.form(max_files=0, max_fields=MAX_FIELDS)
+    pairs: dict[str, list[str]] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            pairs.setdefault(name, []).append(value)
+    return Fields(pairs)
+
+
+async def own_form(request: Request, door: SignedIn) -> None:
+    """On every page: a form is accepted only with its session's CSRF token, in a field or (htmx) in a header.
+
+    Raises:
+        Refusal: 403, the form did not come from a page of this session.
+    """
+    if request.method in {"GET", "HEAD"}:
+        return
+    fields = await read_fields(request)
+    _check_csrf(door, request.headers.get(CSRF_HEADER) or fields.text("csrf"))
+
+
+def _check_csrf(door: Door, given: str) -> None:
+    if not is_same_secret(given, door.visitor.csrf):
+        raise Refusal(403, "stale-form", "Trang đã cũ. Hãy tải lại trang rồi làm lại; nội dung đã gõ có thể chép lại.")
+
+
+PostedForm = Annotated[Fields, Depends(read_fields)]

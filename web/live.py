@@ -1,0 +1,137 @@
+"""The live pages: a part is rendered once for all who may see the same, and sent by server-sent events when changed.
+
+Slow browsers cost nothing: each client keeps only the newest text of each part it watches.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sse_starlette import ServerSentEvent
+
+logger = logging.getLogger(__name__)
+GATHER = timedelta(milliseconds=250)
+"""Changes that come together are sent together."""
+REPAIR = timedelta(seconds=5)
+"""Presence and "coming" also change by the clock alone."""
+
+
+class TooManyClients(Exception):
+    """No more live pages can be open at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a page that lives. `name` is its event; `scope` says who sees the same; `subject` what it is about."""
+
+    name: str
+    scope: str
+    subject: str = ""
+
+
+@dataclass(eq=False, slots=True)
+class Client:
+    """An open live page."""
+
+    parts: frozenset[Part]
+    sent: dict[Part, str] = field(default_factory=dict)
+    waiting: dict[Part, str] = field(default_factory=dict)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def offer(self, part: Part, html: str) -> None:
+        """Put it in the place of whatever older text of that part still waits."""
+        if self.sent.get(part) != html:
+            self.waiting[part] = html
+            self.sent[part] = html
+            self.woken.set()
+
+
+class LiveFeed:
+    """Renders what is watched and hands it out. `render_parts` runs in a thread; a part it leaves out is gone."""
+
+    def __init__(self, render_parts: Callable[[Iterable[Part]], dict[Part, str]], max_clients: int) -> None:
+        self._render_parts = render_parts
+        self._max_clients = max_clients
+        self._clients: set[Client] = set()
+        self._changed = asyncio.Event()
+        self._closing = False
+
+    @property
+    def clients(self) -> int:
+        """How many live pages are open."""
+        return len(self._clients)
+
+    def changed(self, _topic: str = "") -> None:
+        """Something that a page may show has changed. Called on the event loop."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Render and hand out, after each change and at least every `REPAIR`, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(REPAIR.total_seconds()):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            else:
+                await asyncio.sleep(GATHER.total_seconds())
+            self._changed.clear()
+            await self._hand_out(self._clients)
+
+    def events(
+        self, parts: Iterable[Part], still_allowed: Callable[[], bool], heartbeat: timedelta = timedelta(seconds=15)
+    ) -> AsyncIterator[ServerSentEvent]:
+        """The events of one page, beginning with all its parts as they are; ends when it is no longer allowed.
+
+        `still_allowed` runs in a thread at every heartbeat.
+
+        Raises:
+            TooManyClients: as many pages as allowed are open.
+        """
+        if len(self._clients) >= self._max_clients:
+            raise TooManyClients
+        return self._events(Client(frozenset(parts)), still_allowed, heartbeat)
+
+    async def _events(
+        self, client: Client, still_allowed: Callable[[], bool], heartbeat: timedelta
+    ) -> AsyncIterator[ServerSentEvent]:
+        loop = asyncio.get_running_loop()
+        self._clients.add(client)
+        try:
+            await self._hand_out({client})
+            beats_at = loop.time() + heartbeat.total_seconds()
+            while not self._closing:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(beats_at):
+                        await client.woken.wait()
+                client.woken.clear()
+                while client.waiting:
+                    part, html = client.waiting.popitem()
+                    yield ServerSentEvent(event=part.name, data=html)
+                if loop.time() >= beats_at:
+                    beats_at = loop.time() + heartbeat.total_seconds()
+                    if not await asyncio.to_thread(still_allowed):
+                        yield ServerSentEvent(event="ended", data="")
+                        return
+                    yield ServerSentEvent(comment="still here")
+        finally:
+            self._clients.discard(client)
+
+    def close(self) -> None:
+        """End all live pages, so that the server can stop."""
+        self._closing = True
+        for client in self._clients:
+            client.woken.set()
+
+    async def _hand_out(self, clients: Iterable[Client]) -> None:
+        clients = tuple(clients)
+        watched = frozenset(part for client in clients for part in client.parts)
+        if not watched:
+            return
+        rendered = await asyncio.to_thread(self._render_parts, watched)
+        for client in clients:
+            for part in client.parts & rendered.keys():
+                client.offer(part, rendered[part])

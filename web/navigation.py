@@ -1,0 +1,46 @@
+"""The menu, and what a page may say after something was done."""
+
+from collections.abc import Mapping
+
+from broadcast.models import User
+from broadcast.permissions import Action, may
+from web.templating import NavItem
+
+_MENU: tuple[tuple[str, str, str, Action | None], ...] = (
+    ("/khan-cap", "Khẩn cấp", "siren", Action.RAISE_EMERGENCY),
+    ("/", "Đang phát", "speaker", None),
+    ("/soan", "Soạn bản tin", "pen", Action.WRITE_BULLETIN),
+    ("/duyet", "Duyệt", "check", Action.APPROVE_BULLETIN),
+    ("/ban-tin", "Bản tin", "list", Action.WRITE_BULLETIN),
+    ("/lich-phat", "Lịch phát", "calendar", None),
+    ("/nhat-ky", "Nhật ký phát", "log", None),
+    ("/cum-loa", "Cụm loa", "pole", None),
+    ("/nguoi-dung", "Người dùng", "people", Action.MANAGE_USERS),
+)
+NOTICES: Mapping[str, str] = {
+    "da-luu": "Đã lưu bản nháp.",
+    "da-gui": "Đã gửi bản tin chờ duyệt.",
+    "da-duyet": "Đã duyệt. Bản tin sẽ được phát đúng giờ đã chọn.",
+    "da-tra": "Đã trả lại bản tin cho người soạn.",
+    "da-rut": "Đã rút bản tin.",
+    "da-huy": "Đã hủy lượt phát.",
+    "da-dung": "Đã gửi lệnh dừng.",
+    "da-thu-hoi": "Đã thu hồi quyền của cụm loa.",
+    "da-doi-mat-khau": "Đã đổi mật khẩu. Hãy đăng nhập lại.",
+    "da-ra": "Bạn đã đăng xuất.",
+    "da-khoa": "Đã khóa tài khoản.",
+    "da-mo": "Đã mở lại tài khoản.",
+    "da-xac-nhan": "Đã ghi nhận.",
+}
+"""By what follows `?da=` in the address: never a user's own words."""
+
+
+def nav_for(user: User, here: str) -> tuple[NavItem, ...]:
+    """The lines of the menu for this user, in the order of their day."""
+    items = [item for item in _MENU if item[3] is None or may(user, item[3])]
+    return tuple(
+        NavItem(
+            path=path, label=label, icon=icon, is_here=here == path or (path != "/" and here.startswith(path + "/"))
+        )
+        for path, label, icon, _ in items
+    )

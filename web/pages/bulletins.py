@@ -1,0 +1,178 @@
+"""The bulletins: the list, one of them, and the leader's decision."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from fastapi import APIRouter, Depends, Response
+from sqlmodel import Session
+
+from broadcast.bulletins import (
+    approve_bulletin,
+    get_bulletin,
+    list_bulletins,
+    return_bulletin,
+    submit_bulletin,
+    withdraw_bulletin,
+)
+from broadcast.errors import BroadcastError
+from broadcast.lifecycle import may_move
+from broadcast.models import Bulletin, BulletinState
+from broadcast.permissions import Action, may
+from broadcast.views import BroadcastRow, BulletinCard, broadcasts_of_bulletin, bulletin_card
+from web.deps import Door, Fields, PostedForm, allowed
+from web.errors import Refusal, refusal_of
+from web.pages.compose import read_script
+from web.pages.listen import ListenFragment, Sound, hear
+from web.reading import Reading
+from web.templating import Page
+
+router = APIRouter(include_in_schema=False)
+Reader = Annotated[Door, Depends(allowed(Action.WRITE_BULLETIN, Action.APPROVE_BULLETIN))]
+Decider = Annotated[Door, Depends(allowed(Action.APPROVE_BULLETIN))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulletinsPage(Page):
+    """The bulletins this user may see, the last edited first."""
+
+    template: ClassVar[str] = "bulletins.html"
+    bulletins: Sequence[BulletinCard]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalsPage(Page):
+    """What waits for a leader."""
+
+    template: ClassVar[str] = "approvals.html"
+    bulletins: Sequence[BulletinCard]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulletinPage(Page):
+    """A bulletin: how it will be read, where and when, what became of it, and what this user may do with it."""
+
+    template: ClassVar[str] = "bulletin.html"
+    card: BulletinCard
+    reading: Reading | None
+    broadcasts: Sequence[BroadcastRow]
+    may_decide: bool
+    is_own: bool
+    may_submit: bool
+    may_edit: bool
+    may_withdraw: bool
+    reason: str = ""
+    sound: Sound | None = None
+    problem: Refusal | None = None
+
+
+@router.get("/ban-tin")
+def show_bulletins(door: Reader) -> Response:
+    """The list."""
+    with door.read() as session:
+        cards = [bulletin_card(session, bulletin) for bulletin in list_bulletins(session, door.user)]
+    return door.show(BulletinsPage(bulletins=cards))
+
+
+@router.get("/duyet")
+def show_approvals(door: Decider) -> Response:
+    """What waits, for the leader."""
+    with door.read() as session:
+        waiting = list_bulletins(session, door.user, BulletinState.SUBMITTED)
+        cards = [bulletin_card(session, bulletin) for bulletin in waiting]
+    return door.show(ApprovalsPage(bulletins=cards))
+
+
+@router.get("/ban-tin/{bulletin_id}")
+def show_bulletin(bulletin_id: str, door: Reader) -> Response:
+    """One of them."""
+    return _show(door, bulletin_id)
+
+
+@router.post("/ban-tin/{bulletin_id}/nghe")
+def listen_bulletin(bulletin_id: str, door: Reader) -> Response:
+    """Its sound, in the page."""
+    return door.show(ListenFragment(sound=_hear(door, bulletin_id, plays=True)))
+
+
+@router.post("/ban-tin/{bulletin_id}")
+def act_on_bulletin(bulletin_id: str, form: PostedForm, door: Reader) -> Response:
+    """Approve, return, submit, withdraw; or listen, without JavaScript."""
+    act = form.text("act")
+    if act == "listen":
+        return _show(door, bulletin_id, sound=_hear(door, bulletin_id))
+    if act not in ACTS:
+        raise Refusal(422, "unknown-act", "Không rõ phải làm gì với bản tin.", "act")
+    do, notice = ACTS[act]
+    try:
+        with door.work() as session:
+            do(session, bulletin_id, door, form)
+    except BroadcastError as error:
+        return _show(door, bulletin_id, reason=form.text("reason"), problem=refusal_of(error))
+    door.station.nudge()
+    return door.go("/duyet" if act in {"approve", "return"} else f"/ban-tin/{bulletin_id}", notice)
+
+
+def _approve(session: Session, bulletin_id: str, door: Door, form: Fields) -> None:
+    text = form.text("revision")
+    approve_bulletin(session, bulletin_id, door.user, int(text) if text.isdecimal() else 0, door.now)
+
+
+def _return(session: Session, bulletin_id: str, door: Door, form: Fields) -> None:
+    return_bulletin(session, bulletin_id, door.user, form.text("reason"), door.now)
+
+
+def _submit(session: Session, bulletin_id: str, door: Door, _form: Fields) -> None:
+    submit_bulletin(session, bulletin_id, door.user, door.now)
+
+
+def _withdraw(session: Session, bulletin_id: str, door: Door, _form: Fields) -> None:
+    withdraw_bulletin(session, bulletin_id, door.user, door.now)
+
+
+ACTS: dict[str, tuple[Callable[[Session, str, Door, Fields], None], str]] = {
+    "approve": (_approve, "da-duyet"),
+    "return": (_return, "da-tra"),
+    "submit": (_submit, "da-gui"),
+    "withdraw": (_withdraw, "da-rut"),
+}
+
+
+def _hear(door: Door, bulletin_id: str, *, plays: bool = False) -> Sound:
+    with door.read() as session:
+        bulletin = get_bulletin(session, bulletin_id, door.user)
+    is_alone = bulletin.airs_now or bulletin.airs_at is not None
+    try:
+        return hear(door, bulletin.script, bulletin.urgency, is_alone=is_alone, plays=plays)
+    except (BroadcastError, Refusal) as error:
+        return Sound(problem=error.message)
+
+
+def _show(
+    door: Door, bulletin_id: str, *, reason: str = "", sound: Sound | None = None, problem: Refusal | None = None
+) -> Response:
+    with door.read() as session:
+        bulletin = get_bulletin(session, bulletin_id, door.user)
+        page = BulletinPage(
+            card=bulletin_card(session, bulletin),
+            reading=read_script(bulletin.script),
+            broadcasts=broadcasts_of_bulletin(session, bulletin_id),
+            reason=reason,
+            sound=sound,
+            problem=problem,
+            **_possible(door, bulletin),
+        )
+    return door.show(page, problem.status if problem else 200)
+
+
+def _possible(door: Door, bulletin: Bulletin) -> dict[str, bool]:
+    """Which buttons are worth showing; the house decides again when one is pressed."""
+    user, state = door.user, bulletin.state
+    writes, is_author = may(user, Action.WRITE_BULLETIN), bulletin.author_id == user.id
+    return {
+        "may_decide": may(user, Action.APPROVE_BULLETIN) and state is BulletinState.SUBMITTED,
+        "is_own": user.id in {bulletin.author_id, bulletin.editor_id},
+        "may_submit": writes and state in {BulletinState.DRAFT, BulletinState.RETURNED},
+        "may_edit": writes and state is not BulletinState.WITHDRAWN,
+        "may_withdraw": may_move(state, BulletinState.WITHDRAWN) and (is_author or may(user, Action.APPROVE_BULLETIN)),
+    }

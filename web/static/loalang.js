@@ -1,0 +1,72 @@
+// What the pages do better with JavaScript. Every form also works without this file.
+
+const root = document.documentElement;
+root.classList.add("has-js");
+
+// A double click does nothing twice. The button's own name and value are already in the form's data.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "yes";
+  queueMicrotask(() => {
+    for (const button of document.querySelectorAll("button[type=submit]")) {
+      if (button.form === form) button.setAttribute("aria-disabled", "true");
+    }
+  });
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent;
+  for (const button of document.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
+});
+
+// What cannot be undone asks once.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-ask]");
+  if (button && !window.confirm(button.dataset.ask)) event.preventDefault();
+});
+
+// Leaving with changes asks.
+let isChanged = false;
+document.addEventListener("input", (event) => {
+  if (event.target.closest("form[data-keeps]")) isChanged = true;
+});
+document.addEventListener("submit", () => {
+  isChanged = false;
+});
+window.addEventListener("beforeunload", (event) => {
+  if (isChanged) event.preventDefault();
+});
+
+// The date and the time are only asked for when they are wanted.
+const showWhen = () => {
+  for (const pair of document.querySelectorAll("[data-needs]")) {
+    const chosen = document.querySelector(`input[name="${pair.dataset.needs}"]:checked`);
+    pair.hidden = Boolean(chosen) && chosen.value !== pair.dataset.value;
+  }
+};
+document.addEventListener("change", showWhen);
+showWhen();
+
+// Time left, counted here from the server's own instants.
+const sayLeft = () => {
+  for (const left of document.querySelectorAll("[data-until]")) {
+    const seconds = Math.max(0, Math.round((Date.parse(left.dataset.until) - Date.now()) / 1000));
+    const minutes = Math.floor(seconds / 60);
+    left.textContent = minutes ? `còn ${minutes} phút ${String(seconds % 60).padStart(2, "0")} giây` : `còn ${seconds} giây`;
+  }
+};
+setInterval(sayLeft, 1000);
+sayLeft();
+
+// The live page says when it is not live.
+const sign = document.getElementById("not-live");
+if (sign) {
+  document.body.addEventListener("htmx:sseOpen", () => (sign.hidden = true));
+  document.body.addEventListener("htmx:sseError", () => (sign.hidden = false));
+  document.body.addEventListener("htmx:sseBeforeMessage", (event) => {
+    if (event.detail.type === "ended") window.location.assign("/dang-nhap");
+  });
+}

@@ -1,0 +1,137 @@
+"""The running parts of one commune's server. `web.parts` makes, starts and stops them; handlers work with them here."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import Engine
+
+from broadcast.rendering import RendererPool
+from players.child import ChildState
+from players.errors import BrokerError
+from players.messages import Heartbeat
+from players.signing import CommuneKey
+from tts.clip_store import ClipStore
+from tts.render_job import Ready
+from web.auth import SignInDoor
+from web.brokers import Broker, NodeDoor
+from web.live import LiveFeed, Part
+from web.settings import Settings
+from web.throttle import Throttle
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a station is made of, not started yet."""
+
+    settings: Settings
+    engine: Engine
+    clock: Callable[[], datetime]
+    key: CommuneKey
+    clips: ClipStore
+    broker: Broker
+    renderers: RendererPool
+    live: LiveFeed
+    render_parts: Callable[[Iterable[Part]], dict[Part, str]]
+    voice_in_use: Callable[[], Ready | None]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was heard of a node last."""
+
+    state: Literal["online", "late", "offline"]
+    heartbeat: Heartbeat | None = None
+    last_seen_at: datetime | None = None
+
+
+class Station:
+    """What handlers work with."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.settings = parts.settings
+        self.engine = parts.engine
+        self.clock = parts.clock
+        self.key = parts.key
+        self.clips = parts.clips
+        self.broker = parts.broker
+        self.renderers = parts.renderers
+        self.live = parts.live
+        self._render_parts = parts.render_parts
+        self.voice_in_use = parts.voice_in_use
+        self.sign_in = SignInDoor(parts.engine, parts.settings.sign_in)
+        self.pairing_throttle = Throttle(10, timedelta(seconds=20))
+        self.preview_throttle = Throttle(20, timedelta(seconds=6))
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+
+    @property
+    def node_door(self) -> NodeDoor:
+        """Who decides which nodes the broker lets in."""
+        return self.broker.admin()
+
+    @property
+    def processes(self) -> tuple[ChildState, ...]:
+        """The supervised children, for the page."""
+        own = (self.broker.state,) if self.broker.state is not None else ()
+        return (*own, *self.renderers.states)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server reaches its nodes."""
+        return False
+
+    def heard_of(self, node: str) -> Heard:
+        """What was heard of a node last."""
+        return Heard("offline")
+
+    def render_parts(self, parts: Iterable[Part]) -> dict[Part, str]:
+        """Live parts as they are now. In a worker thread."""
+        return self._render_parts(parts)
+
+    def mqtt_host_for(self, reached_by: str) -> str:
+        """The broker's address for a node that reached this server under that name."""
+        return self.settings.mqtt.host or reached_by
+
+    def nudge(self) -> None:
+        """Something was decided: have everything looked at now. From any thread."""
+        self._loop.call_soon_threadsafe(self._nudge)
+
+    def changed(self, topic: str = "") -> None:
+        """Something that a page may show has changed. On the event loop."""
+        self.live.changed(topic)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def next_change(self, at_most: timedelta = timedelta(seconds=1)) -> None:
+        """Wait for something to change."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(at_most.total_seconds()):
+                await self._changed.wait()
+
+    async def let_in(self, node: str, kid: str, zones: tuple[str, ...]) -> str:
+        """Have the broker let in a node; its password there.
+
+        Raises:
+            BrokerError: the broker cannot be reached or refuses.
+        """
+        password = self.broker.node_password(node, kid)
+        await self.node_door.add_node(node, password, zones)
+        return password
+
+    async def shut_out(self, node: str) -> None:
+        """Have the broker throw out a node. One it does not know, or cannot be told of now, is left to `reconcile`."""
+        try:
+            await self.node_door.revoke(node)
+        except BrokerError as error:
+            logger.warning("the broker was not told that %s is revoked: %s", node, error)
+
+    def _nudge(self) -> None:
+        self.renderers.nudge()
+        self.changed()

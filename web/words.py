@@ -1,0 +1,116 @@
+"""How the screens say states, times and numbers: Vietnamese, in the commune's local time."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from broadcast.models import BroadcastState, BulletinState, DeliveryState, Role
+from players.messages import Urgency
+from tts.spoken import SpanKind
+
+ROLE: dict[Role, str] = {
+    Role.OFFICER: "Cán bộ văn hóa",
+    Role.LEADER: "Lãnh đạo duyệt",
+    Role.VILLAGE_HEAD: "Trưởng thôn",
+    Role.ADMINISTRATOR: "Quản trị",
+}
+URGENCY: dict[Urgency, str] = {
+    Urgency.NORMAL: "Thông thường",
+    Urgency.PRIORITY: "Ưu tiên",
+    Urgency.EMERGENCY: "Khẩn cấp",
+}
+BULLETIN: dict[BulletinState, str] = {
+    BulletinState.DRAFT: "Bản nháp",
+    BulletinState.SUBMITTED: "Chờ duyệt",
+    BulletinState.APPROVED: "Đã duyệt",
+    BulletinState.RETURNED: "Trả lại",
+    BulletinState.WITHDRAWN: "Đã rút",
+}
+BROADCAST: dict[BroadcastState, str] = {
+    BroadcastState.PLANNED: "Đã lên lịch",
+    BroadcastState.CUED: "Chuẩn bị",
+    BroadcastState.ON_AIR: "Đang phát",
+    BroadcastState.AIRED: "Đã phát",
+    BroadcastState.CUT: "Bị cắt",
+    BroadcastState.MISSED: "Không phát được",
+    BroadcastState.CANCELLED: "Đã hủy",
+}
+DELIVERY: dict[DeliveryState, str] = {
+    DeliveryState.PENDING: "Chờ",
+    DeliveryState.CUED: "Sẵn sàng",
+    DeliveryState.PLAYING: "Đang phát",
+    DeliveryState.PLAYED: "Đã phát",
+    DeliveryState.HEARD: "Đã nghe thấy",
+    DeliveryState.CUT: "Bị cắt",
+    DeliveryState.FAILED: "Lỗi",
+    DeliveryState.MISSED: "Không phát",
+    DeliveryState.CANCELLED: "Đã hủy",
+    DeliveryState.SILENT: "Chưa báo về",
+}
+PRESENCE: dict[str, str] = {"online": "Đang kết nối", "late": "Chậm tín hiệu", "offline": "Mất kết nối"}
+TONE: dict[str, str] = {
+    "draft": "quiet", "submitted": "wait", "approved": "good", "returned": "bad", "withdrawn": "quiet",
+    "planned": "quiet", "cued": "wait", "on-air": "live", "aired": "good", "cut": "warn", "missed": "bad",
+    "cancelled": "quiet", "pending": "quiet", "playing": "live", "played": "good", "heard": "good",
+    "failed": "bad", "silent": "warn", "online": "good", "late": "warn", "offline": "bad",
+    "normal": "quiet", "priority": "warn", "emergency": "bad",
+}  # fmt: skip
+"""Which of the style's tones a state is shown in, by its value."""
+SPAN: dict[SpanKind, str] = {
+    SpanKind.CARDINAL: "số", SpanKind.ORDINAL: "số thứ tự", SpanKind.DECIMAL: "số thập phân",
+    SpanKind.DATE: "ngày tháng", SpanKind.TIME: "giờ", SpanKind.RANGE: "khoảng", SpanKind.MEASURE: "đơn vị đo",
+    SpanKind.MONEY: "tiền", SpanKind.PERCENT: "phần trăm", SpanKind.FRACTION: "phân số", SpanKind.RATIO: "tỷ lệ",
+    SpanKind.PHONE: "số điện thoại", SpanKind.DOCUMENT: "số văn bản", SpanKind.ROAD: "đường",
+    SpanKind.PLATE: "biển số", SpanKind.ROMAN: "số La Mã", SpanKind.ABBREVIATION: "chữ viết tắt",
+    SpanKind.LETTERS: "đọc từng chữ", SpanKind.CODE: "mã", SpanKind.ADDRESS: "địa chỉ",
+    SpanKind.WEB: "địa chỉ mạng", SpanKind.FOREIGN: "tiếng nước ngoài", SpanKind.LEXICON: "từ điển của xã",
+    SpanKind.SPELLING: "chính tả", SpanKind.SYMBOL: "ký hiệu", SpanKind.PAUSE: "ngắt nghỉ",
+}  # fmt: skip
+WEEKDAYS = ("Thứ hai", "Thứ ba", "Thứ tư", "Thứ năm", "Thứ sáu", "Thứ bảy", "Chủ nhật")
+
+
+def say_datetime(at: datetime, zone: ZoneInfo) -> str:
+    """`05/09/2026 05:30`."""
+    return f"{at.astimezone(zone):%d/%m/%Y %H:%M}"
+
+
+def say_clock(at: datetime, zone: ZoneInfo) -> str:
+    """`05:30:07`: what a pole did, to the second."""
+    return f"{at.astimezone(zone):%H:%M:%S}"
+
+
+def say_minute(at: datetime, zone: ZoneInfo) -> str:
+    """`05:30`."""
+    return f"{at.astimezone(zone):%H:%M}"
+
+
+def say_day(at: datetime, zone: ZoneInfo) -> str:
+    """`Thứ bảy, 05/09/2026`."""
+    local = at.astimezone(zone)
+    return f"{WEEKDAYS[local.weekday()]}, {local:%d/%m/%Y}"
+
+
+def say_length(length: timedelta) -> str:
+    """`1 phút 05 giây`; hours from an hour on."""
+    seconds = max(0, round(length.total_seconds()))
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    if hours:
+        return f"{hours} giờ {minutes:02} phút"
+    return f"{minutes} phút {seconds:02} giây" if minutes else f"{seconds} giây"
+
+
+def say_number(number: float) -> str:
+    """`1.234,5`."""
+    return f"{number:,}".replace(",", " ").replace(".", ",").replace(" ", ".")
+
+
+def instant_attribute(at: datetime) -> str:
+    """For `<time datetime=…>`: RFC 3339 in UTC."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def say_weekdays(weekdays: Iterable[int]) -> str:
+    """`Hằng ngày`, or the days by name (0 = Monday)."""
+    days = sorted(set(weekdays))
+    return "Hằng ngày" if len(days) == 7 else ", ".join(WEEKDAYS[day] for day in days)
