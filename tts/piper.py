@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from piper import PiperVoice, SynthesisConfig
-from piper.config import PiperConfig
+from piper.config import PhonemeType, PiperConfig
 
 from tts.engine import check_rate, has_words, plain
 from tts.errors import EngineError, VoiceUnusable
@@ -79,6 +79,8 @@ class PiperEngine:
         """See `SpeechEngine.speak`."""
         check_rate(rate)
         text = plain(sentence)
+        if self._piper.config.phoneme_type is PhonemeType.TEXT:
+            text = text.lower()
         if not has_words(text):
             return Speech(np.zeros(0, dtype=np.float32), self.sample_rate)
         how = SynthesisConfig(length_scale=self._piper.config.length_scale / rate, normalize_audio=False)

@@ -24,11 +24,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 @dataclass(frozen=True, slots=True)
 class VoiceFile:
-    """A file of a voice as the card knows it; `digest` is "sha256:…" or "md5:…" (what Piper's own index gives)."""
+    """A file of a voice as the card knows it; `digest` is "sha256:…", "md5:…" (Piper's own index) or empty."""
 
     url: str
     size_bytes: int
-    digest: str
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ class VoiceCard:
     source: str
     model: VoiceFile
     config: VoiceFile
+    caution: str = ""
+    """What one should know before choosing it, in Vietnamese."""
 
 
 def load_cards() -> dict[str, VoiceCard]:

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.piper_voice import VOICE_NAME, vietnamese_voice_dir
+from tts.chimes import Chime
+from tts.clip_file import Framing, Passage, decode_clip, probe_clip
+from tts.errors import ClipError, VoiceUnusable
+from tts.preview import speak_to_file
+from tts.voice_chain import VoiceChain
+
+WORDS = [Passage("Mời bà con ra đồng."), Passage("Trân trọng cảm ơn.")]
+
+
+def test_the_chosen_voice_speaks(voices_dir: Path) -> None:
+    made = VoiceChain(voices_dir).make_clip(WORDS, VOICE_NAME, Framing())
+    assert (made.clip.engine, made.clip.voice, made.fallback_reason) == ("piper", VOICE_NAME, None)
+
+
+def test_a_missing_voice_is_replaced_and_comes_back_when_installed(tmp_path: Path) -> None:
+    chain = VoiceChain(tmp_path)
+    made = chain.make_clip(WORDS, VOICE_NAME, Framing())
+    assert made.clip.engine == "espeak"
+    assert made.fallback_reason
+    vietnamese_voice_dir(tmp_path)
+    assert chain.make_clip(WORDS, VOICE_NAME, Framing()).clip.engine == "piper"
+
+
+def test_a_corrupt_model_is_replaced(tmp_path: Path) -> None:
+    folder = vietnamese_voice_dir(tmp_path)
+    (folder / f"{VOICE_NAME}.onnx").unlink()
+    (folder / f"{VOICE_NAME}.onnx").write_bytes(b"\x08\x08 half a model")
+    made = VoiceChain(tmp_path).make_clip(WORDS, VOICE_NAME, Framing(Chime.EMERGENCY))
+    assert made.clip.engine == "espeak"
+    assert VOICE_NAME in (made.fallback_reason or "")
+
+
+def test_warm_says_who_is_warm(voices_dir: Path, tmp_path: Path) -> None:
+    reader, reason = VoiceChain(voices_dir).warm(VOICE_NAME)
+    assert (reader.engine.name, reason) == ("piper", None)
+    reader, reason = VoiceChain(tmp_path).warm(VOICE_NAME)
+    assert reader.engine.name == "espeak"
+    assert reason
+
+
+def test_without_any_voice_only_an_emergency_sounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    chain = VoiceChain(tmp_path)
+    for chime in (None, Chime.NORMAL, Chime.PRIORITY, Chime.DRILL):
+        with pytest.raises(VoiceUnusable):
+            chain.make_clip(WORDS, VOICE_NAME, Framing(chime))
+    made = chain.make_clip(WORDS, VOICE_NAME, Framing(Chime.EMERGENCY))
+    assert made.clip.engine == "chime"
+    assert decode_clip(made.clip.data).duration_s > 10
+    with pytest.raises(VoiceUnusable):
+        chain.warm(VOICE_NAME)
+
+
+def test_nothing_to_say_is_nobodys_fault(voices_dir: Path) -> None:
+    with pytest.raises(ClipError):
+        VoiceChain(voices_dir).make_clip([Passage("…")], "tone", Framing(Chime.EMERGENCY))
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".ogg", ".opus"])
+def test_speaks_into_a_file(tmp_path: Path, voices_dir: Path, suffix: str) -> None:
+    out = tmp_path / f"out{suffix}"
+    made = speak_to_file(WORDS, out, voice="tone", voices_dir=voices_dir)
+    assert abs(decode_clip(out).duration_s * 1000 - made.clip.duration_ms) <= 1
+    if suffix != ".wav":
+        assert probe_clip(out).sample_rate == 48_000
+
+
+def test_speaks_into_no_other_file(tmp_path: Path, voices_dir: Path) -> None:
+    for out in (tmp_path / "out.mp3", tmp_path / "out", tmp_path / "none" / "out.wav", tmp_path / "none" / "out.ogg"):
+        with pytest.raises(ClipError):
+            speak_to_file(WORDS, out, voice="tone", voices_dir=voices_dir)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_can_be_named_instead_of_a_voice(tmp_path: Path) -> None:
+    folder = vietnamese_voice_dir(tmp_path / "usb")
+    made = speak_to_file(WORDS, tmp_path / "out.wav", voice=str(folder), voices_dir=tmp_path / "voices")
+    assert (made.clip.engine, made.clip.voice) == ("piper", VOICE_NAME)
+
+
+def test_names_that_are_no_names(voices_dir: Path) -> None:
+    made = VoiceChain(voices_dir).make_clip(WORDS, "..", Framing())
+    assert made.clip.engine == "espeak"
