@@ -1,7 +1,7 @@
 """A supervised child process: started again with a growing pause, never left behind.
 
-The child dies with us even by `kill -9` (see `players.leash`). The leash is held by the thread that forked, which is the
-event loop's: when that thread ends, nobody supervises any more.
+The child dies with us even by `kill -9` (see `players.leash`). The leash is held by the thread that forked, which is
+the event loop's: when that thread ends, nobody supervises any more.
 """
 
 import asyncio

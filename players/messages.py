@@ -31,6 +31,8 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]
 """A commune, zone or node: one level of a topic."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 MAX_CLIP_BYTES = 32 * 1024 * 1024
+MAX_PUSHED_CLIP_BYTES = 1024 * 1024
+"""The largest clip that is pushed over MQTT (about five minutes of speech); a larger one is fetched."""
 MAX_CLIPS = 64
 
 

@@ -19,6 +19,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 15
+CONNECT_WITHIN_S = 5.0
+"""A connection that is reset before the broker's answer is noticed only by this limit (aiomqtt 2.5)."""
 ANSWER_WITHIN_S = 10.0
 """How long the broker may take to acknowledge before the connection counts as gone."""
 INBOX_MESSAGES = 5000
@@ -28,15 +30,34 @@ _REFUSED_CODES = frozenset({"Bad user name or password", "Not authorized", "Clie
 
 @contextmanager
 def _foreign_errors() -> Iterator[None]:
-    """Translate what aiomqtt, paho, sockets, TLS and name resolution raise."""
+    """Translate what aiomqtt, paho, sockets, TLS and name resolution raise (a bad host name is a `ValueError`)."""
     try:
         yield
     except MqttConnectError as error:
         if isinstance(error.rc, ReasonCode) and str(error.rc) in _REFUSED_CODES:
             raise CredentialRefused(f"the broker refuses us: {error.rc}") from error
         raise TransportClosed(str(error)) from error
-    except (aiomqtt.MqttError, OSError) as error:
+    except (aiomqtt.MqttError, OSError, ValueError) as error:
         raise TransportClosed(str(error) or type(error).__name__) from error
+
+
+class _ClosingSocket(ssl.SSLSocket):
+    """Closes itself when the other side cannot be trusted; paho would leave it open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except (OSError, ValueError):
+            self.close()
+            raise
+
+
+class _Client(aiomqtt.Client):
+    """aiomqtt's client, which forgets to hang up when it was not let in."""
+
+    def hang_up(self) -> None:
+        """End a connection on which the broker's answer did not come; it must not be let in later, unseen."""
+        self._client.disconnect()
 
 
 class MqttConnection:
@@ -49,7 +70,9 @@ class MqttConnection:
 
     async def subscribe(self, *topics: str) -> None:
         """See `Connection`."""
-        codes = await self._unless_lost(self._client.subscribe([(topic, 1) for topic in topics]))
+        codes = await self._unless_lost(
+            self._client.subscribe([(topic, 1) for topic in topics], timeout=ANSWER_WITHIN_S)
+        )
         refused = [topic for topic, code in zip(topics, codes, strict=True) if _is_refusal(code)]
         if refused:
             raise SubscriptionRefused(f"the broker does not let us hear {', '.join(refused)}")
@@ -58,7 +81,7 @@ class MqttConnection:
         """See `Connection`."""
         if not topic or "+" in topic or "#" in topic:
             raise ValueError(f"not a topic to publish to: {topic!r}")
-        await self._unless_lost(self._client.publish(topic, payload, qos=1, retain=retain))
+        await self._unless_lost(self._client.publish(topic, payload, qos=1, retain=retain, timeout=ANSWER_WITHIN_S))
 
     async def messages(self) -> AsyncIterator[Incoming]:
         """See `Connection`."""
@@ -100,7 +123,7 @@ class MqttConnection:
 
 
 class MqttTransport:
-    """A `Transport` to an MQTT broker. Sessions are clean: nothing waits there for us."""
+    """A `Transport` to an MQTT broker. Sessions are clean: nothing waits there for us. A `tls` context becomes ours."""
 
     def __init__(
         self,
@@ -119,6 +142,8 @@ class MqttTransport:
         self._password = password
         self._will = will
         self._tls = tls
+        if tls is not None:
+            tls.sslsocket_class = _ClosingSocket
 
     def __repr__(self) -> str:
         return f"MqttTransport({self._host!r}, {self._port}, {self._client_id!r})"
@@ -136,9 +161,9 @@ class MqttTransport:
             await connection.stop_reading()
             await _leave(client)
 
-    def _client(self) -> aiomqtt.Client:
+    def _client(self) -> _Client:
         will = self._will
-        client = aiomqtt.Client(
+        client = _Client(
             self._host,
             self._port,
             identifier=self._client_id,
@@ -147,18 +172,21 @@ class MqttTransport:
             will=None if will is None else aiomqtt.Will(will.topic, will.payload, 1, will.retained),
             clean_session=True,
             keepalive=KEEPALIVE_S,
-            timeout=ANSWER_WITHIN_S,
+            timeout=CONNECT_WITHIN_S,
             tls_context=self._tls,
         )
         client.pending_calls_threshold = INBOX_MESSAGES
         return client
 
 
-async def _enter(client: aiomqtt.Client) -> None:
+async def _enter(client: _Client) -> None:
     """Connect. aiomqtt does it in a thread that cannot be cancelled: a connection half made is waited for and ended."""
     entering = asyncio.ensure_future(client.__aenter__())
     try:
         await asyncio.shield(entering)
+    except aiomqtt.MqttError:
+        client.hang_up()
+        raise
     except asyncio.CancelledError:
         await asyncio.wait({entering})
         if not entering.cancelled() and entering.exception() is None:

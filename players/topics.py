@@ -64,6 +64,22 @@ class Topics:
         """Up: `TimeRequest`."""
         return f"{self.base}/nodes/{node}/time-request"
 
+    def for_zone(self, zone: str) -> tuple[str, ...]:
+        """What a node of a zone subscribes to, exactly; the broker allows no other spelling."""
+        return self.timetable(zone), self.emergencies(zone), self.zone_orders(zone), self.clip(zone, "+")
+
+    def for_node(self, node: str) -> tuple[str, ...]:
+        """What a node subscribes to for itself, exactly."""
+        return self.config(node), self.node_orders(node), self.acks(node), self.time(node)
+
+    def from_node(self, node: str) -> tuple[str, ...]:
+        """What a node may publish to."""
+        return self.presence(node), self.heartbeat(node), self.reports(node), self.time_request(node)
+
+    def from_nodes(self) -> tuple[str, ...]:
+        """What the server subscribes to."""
+        return self.from_node("+")
+
     def parse(self, topic: str) -> tuple[str, ...] | None:
         """The levels below the commune, or none when the topic is not of this commune."""
         prefix = self.base + "/"
@@ -72,10 +88,12 @@ class Topics:
 
 def topic_matches(pattern: str, topic: str) -> bool:
     """Whether a topic is covered by a subscription (MQTT 3.1.1, section 4.7)."""
+    if topic.startswith("$") and pattern.startswith(("#", "+")):
+        return False
     wanted, levels = pattern.split("/"), topic.split("/")
     for place, level in enumerate(wanted):
         if level == "#":
-            return not (place == 0 and topic.startswith("$"))
-        if place >= len(levels) or (level not in ("+", levels[place])):
+            return True
+        if place >= len(levels) or level not in ("+", levels[place]):
             return False
-    return len(wanted) == len(levels) and not (wanted[0] == "+" and topic.startswith("$"))
+    return len(wanted) == len(levels)

@@ -1,5 +1,20 @@
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 # Other work on the same two cores must not make a property fail.
 settings.register_profile("players", deadline=None)
 settings.load_profile("players")
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that another user can pass through, unlike pytest's own: as root, the broker is another user."""
+    folder = Path(tempfile.mkdtemp(prefix="loalang-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
