@@ -88,6 +88,7 @@ class MosquittoBroker:
         self._port = port
         self._child: Child | None = None
         self._secrets: BrokerSecrets | None = None
+        self._admin: BrokerAdmin | None = None
 
     @property
     def host(self) -> str:
@@ -114,6 +115,7 @@ class MosquittoBroker:
         """
         for tries_left in reversed(range(_FREE_PORT_TRIES)):
             self._port = self._wanted_port or _free_port(self._bind_address)
+            self._admin = None
             self._child = self._prepared_child()
             await self._child.start()
             try:
@@ -140,8 +142,10 @@ class MosquittoBroker:
         return self._transport(SERVER, self._own_secrets.server)
 
     def admin(self) -> BrokerAdmin:
-        """For changing who may do what."""
-        return BrokerAdmin(self._transport(ADMIN, self._own_secrets.admin), self._topics)
+        """For changing who may do what: always the same one, whose changes wait for each other."""
+        if self._admin is None:
+            self._admin = BrokerAdmin(self._transport(ADMIN, self._own_secrets.admin), self._topics)
+        return self._admin
 
     def node_password(self, node: str, kid: str) -> str:
         """A node's password at the broker, for the key with this thumbprint: derived, kept nowhere."""

@@ -305,9 +305,8 @@ async def test_hundreds_of_nodes_are_let_in_by_one_reconciliation(broker: Mosqui
 
 
 async def test_several_administrators_at_once_do_not_disturb_each_other(broker: MosquittoBroker) -> None:
-    admin = broker.admin()
-    await asyncio.gather(*(admin.add_node(f"loa-{n}", f"password-{n}", [EAST]) for n in range(10)))
-    assert sorted(await admin.granted()) == [f"loa-{n}" for n in range(10)]
+    await asyncio.gather(*(broker.admin().add_node(f"loa-{n}", f"password-{n}", [EAST]) for n in range(10)))
+    assert sorted(await broker.admin().granted()) == [f"loa-{n}" for n in range(10)]
 
 
 async def test_killed_it_comes_back_with_its_credentials(broker: MosquittoBroker, admin: BrokerAdmin) -> None:
