@@ -68,6 +68,8 @@ class PiperEngine:
         """
         try:
             config = PiperConfig.from_dict(json.loads(Path(f"{model_path}.json").read_text("utf-8")))
+            if config.espeak_voice.split("-")[0] != "vi":
+                config.espeak_voice = "vi"  # a foreign voice reads Vietnamese phonemes, as far as it can
             session = _open_session(model_path, threads)
         except _NOT_LOADED as error:
             raise VoiceUnusable(f"giọng {voice} không đọc được: {type(error).__name__}: {error}") from error
@@ -98,6 +100,8 @@ def _open_session(model_path: Path, threads: int | None) -> onnxruntime.Inferenc
     options.log_severity_level = _LOG_ERRORS_ONLY
     # The arena keeps the memory of the longest sentence for ever: 560 MB instead of 230.
     options.enable_cpu_mem_arena = False
+    # A thread that spins while it waits takes the core the encoder, or the rest of the server, could use.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(_fix_noise(model_path), options, providers=["CPUExecutionProvider"])

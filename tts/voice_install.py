@@ -40,6 +40,8 @@ class InstalledVoice:
     config_sha256: str
     sample_rate: int
     speakers: int
+    made_for: str = "vi"
+    """The espeak-ng language of its config; another than Vietnamese is heard as an accent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,7 @@ def _record(model: Path, facts: VoiceFacts, origin: Origin, now: datetime) -> In
         config_sha256=digest_of(config, "sha256"),
         sample_rate=facts.sample_rate,
         speakers=facts.speakers,
+        made_for=facts.espeak_voice,
     )
 
 

@@ -91,6 +91,13 @@ def test_a_good_config_is_read() -> None:
     assert (facts.sample_rate, facts.speakers, facts.phoneme_type, facts.espeak_voice) == (22050, 1, "espeak", "vi")
 
 
+def test_a_voice_of_another_language_is_taken_when_its_model_knows_our_phonemes() -> None:
+    assert check_config(config() | {"espeak": {"voice": "en-us"}}).espeak_voice == "en-us"
+    few = {key: ids for key, ids in config()["phoneme_id_map"].items() if key not in "5ɗ"}
+    with pytest.raises(VoiceUnusable, match="thiếu 2 âm"):
+        check_config(config() | {"espeak": {"voice": "en-us"}, "phoneme_id_map": few})
+
+
 def test_a_text_voice_needs_letters_not_phonemes() -> None:
     letters = {mark: [number] for number, mark in enumerate(sorted(LETTERS | set("_^$")))}
     assert check_config(config() | {"phoneme_type": "text", "phoneme_id_map": letters}).phoneme_type == "text"
@@ -102,7 +109,6 @@ def test_a_text_voice_needs_letters_not_phonemes() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"espeak": {"voice": "en-us"}}, "en-us"),
         ({"espeak": {}}, "voice"),
         ({"espeak": None}, "cấu hình"),
         ({"audio": {"sample_rate": 8000}}, "8000"),

@@ -55,6 +55,8 @@ def _install(args: argparse.Namespace, voices_dir: Path) -> int:
         print(f"{card.name}: licence {card.licence}; {card.attribution}")
         installed = download_voice(card, voices_dir, now=utc_now(), progress=Percent(Screen(), card.name))
     print(f"installed {installed.name}: {installed.sample_rate} Hz, sha256 {installed.model_sha256}")
+    if not installed.made_for.startswith("vi"):
+        print(f"note: it was made for {installed.made_for!r}; it reads Vietnamese with that accent")
     return 0
 
 
