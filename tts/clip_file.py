@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tts.chimes import Chime, closing_chime, opening_chime
 from tts.errors import ClipError
 from tts.joining import joined, rested
-from tts.loudness import Level, LoudnessMeter, true_peak_dbtp
+from tts.loudness import Level, LoudnessMeter
 from tts.opus import OpusWriter
 from tts.reader import Reader, amplified, calibrated_gain, header_gain_db
 from tts.sound import MIX_RATE
@@ -173,11 +173,10 @@ def _levelled(speech: Speech, level: Level) -> Speech:
 
 def _encode(pieces: Iterable[NDArray[np.int16]], level: Level) -> tuple[bytes, int]:
     """Encode the pieces as they come, correct the level in the header, and count the samples."""
-    writer, meter, peak = OpusWriter(MIX_RATE), LoudnessMeter(MIX_RATE), float("-inf")
+    writer, meter, peak = OpusWriter(MIX_RATE), LoudnessMeter(MIX_RATE), 0.0
     for piece in pieces:
         writer.write(piece)
         sound = piece.astype(np.float32) / 32768.0
         meter.add(sound)
-        peak = max(peak, true_peak_dbtp(Speech(sound, MIX_RATE)))
-    gain_db = header_gain_db(level, meter.loudness(), peak) if np.isfinite(peak) else 0.0
-    return writer.finish(gain_db=gain_db), writer.sample_count
+        peak = max(peak, float(np.max(np.abs(sound), initial=0.0)))
+    return writer.finish(gain_db=header_gain_db(level, meter.loudness(), peak)), writer.sample_count

@@ -1,9 +1,11 @@
 """A voice brought to the house level: what reads the sentences of a clip."""
 
+import math
+
 import numpy as np
 
 from tts.engine import SpeechEngine
-from tts.loudness import Level, LoudnessMeter, limit, to_gain
+from tts.loudness import BETWEEN_SAMPLES_DB, Level, LoudnessMeter, limit, to_gain
 from tts.sound import MIX_RATE, resample, trim_silence
 from tts.speech import Speech
 
@@ -22,10 +24,18 @@ def mix_ceiling_dbtp(level: Level) -> float:
     return level.ceiling_dbtp - _ENCODER_MARGIN_DB - _CORRECTION_MARGIN_DB
 
 
-def header_gain_db(level: Level, loudness_lufs: float, peak_dbtp: float) -> float:
-    """The last correction of a whole clip, kept under the ceiling."""
-    room_db = level.ceiling_dbtp - _ENCODER_MARGIN_DB - peak_dbtp
-    return min(level.target_lufs - loudness_lufs, room_db)
+def header_gain_db(level: Level, loudness_lufs: float, sample_peak: float) -> float:
+    """The last correction of a whole clip, kept under the ceiling; 0 for silence.
+
+    Args:
+        level: what the clip should be.
+        loudness_lufs: what was encoded.
+        sample_peak: the largest absolute sample of it, of pieces that went through `amplified`.
+    """
+    if sample_peak <= 0.0:
+        return 0.0
+    peak_dbtp = min(mix_ceiling_dbtp(level), 20 * math.log10(sample_peak) + BETWEEN_SAMPLES_DB)
+    return min(level.target_lufs - loudness_lufs, level.ceiling_dbtp - _ENCODER_MARGIN_DB - peak_dbtp)
 
 
 class Reader:
