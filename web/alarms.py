@@ -10,6 +10,7 @@ from sqlmodel import Session
 from broadcast.models import BroadcastState
 from broadcast.views import NodeRow, ended, node_rows
 from players.child import ChildPhase, ChildState
+from players.presence import PresenceState
 
 if TYPE_CHECKING:
     from web.station import Station
@@ -54,7 +55,7 @@ def _of_wire(station: "Station") -> Iterator[Alarm]:
 
 def _of_nodes(station: "Station", rows: Iterable[NodeRow]) -> Iterator[Alarm]:
     trusted = [row for row in rows if row.is_paired and not row.is_revoked]
-    gone = [row.name for row in trusted if station.heard_of(row.slug).state == "offline"]
+    gone = [row.name for row in trusted if station.heard_of(row.slug).state is PresenceState.OFFLINE]
     if gone:
         named = ", ".join(gone[:NAMES_AT_MOST]) + (", …" if len(gone) > NAMES_AT_MOST else "")
         yield Alarm("bad", f"{len(gone)} cụm loa mất kết nối", named)

@@ -1,5 +1,6 @@
 """The parts of pages that live, rendered from the database and from what was heard last."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,6 +42,7 @@ class OnAirItem:
 
     row: BroadcastRow
     playing: Sequence[DeliveryRow]
+    may_stop: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +59,9 @@ class ComingPart(Page):
     """What sounds next."""
 
     template: ClassVar[str] = "live/coming.html"
-    rows: Sequence[BroadcastRow]
+    rows: Sequence[tuple[BroadcastRow, bool]]
+    """Each with whether it may be cancelled by who sees it."""
     zone: ZoneInfo
-    may_cancel: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,10 @@ class Moment:
         """Whether something in these villages belongs to the part's scope."""
         return part.scope == EVERYTHING or part.scope in zone_slugs
 
+    def answers_for(self, part: Part, zone_slugs: Sequence[str]) -> bool:
+        """Whether who sees the part may stop it everywhere: a village head only what is for his village alone."""
+        return part.scope == EVERYTHING or list(zone_slugs) == [part.scope]
+
 
 def scope_of(session: Session, user: User) -> str:
     """Who sees the same as this user: a village head sees the village, everybody else the commune."""
@@ -123,7 +129,11 @@ class Fragments:
         with reading(station.engine) as session:
             moment = Moment(station, session, station.clock(), local_zone(get_commune(session)))
             made = {part: _MAKERS[part.name](moment, part) for part in parts if part.name in _MAKERS}
-        return {part: render_text(page) for part, page in made.items() if page is not None}
+        return {
+            part: page if isinstance(page, str) else render_text(page)
+            for part, page in made.items()
+            if page is not None
+        }
 
 
 def _alarms(moment: Moment, _part: Part) -> Page:
@@ -132,17 +142,20 @@ def _alarms(moment: Moment, _part: Part) -> Page:
 
 def _on_air(moment: Moment, part: Part) -> Page:
     rows = [row for row in on_air(moment.session, moment.now) if moment.open_to(part, row.zone_slugs)]
-    return OnAirPart(items=[OnAirItem(row, _playing(moment.session, row.id)) for row in rows], zone=moment.zone)
+    items = [OnAirItem(row, _playing(moment, part, row.id), moment.answers_for(part, row.zone_slugs)) for row in rows]
+    return OnAirPart(items=items, zone=moment.zone)
 
 
-def _playing(session: Session, broadcast_id: str) -> list[DeliveryRow]:
-    return [row for row in delivery_rows(session, broadcast_id) if row.state is DeliveryState.PLAYING]
+def _playing(moment: Moment, part: Part, broadcast_id: str) -> list[DeliveryRow]:
+    own = {row.slug for row in node_rows(moment.session) if moment.open_to(part, row.zone_slugs)}
+    rows = delivery_rows(moment.session, broadcast_id)
+    return [row for row in rows if row.state is DeliveryState.PLAYING and row.node in own]
 
 
 def _coming(moment: Moment, part: Part) -> Page:
     rows = coming(moment.session, moment.now, moment.now + AHEAD)
-    mine = [row for row in rows if moment.open_to(part, row.zone_slugs)]
-    return ComingPart(rows=mine, zone=moment.zone, may_cancel=True)
+    mine = [(row, moment.answers_for(part, row.zone_slugs)) for row in rows if moment.open_to(part, row.zone_slugs)]
+    return ComingPart(rows=mine, zone=moment.zone)
 
 
 def _nodes(moment: Moment, part: Part) -> Page:
@@ -158,13 +171,34 @@ def _deliveries(moment: Moment, part: Part) -> Page | None:
         return None
     if not moment.open_to(part, card.row.zone_slugs):
         return None
-    return DeliveriesPart(row=card.row, deliveries=card.deliveries, zone=moment.zone, may_stop=True)
+    own = {row.slug for row in node_rows(moment.session) if moment.open_to(part, row.zone_slugs)}
+    return DeliveriesPart(
+        row=card.row,
+        deliveries=[row for row in card.deliveries if row.node in own],
+        zone=moment.zone,
+        may_stop=moment.answers_for(part, card.row.zone_slugs),
+    )
 
 
-_MAKERS: Mapping[str, Callable[[Moment, Part], Page | None]] = {
+def _status(moment: Moment, part: Part) -> str:
+    """For programs: what sounds, and how each pole is, as JSON."""
+    sounding = [row.id for row in on_air(moment.session, moment.now) if moment.open_to(part, row.zone_slugs)]
+    nodes = {}
+    for row in node_rows(moment.session):
+        if not row.is_revoked and moment.open_to(part, row.zone_slugs):
+            heard = moment.station.heard_of(row.slug)
+            nodes[row.slug] = {
+                "presence": heard.state,
+                "playing": heard.heartbeat.broadcast if heard.heartbeat else None,
+            }
+    return json.dumps({"on_air": sounding, "nodes": nodes})
+
+
+_MAKERS: Mapping[str, Callable[[Moment, Part], Page | str | None]] = {
     "alarms": _alarms,
     "onair": _on_air,
     "coming": _coming,
     "nodes": _nodes,
     "deliveries": _deliveries,
+    "status": _status,
 }

@@ -9,11 +9,11 @@ from web.templating import NavItem
 _MENU: tuple[tuple[str, str, str, Action | None], ...] = (
     ("/khan-cap", "Khẩn cấp", "siren", Action.RAISE_EMERGENCY),
     ("/", "Đang phát", "speaker", None),
-    ("/soan", "Soạn bản tin", "pen", Action.WRITE_BULLETIN),
+    ("/soan", "Soạn tin", "pen", Action.WRITE_BULLETIN),
     ("/duyet", "Duyệt", "check", Action.APPROVE_BULLETIN),
     ("/ban-tin", "Bản tin", "list", Action.WRITE_BULLETIN),
     ("/lich-phat", "Lịch phát", "calendar", None),
-    ("/nhat-ky", "Nhật ký phát", "log", None),
+    ("/nhat-ky", "Nhật ký", "log", None),
     ("/cum-loa", "Cụm loa", "pole", None),
     ("/nguoi-dung", "Người dùng", "people", Action.MANAGE_USERS),
 )

@@ -15,6 +15,7 @@ from broadcast.errors import NotFound
 from broadcast.models import Commune
 from broadcast.renderers import bulletin_renderer, emergency_renderer
 from broadcast.rendering import RendererPool
+from players.presence import PresenceBoard
 from players.signing import CommuneKey
 from players.topics import Topics
 from tts.clip_store import ClipStore
@@ -76,6 +77,7 @@ def _make_station(settings: Settings, clock: Callable[[], datetime], engine: Eng
             clips=clips,
             broker=broker,
             renderers=renderers,
+            presence=PresenceBoard(),
             live=live,
             render_parts=fragments.render,
             voice_in_use=lambda: emergencies.ready,

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from broadcast.views import NodeRow
 from players.messages import Heartbeat
+from players.presence import PresenceState
 from web.words import PRESENCE, TONE, say_datetime, say_number
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def pole_rows(station: "Station", rows: Iterable[NodeRow], titles: Mapping[str, 
 
 def _pole(station: "Station", row: NodeRow, titles: Mapping[str, str], zone: ZoneInfo) -> PoleRow:
     heard = station.heard_of(row.slug)
-    beat = heard.heartbeat if heard.state != "offline" else None
+    beat = heard.heartbeat if heard.state is not PresenceState.OFFLINE else None
     is_playing = beat is not None and beat.broadcast is not None
     state, tone = PRESENCE[heard.state], TONE[heard.state]
     if row.is_revoked:
@@ -48,7 +49,7 @@ def _pole(station: "Station", row: NodeRow, titles: Mapping[str, str], zone: Zon
     elif is_playing:
         state, tone = "Đang phát", "live"
     seen_at = heard.last_seen_at or row.last_seen_at
-    if heard.state == "offline" and row.is_paired and not row.is_revoked and seen_at:
+    if heard.state is PresenceState.OFFLINE and row.is_paired and not row.is_revoked and seen_at:
         state += f" từ {say_datetime(seen_at, zone)}"
     return PoleRow(
         slug=row.slug,

@@ -6,14 +6,13 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from sqlalchemy import Engine
 
 from broadcast.rendering import RendererPool
 from players.child import ChildState
 from players.errors import BrokerError
-from players.messages import Heartbeat
+from players.presence import NodePresence, PresenceBoard
 from players.signing import CommuneKey
 from tts.clip_store import ClipStore
 from tts.render_job import Ready
@@ -37,18 +36,10 @@ class Parts:
     clips: ClipStore
     broker: Broker
     renderers: RendererPool
+    presence: PresenceBoard
     live: LiveFeed
     render_parts: Callable[[Iterable[Part]], dict[Part, str]]
     voice_in_use: Callable[[], Ready | None]
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What was heard of a node last."""
-
-    state: Literal["online", "late", "offline"]
-    heartbeat: Heartbeat | None = None
-    last_seen_at: datetime | None = None
 
 
 class Station:
@@ -62,6 +53,7 @@ class Station:
         self.clips = parts.clips
         self.broker = parts.broker
         self.renderers = parts.renderers
+        self.presence = parts.presence
         self.live = parts.live
         self._render_parts = parts.render_parts
         self.voice_in_use = parts.voice_in_use
@@ -87,9 +79,9 @@ class Station:
         """Whether the server reaches its nodes."""
         return False
 
-    def heard_of(self, node: str) -> Heard:
+    def heard_of(self, node: str) -> NodePresence:
         """What was heard of a node last."""
-        return Heard("offline")
+        return self.presence.row_of(node, self.clock())
 
     def render_parts(self, parts: Iterable[Part]) -> dict[Part, str]:
         """Live parts as they are now. In a worker thread."""

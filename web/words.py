@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from broadcast.models import BroadcastState, BulletinState, DeliveryState, Role
 from players.messages import Urgency
+from players.presence import PresenceState
 from tts.spoken import SpanKind
 
 ROLE: dict[Role, str] = {
@@ -47,7 +48,11 @@ DELIVERY: dict[DeliveryState, str] = {
     DeliveryState.CANCELLED: "Đã hủy",
     DeliveryState.SILENT: "Chưa báo về",
 }
-PRESENCE: dict[str, str] = {"online": "Đang kết nối", "late": "Chậm tín hiệu", "offline": "Mất kết nối"}
+PRESENCE: dict[PresenceState, str] = {
+    PresenceState.ONLINE: "Đang kết nối",
+    PresenceState.LATE: "Chậm tín hiệu",
+    PresenceState.OFFLINE: "Mất kết nối",
+}
 TONE: dict[str, str] = {
     "draft": "quiet", "submitted": "wait", "approved": "good", "returned": "bad", "withdrawn": "quiet",
     "planned": "quiet", "cued": "wait", "on-air": "live", "aired": "good", "cut": "warn", "missed": "bad",

@@ -1,5 +1,15 @@
 """The API for programs and nodes, one file for each thing. Every operation documents the errors it can answer."""
 
-from web.api import bulletins, clips, nodes, normalize, pairing, sessions
+from web.api import broadcasts, bulletins, clips, health, nodes, normalize, pairing, sessions, streams
 
-ROUTERS = (sessions.router, bulletins.router, nodes.router, pairing.router, clips.router, normalize.router)
+ROUTERS = (
+    sessions.router,
+    bulletins.router,
+    broadcasts.router,
+    nodes.router,
+    pairing.router,
+    clips.router,
+    streams.router,
+    normalize.router,
+    health.router,
+)

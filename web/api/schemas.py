@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from broadcast.models import BroadcastState, BulletinState, DeliveryState, Role
 from players.messages import Urgency
+from players.presence import PresenceState
 
 Scope = Literal["read", "write", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "write", "admin")
@@ -122,9 +123,15 @@ class DeliveryReply(BaseModel):
     detail: str | None
     output: str | None
     clip_sha256: str | None
-    received_at: AwareDatetime | None
+    reported_at: AwareDatetime | None
     started_at: AwareDatetime | None
     finished_at: AwareDatetime | None
+
+
+class DeliveriesReply(BaseModel):
+    """A broadcast at each of its nodes."""
+
+    deliveries: list[DeliveryReply]
 
 
 class BroadcastReply(BaseModel):
@@ -185,7 +192,7 @@ class NodeReply(BaseModel):
     zones: list[str]
     is_paired: bool
     is_revoked: bool
-    presence: Literal["online", "late", "offline"]
+    presence: PresenceState
     last_seen_at: AwareDatetime | None
     playing: str | None
     """The broadcast it plays."""
@@ -217,7 +224,6 @@ class ProcessReply(BaseModel):
 
     name: str
     state: str
-    detail: str
 
 
 class HealthReply(BaseModel):

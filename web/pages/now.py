@@ -6,14 +6,11 @@ from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Query, Response
 from markupsafe import Markup
-from sse_starlette import EventSourceResponse
 
-from broadcast.users import session_user
-from web.auth import cookie_name
-from web.deps import Door, SignedIn
-from web.errors import SAID, Refusal
+from web.deps import SignedIn
+from web.event_stream import event_stream, scope_at
 from web.fragments import now_parts, scope_of
-from web.live import Part, TooManyClients
+from web.live import Part
 from web.templating import Page
 
 router = APIRouter(include_in_schema=False)
@@ -55,22 +52,6 @@ def show_more(door: SignedIn) -> Response:
 @router.get("/truc-tiep")
 async def live(door: SignedIn, broadcast: Annotated[str, Query(alias="luot-phat", max_length=100)] = "") -> Response:
     """Server-sent events: each is a part of the page that changed."""
-    scope = await asyncio.to_thread(_scope, door)
+    scope = await asyncio.to_thread(scope_at, door)
     parts = (Part("deliveries", scope, broadcast),) if broadcast else now_parts(scope)
-    feed = door.station.live
-    try:
-        events = feed.events(parts, lambda: _is_still_signed_in(door))
-    except TooManyClients as error:
-        raise Refusal(503, *SAID[503], headers={"retry-after": "30"}) from error
-    return EventSourceResponse(events, ping=3600, send_timeout=30, headers={"cache-control": "no-store"})
-
-
-def _scope(door: Door) -> str:
-    with door.read() as session:
-        return scope_of(session, door.user)
-
-
-def _is_still_signed_in(door: Door) -> bool:
-    cookie = door.request.cookies.get(cookie_name(is_secure=door.station.settings.http.is_secure), "")
-    with door.read() as session:
-        return session_user(session, cookie, door.station.clock()) is not None
+    return event_stream(door, parts)

@@ -50,6 +50,21 @@ const showWhen = () => {
 document.addEventListener("change", showWhen);
 showWhen();
 
+// What a browser's own date field shows depends on its language; this line says it the Vietnamese way.
+const weekdays = ["Chủ nhật", "Thứ hai", "Thứ ba", "Thứ tư", "Thứ năm", "Thứ sáu", "Thứ bảy"];
+const sayWhen = () => {
+  for (const said of document.querySelectorAll("[data-says]")) {
+    const [on, minute] = said.dataset.says.split(" ").map((id) => document.getElementById(id));
+    const [year, month, day] = on.value.split("-").map(Number);
+    const isChosen = on.value && minute.value && !on.closest("[hidden]");
+    const weekday = weekdays[new Date(year, month - 1, day).getDay()];
+    const date = on.value.split("-").reverse().join("/");
+    said.textContent = isChosen ? `${weekday}, ${date} lúc ${minute.value}` : "";
+  }
+};
+for (const kind of ["change", "input"]) document.addEventListener(kind, sayWhen);
+sayWhen();
+
 // Time left, counted here from the server's own instants.
 const sayLeft = () => {
   for (const left of document.querySelectorAll("[data-until]")) {

@@ -1,0 +1,138 @@
+"""The as-run log: for each broadcast of a day, what each pole really did; the same as CSV."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Response
+from sqlmodel import Session
+
+from broadcast.as_run import AsRunRow, as_run_log
+from broadcast.models import BroadcastState
+from broadcast.views import BroadcastRow, broadcast_card, ended
+from web.deps import Door, SignedIn
+from web.fragments import EVERYTHING, scope_of
+from web.templating import Page
+from web.words import BROADCAST, DELIVERY, say_clock, say_datetime, say_day
+
+router = APIRouter(include_in_schema=False)
+LISTED_AT_MOST = 500
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_COLUMNS = ("Giờ phát", "Bản tin", "Lượt phát", "Cụm loa", "Khu vực", "Kết quả", "Bắt đầu", "Kết thúc", "Lý do")
+
+
+@dataclass(frozen=True)
+class LoggedBroadcast:
+    """A broadcast of the day and its poles."""
+
+    row: BroadcastRow
+    poles: Sequence[AsRunRow]
+
+    @property
+    def at(self) -> datetime:
+        """When it was to begin, or when it ended without ever having begun."""
+        return self.row.starts_at or self.row.ended_at or self.row.created_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsRunPage(Page):
+    """A day."""
+
+    template: ClassVar[str] = "as_run.html"
+    on: date
+    day: str
+    before: date
+    after: date | None
+    broadcasts: Sequence[LoggedBroadcast]
+
+
+@router.get("/nhat-ky")
+def show_log(door: SignedIn, ngay: str = "") -> Response:
+    """The page."""
+    on = day_in(ngay, door)
+    begins_at, ends_at = bounds_of(on, door.zone)
+    today = door.now.astimezone(door.zone).date()
+    with door.read() as session:
+        broadcasts = logged(session, begins_at, ends_at, scope_of(session, door.user))
+    page = AsRunPage(
+        on=on,
+        day=say_day(begins_at, door.zone),
+        before=on - timedelta(days=1),
+        after=on + timedelta(days=1) if on < today else None,
+        broadcasts=broadcasts,
+    )
+    return door.show(page)
+
+
+@router.get("/nhat-ky.csv")
+def send_csv(door: SignedIn, ngay: str = "") -> Response:
+    """The same as CSV, for a spreadsheet."""
+    on = day_in(ngay, door)
+    with door.read() as session:
+        broadcasts = logged(session, *bounds_of(on, door.zone), scope_of(session, door.user))
+    headers = {"content-disposition": f'attachment; filename="nhat-ky-phat-{on}.csv"'}
+    return Response(csv_of(broadcasts, door.zone), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def day_in(text: str, door: Door) -> date:
+    """The day asked for (`2026-09-05`); today when it is none, or so far off that it has no neighbours."""
+    today = door.now.astimezone(door.zone).date()
+    try:
+        asked = date.fromisoformat(text)
+    except ValueError:
+        return today
+    return asked if 2000 <= asked.year <= today.year + 1 else today
+
+
+def bounds_of(on: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """A local day, from its first instant to the next day's."""
+    begins = datetime.combine(on, time.min, zone)
+    return begins.astimezone(UTC), datetime.combine(on + timedelta(days=1), time.min, zone).astimezone(UTC)
+
+
+def logged(session: Session, since: datetime, until: datetime, scope: str) -> list[LoggedBroadcast]:
+    """The broadcasts of a span of time, the latest first: those that had poles, and those that ended without any."""
+    log = as_run_log(session, since=since, until=until)
+    found = [
+        LoggedBroadcast(broadcast_card(session, broadcast_id).row, list(rows))
+        for broadcast_id, rows in groupby(log, key=lambda row: row.broadcast)
+    ]
+    known = {one.row.id for one in found}
+    found += [
+        LoggedBroadcast(row, as_run_log(session, broadcast=row.id))
+        for row in ended(session, since, LISTED_AT_MOST)
+        if row.id not in known and row.ended_at is not None and row.ended_at < until and not _is_elsewhere(row, since)
+    ]
+    mine = [one for one in found if scope in {EVERYTHING, *one.row.zone_slugs}]
+    return sorted(mine, key=lambda one: one.at, reverse=True)
+
+
+def _is_elsewhere(row: BroadcastRow, since: datetime) -> bool:
+    """It belongs to the day it was to begin on: an earlier one, or one to come from which it was cancelled."""
+    return row.starts_at is not None and (row.starts_at < since or row.state is BroadcastState.CANCELLED)
+
+
+def csv_of(broadcasts: Iterable[LoggedBroadcast], zone: ZoneInfo) -> bytes:
+    """The log as CSV in UTF-8 with a byte order mark, without which spreadsheets misread Vietnamese."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_COLUMNS)
+    for one in broadcasts:
+        begins = [say_datetime(one.at, zone), one.row.title, BROADCAST[one.row.state]]
+        if not one.poles:
+            writer.writerow([_plain(cell) for cell in [*begins, "", ", ".join(one.row.zones), "", "", "", one.row.why]])
+        for pole in one.poles:
+            cells = [*begins, pole.node_name, ", ".join(pole.zones), DELIVERY[pole.state]]
+            cells += [say_clock(at, zone) if at else "" for at in (pole.started_at, pole.finished_at)]
+            writer.writerow([_plain(cell) for cell in [*cells, pole.why]])
+    return b"\xef\xbb\xbf" + text.getvalue().encode()
+
+
+def _plain(cell: str) -> str:
+    """What a spreadsheet would take for a formula is made text."""
+    return "'" + cell if cell.startswith(_FORMULA) else cell

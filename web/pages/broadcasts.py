@@ -1,0 +1,77 @@
+"""One airing, pole by pole; stopping what sounds and cancelling what is to come."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fastapi import APIRouter, Response
+from markupsafe import Markup
+
+from broadcast.errors import NotFound
+from broadcast.permissions import Action, may
+from broadcast.stopping import cancel_broadcast, stop_broadcast
+from broadcast.views import BroadcastCard, broadcast_card
+from players.messages import Urgency
+from web.deps import Door, PostedForm, SignedIn
+from web.fragments import is_open_to, scope_of
+from web.live import Part
+from web.templating import Page
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BroadcastPage(Page):
+    """A broadcast; its poles are a live part."""
+
+    template: ClassVar[str] = "broadcast.html"
+    card: BroadcastCard
+    deliveries: Markup
+    is_emergency: bool
+    may_read_bulletin: bool
+
+
+@router.get("/luot-phat/{broadcast_id}")
+def show_broadcast(broadcast_id: str, door: SignedIn) -> Response:
+    """The page."""
+    card = visible_card(door, broadcast_id)
+    with door.read() as session:
+        part = Part("deliveries", scope_of(session, door.user), broadcast_id)
+    html = door.station.render_parts([part])
+    page = BroadcastPage(
+        card=card,
+        deliveries=Markup(html.get(part, "")),  # noqa: S704 - our own template
+        is_emergency=card.row.urgency is Urgency.EMERGENCY and may(door.user, Action.RAISE_EMERGENCY),
+        may_read_bulletin=may(door.user, Action.WRITE_BULLETIN) or may(door.user, Action.APPROVE_BULLETIN),
+    )
+    return door.show(page)
+
+
+@router.post("/luot-phat/{broadcast_id}/dung")
+def stop(broadcast_id: str, form: PostedForm, door: SignedIn) -> Response:
+    """Stop it everywhere, or at one pole."""
+    with door.work() as session:
+        stop_broadcast(session, broadcast_id, door.user, door.now, form.text("node") or None)
+    door.station.nudge()
+    return door.go("/", "da-dung")
+
+
+@router.post("/luot-phat/{broadcast_id}/huy")
+def cancel(broadcast_id: str, door: SignedIn) -> Response:
+    """Take it back before it begins."""
+    with door.work() as session:
+        cancel_broadcast(session, broadcast_id, door.user, door.now)
+    door.station.nudge()
+    return door.go("/", "da-huy")
+
+
+def visible_card(door: Door, broadcast_id: str) -> BroadcastCard:
+    """A broadcast that this user may see.
+
+    Raises:
+        NotFound: there is none, or it is for other villages than a village head's.
+    """
+    with door.read() as session:
+        card = broadcast_card(session, broadcast_id)
+        if not is_open_to(session, door.user, card.row.zone_slugs):
+            raise NotFound("no-broadcast", "Không có lượt phát này.")
+        return card
