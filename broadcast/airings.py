@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from broadcast.communes import get_commune
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
 from broadcast.models import (
     Broadcast,
@@ -15,19 +14,17 @@ from broadcast.models import (
     Clip,
     Delivery,
     DeliveryState,
-    IssuedOrder,
     Rendering,
     RenderingState,
     User,
-    Zone,
     row_id,
 )
 from broadcast.nodes import nodes_of_zones
-from players.messages import ClipRef, Stop
+from broadcast.orders import issue_stop, plays_of, void_orders
+from players.messages import ClipRef
 
 STOP_ORDER_AHEAD = timedelta(minutes=15)
-"""A broadcast that is cancelled this shortly before its start is also stopped by name: a node may be starting it."""
-_STOP_OUTLASTS = timedelta(minutes=2)
+"""A broadcast that is ended this shortly before its start is also stopped by name: a node may be starting it."""
 
 
 def add_broadcast(
@@ -107,41 +104,11 @@ def end_before_start(
         if delivery.state in OPEN_DELIVERIES:
             move(delivery, delivery_to, reason)
             session.add(delivery)
-    if was_cued and broadcast.starts_at and broadcast.starts_at - now < STOP_ORDER_AHEAD:
+    is_out = was_cued or plays_of(session, broadcast.id)
+    void_orders(session, broadcast.id, now)
+    if is_out and broadcast.starts_at and broadcast.starts_at - now < STOP_ORDER_AHEAD:
         issue_stop(session, broadcast, now)
     session.flush()
-
-
-def issue_stop(session: Session, broadcast: Broadcast, now: datetime, nodes: Sequence[str] = ()) -> IssuedOrder:
-    """Order a broadcast stopped, at all its zones or at some nodes; it goes out with the next orders."""
-    ends_at = ends_at_of(broadcast) or now
-    stop = Stop(
-        order=f"stop-{broadcast.id}-{int(now.timestamp() * 1000)}" + (f"-{len(nodes)}" if nodes else ""),
-        commune=get_commune(session).slug,
-        issued_at=now,
-        expires_at=max(ends_at, now) + _STOP_OUTLASTS,
-        broadcast=broadcast.id,
-    )
-    zones = [] if nodes else [zone.slug for zone in zones_of(session, broadcast.id)]
-    order = IssuedOrder(
-        id=stop.order,
-        broadcast_id=broadcast.id,
-        document=stop.model_dump(mode="json"),
-        zones=zones,
-        nodes=list(nodes),
-        issued_at=stop.issued_at,
-        expires_at=stop.expires_at,
-    )
-    session.merge(order)
-    session.flush()
-    return order
-
-
-def ends_at_of(broadcast: Broadcast) -> datetime | None:
-    """When its last sample is due; none while that is not known."""
-    if broadcast.starts_at is None or broadcast.duration_ms is None:
-        return None
-    return broadcast.starts_at + timedelta(milliseconds=broadcast.duration_ms)
 
 
 def parts_of(session: Session, broadcast_id: str) -> list[BroadcastPart]:
@@ -168,12 +135,6 @@ def clips_of(session: Session, broadcast_id: str) -> tuple[ClipRef, ...] | None:
         if rendering.state is RenderingState.RENDERED and clip is not None
     )
     return refs if rows and len(refs) == len(rows) else None
-
-
-def zones_of(session: Session, broadcast_id: str) -> list[Zone]:
-    """Its villages, by name."""
-    query = select(Zone).join(BroadcastZone).where(BroadcastZone.broadcast_id == broadcast_id)
-    return list(session.exec(query.order_by(col(Zone.name), col(Zone.id))))
 
 
 def zone_ids_of(session: Session, broadcast_id: str) -> set[int]:

@@ -44,7 +44,7 @@ DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     # The three that the server concludes by itself yield to the node's own word.
     _D.SILENT: _ENDED_BY_NODE,
     _D.MISSED: frozenset({_D.PLAYED, _D.CUT, _D.FAILED}),
-    _D.CANCELLED: _ENDED_BY_NODE,
+    _D.CANCELLED: frozenset({_D.PLAYED, _D.CUT, _D.FAILED}),
 }
 
 OPEN_DELIVERIES = frozenset({_D.PENDING, _D.CUED, _D.PLAYING})

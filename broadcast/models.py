@@ -401,10 +401,10 @@ class Delivery(SQLModel, table=True):
 
 
 class StoredReport(SQLModel, table=True):
-    """A report that has been counted; a second copy of it changes nothing."""
+    """A report that has been counted; a second copy of it changes nothing. Its id is the node's own, no other's."""
 
+    node_id: int = Field(foreign_key="node.id", primary_key=True)
     report: str = Field(primary_key=True, max_length=100)
-    node_id: int = Field(foreign_key="node.id", index=True)
     broadcast_id: str
     outcome: str
     stored_at: datetime = Field(sa_type=UtcInstant)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, and_, col, or_, select
 
-from broadcast.airings import clips_of, ends_at_of, renderings_of
+from broadcast.airings import clips_of, renderings_of
 from broadcast.bulletins import zones_of_bulletin
 from broadcast.errors import NotFound
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, why_text
@@ -28,6 +28,7 @@ from broadcast.models import (
     Zone,
 )
 from broadcast.nodes import zones_of_node
+from broadcast.orders import ends_at_of
 from players.messages import ClipRef, Urgency
 
 _SHOWN_AT_MOST = 500

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
-from broadcast.airings import deliveries_of, parts_of, zones_of
+from broadcast.airings import deliveries_of, parts_of
 from broadcast.audit import first_broken
 from broadcast.bulletins import (
     approve_bulletin,
@@ -32,6 +32,7 @@ from broadcast.models import (
     User,
 )
 from broadcast.nodes import create_node
+from broadcast.orders import zones_of
 from broadcast.programmes import create_programme, programmes_of
 from players.messages import Urgency, Window
 from tests.broadcast.conftest import House

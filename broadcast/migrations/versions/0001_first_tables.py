@@ -141,15 +141,14 @@ def _make_tables() -> None:
     op.create_index(op.f("ix_nodezone_zone_id"), "nodezone", ["zone_id"], unique=False)
     op.create_table(
         "storedreport",
-        sa.Column("report", sa.String(100), nullable=False),
         sa.Column("node_id", sa.Integer(), nullable=False),
+        sa.Column("report", sa.String(100), nullable=False),
         sa.Column("broadcast_id", sa.String(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("stored_at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["node_id"], ["node.id"]),
-        sa.PrimaryKeyConstraint("report"),
+        sa.PrimaryKeyConstraint("node_id", "report"),
     )
-    op.create_index(op.f("ix_storedreport_node_id"), "storedreport", ["node_id"], unique=False)
     op.create_table(
         "timetableentry",
         sa.Column("id", sa.Integer(), nullable=False),

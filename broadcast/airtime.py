@@ -1,0 +1,200 @@
+"""The hour of a broadcast: what is ready, what begins, what is over. Each step reads its work from the database."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, and_, col, or_, select
+
+from broadcast.airings import clips_of, deliveries_of, end_before_start, ensure_deliveries, note_duration
+from broadcast.communes import get_commune
+from broadcast.conclusion import conclude
+from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
+from broadcast.models import Broadcast, BroadcastState, Commune, Delivery, DeliveryState, Node
+from broadcast.orders import NOW_LEAD, ends_at_of, issue_play, plays_of, zones_of
+from broadcast.outlook import is_ready, why_not
+from players.messages import ClipRef, Urgency
+
+NOW_WITHIN = timedelta(minutes=15)
+"""What was to air at once and could not within this is missed: it would come as a surprise."""
+GRACE = timedelta(seconds=10)
+"""After its end a broadcast waits this long for the poles' last reports."""
+OFF_AFTER = timedelta(minutes=1)
+"""A start that is seen this much too late was slept through."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyNow:
+    """A broadcast that can be ordered now, and what its poles need for it."""
+
+    id: str
+    urgency: Urgency
+    zones: tuple[str, ...]
+    clips: tuple[ClipRef, ...]
+
+
+def refresh_coming(session: Session, now: datetime) -> None:
+    """Look over what has not begun: new poles, lengths, and what would keep it from sounding."""
+    commune = get_commune(session)
+    for broadcast in _coming(session):
+        if broadcast.starts_at is not None and broadcast.starts_at <= now:
+            continue
+        ensure_deliveries(session, broadcast)
+        note_duration(session, broadcast)
+        if broadcast.is_now:
+            continue
+        reason = why_not(session, broadcast, commune, broadcast.starts_at)
+        if broadcast.state is BroadcastState.CUED and (reason or not is_ready(session, broadcast)):
+            move(broadcast, BroadcastState.PLANNED)
+        if broadcast.reason != reason:
+            broadcast.reason = reason
+        session.add(broadcast)
+    session.flush()
+
+
+def ready_now(session: Session, now: datetime) -> list[ReadyNow]:
+    """What is to air at once and can, the most urgent first. What cannot any more is missed, with its reason."""
+    commune = get_commune(session)
+    ready = []
+    for broadcast in _coming(session):
+        if not broadcast.is_now or broadcast.state is not BroadcastState.PLANNED:
+            continue
+        clips = note_duration(session, broadcast)
+        reason = _why_not_now(session, broadcast, commune, now)
+        if reason is not None:
+            end_before_start(session, broadcast, BroadcastState.MISSED, reason, now)
+        elif clips is not None:
+            zones = tuple(zone.slug for zone in zones_of(session, broadcast.id))
+            ready.append(ReadyNow(broadcast.id, broadcast.urgency, zones, clips))
+    return sorted(ready, key=lambda one: -one.urgency.rank)
+
+
+def begin_now(session: Session, broadcast_id: str, now: datetime) -> bool:
+    """Order a ready broadcast played; whether it was still to be. Twice changes nothing."""
+    broadcast = session.get(Broadcast, broadcast_id)
+    clips = clips_of(session, broadcast_id)
+    if broadcast is None or broadcast.state is not BroadcastState.PLANNED or clips is None:
+        return False
+    ensure_deliveries(session, broadcast)
+    issue_play(session, broadcast, clips, now)
+    move(broadcast, BroadcastState.CUED)
+    session.add(broadcast)
+    return True
+
+
+def begin_due(session: Session, now: datetime) -> list[str]:
+    """Move what has reached its instant on the air, or miss it with the reason; the ids of what was moved."""
+    commune = get_commune(session)
+    moved = []
+    for broadcast in _coming(session):
+        if broadcast.starts_at is None or broadcast.starts_at > now:
+            continue
+        reason = _why_not_begun(session, broadcast, commune, now)
+        if reason is not None:
+            end_before_start(session, broadcast, BroadcastState.MISSED, reason, now)
+        elif broadcast.is_now and not _is_sent(session, broadcast):
+            continue
+        else:
+            move(broadcast, BroadcastState.ON_AIR)
+            session.add(broadcast)
+        moved.append(broadcast.id)
+    return moved
+
+
+def close_finished(session: Session, now: datetime) -> list[str]:
+    """End what is over: as soon as every pole has had its last word, or when its grace has passed."""
+    has_open = select(Delivery.broadcast_id).where(col(Delivery.state).in_(OPEN_DELIVERIES))
+    is_over = and_(col(Broadcast.state).not_in(COMING), col(Broadcast.id).in_(has_open))
+    query = select(Broadcast).where(or_(Broadcast.state == BroadcastState.ON_AIR, is_over))
+    closed = []
+    for broadcast in session.exec(query.order_by(col(Broadcast.id))).all():
+        deliveries = deliveries_of(session, broadcast.id)
+        is_told = all(delivery.state not in OPEN_DELIVERIES for delivery in deliveries)
+        if now < _waits_until(broadcast) and not (is_told and deliveries):
+            continue
+        for delivery in deliveries:
+            _conclude_delivery(session, delivery)
+        if broadcast.state is BroadcastState.ON_AIR:
+            state, reason = conclude(deliveries)
+            move(broadcast, state, reason)
+            broadcast.ended_at = now
+            session.add(broadcast)
+        closed.append(broadcast.id)
+    session.flush()
+    return closed
+
+
+def mark_cued(session: Session, broadcast_ids: set[str]) -> list[str]:
+    """Write down that the poles' timetables, as the broker has them now, list these; the ids of those that were new."""
+    changed = []
+    query = select(Broadcast).where(Broadcast.state == BroadcastState.PLANNED, ~col(Broadcast.is_now))
+    for broadcast in session.exec(query).all():
+        if broadcast.id in broadcast_ids:
+            move(broadcast, BroadcastState.CUED)
+            session.add(broadcast)
+            changed.append(broadcast.id)
+    return changed
+
+
+def next_due(session: Session, now: datetime) -> datetime | None:
+    """The next instant at which a step here has something to do by the clock alone."""
+    starts = select(Broadcast.starts_at).where(col(Broadcast.state).in_(COMING), col(Broadcast.starts_at) > now)
+    first = session.exec(starts.order_by(col(Broadcast.starts_at)).limit(1)).first()
+    sounding = session.exec(select(Broadcast).where(Broadcast.state == BroadcastState.ON_AIR)).all()
+    instants = [_waits_until(broadcast) for broadcast in sounding]
+    return min([instant for instant in (first, *instants) if instant is not None and instant > now], default=None)
+
+
+def _coming(session: Session) -> list[Broadcast]:
+    query = select(Broadcast).where(col(Broadcast.state).in_(COMING))
+    return list(session.exec(query.order_by(col(Broadcast.starts_at), col(Broadcast.id))))
+
+
+def _why_not_now(session: Session, broadcast: Broadcast, commune: Commune, now: datetime) -> WhyNot | None:
+    reason = why_not(session, broadcast, commune, now + NOW_LEAD[broadcast.urgency])
+    if reason is None and now - broadcast.created_at > NOW_WITHIN:
+        return WhyNot.NOT_SENT if is_ready(session, broadcast) else WhyNot.CLIP_NOT_READY
+    return reason
+
+
+def _why_not_begun(session: Session, broadcast: Broadcast, commune: Commune, now: datetime) -> WhyNot | None:
+    """Why a broadcast whose instant has come is not on the air; none when it may well be."""
+    if broadcast.is_now:
+        is_expired = all(play.expires_at <= now and play.sent_at is None for play in plays_of(session, broadcast.id))
+        return WhyNot.NOT_SENT if is_expired else None
+    if broadcast.state is BroadcastState.CUED or _was_heard_of(session, broadcast):
+        return None
+    reason = why_not(session, broadcast, commune, broadcast.starts_at)
+    if reason is not None:
+        return reason
+    if broadcast.starts_at is not None and now - broadcast.starts_at > OFF_AFTER:
+        return WhyNot.SERVER_OFF
+    return WhyNot.NOT_SENT if is_ready(session, broadcast) else WhyNot.CLIP_NOT_READY
+
+
+def _is_sent(session: Session, broadcast: Broadcast) -> bool:
+    return any(play.sent_at is not None for play in plays_of(session, broadcast.id))
+
+
+def _was_heard_of(session: Session, broadcast: Broadcast) -> bool:
+    """Whether a pole has spoken of it: then it had the timetable, whatever our own notes say."""
+    return any(delivery.reported_at is not None for delivery in deliveries_of(session, broadcast.id))
+
+
+def _waits_until(broadcast: Broadcast) -> datetime:
+    if broadcast.ended_at is not None:
+        return broadcast.ended_at + GRACE
+    return (ends_at_of(broadcast) or broadcast.starts_at or broadcast.created_at) + GRACE
+
+
+def _conclude_delivery(session: Session, delivery: Delivery) -> None:
+    """What the server concludes by itself of a pole that has not had its last word."""
+    if delivery.state not in OPEN_DELIVERIES:
+        return
+    node = session.get(Node, delivery.node_id)
+    if node is None or node.revoked_at is not None:
+        move(delivery, DeliveryState.MISSED, WhyNot.NODE_GONE)
+    elif node.public_key is None:
+        move(delivery, DeliveryState.MISSED, WhyNot.NODE_NOT_PAIRED)
+    else:
+        move(delivery, DeliveryState.SILENT)
+    session.add(delivery)

@@ -1,0 +1,195 @@
+"""What the poles say they did, counted once, and the log of it."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from broadcast.airings import deliveries_of
+from broadcast.conclusion import conclude
+from broadcast.lifecycle import COMING, may_move, move, why_text
+from broadcast.models import Broadcast, BroadcastState, Delivery, DeliveryState, Node, StoredReport, row_id
+from broadcast.orders import zones_of
+from players.messages import Outcome, PlaybackReport, Urgency
+
+log = logging.getLogger(__name__)
+
+_STATE_OF = {
+    Outcome.CUED: DeliveryState.CUED,
+    Outcome.PLAYING: DeliveryState.PLAYING,
+    Outcome.PLAYED: DeliveryState.PLAYED,
+    Outcome.CUT: DeliveryState.CUT,
+    Outcome.FAILED: DeliveryState.FAILED,
+    Outcome.MISSED: DeliveryState.MISSED,
+}
+_LISTED_AT_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class AsRunRow:
+    """One broadcast at one pole, as it was. Instants of sounding are by the pole's own clock."""
+
+    broadcast: str
+    title: str
+    urgency: Urgency
+    planned_at: datetime | None
+    broadcast_state: BroadcastState
+    node: str
+    node_name: str
+    zones: tuple[str, ...]
+    state: DeliveryState
+    reason: str | None
+    why: str
+    detail: str | None
+    output: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    clip_sha256: str | None
+    reported_at: datetime | None
+
+
+def store_reports(session: Session, reports: Sequence[PlaybackReport], now: datetime) -> list[str]:
+    """Count each report once and move its delivery; the ids of the broadcasts that changed.
+
+    The order in which reports come does not matter, nor how late they are: what a node says of its own end replaces
+    what the server had concluded, and its first last word stands.
+    """
+    changed: dict[str, None] = {}
+    for report in reports:
+        node = session.exec(select(Node).where(Node.slug == report.node)).first()
+        if node is None:
+            log.warning("a report from %s, which is no node of ours", report.node)
+            continue
+        if session.get(StoredReport, (row_id(node.id), report.report)) is not None:
+            continue
+        node.last_seen_at = now
+        session.add(node)
+        if _store(session, report, node, now):
+            changed[report.broadcast] = None
+        session.flush()
+    return list(changed)
+
+
+def as_run_log(
+    session: Session,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    broadcast: str | None = None,
+    node: str | None = None,
+    limit: int = _LISTED_AT_MOST,
+) -> list[AsRunRow]:
+    """The log, the latest broadcast first, its poles by name. The limits are on the broadcast's planned start."""
+    query = select(Delivery, Broadcast, Node).join(Broadcast).join(Node, col(Delivery.node_id) == col(Node.id))
+    if since is not None:
+        query = query.where(col(Broadcast.starts_at) >= since)
+    if until is not None:
+        query = query.where(col(Broadcast.starts_at) < until)
+    if broadcast is not None:
+        query = query.where(Broadcast.id == broadcast)
+    if node is not None:
+        query = query.where(Node.slug == node)
+    ordered = query.order_by(col(Broadcast.starts_at).desc(), col(Broadcast.id), col(Node.name), col(Node.id))
+    rows = session.exec(ordered.limit(limit)).all()
+    zones = {one.id: tuple(zone.name for zone in zones_of(session, one.id)) for _, one, _ in rows}
+    return [_row(delivery, one, its_node, zones[one.id]) for delivery, one, its_node in rows]
+
+
+def _store(session: Session, report: PlaybackReport, node: Node, now: datetime) -> bool:
+    session.add(
+        StoredReport(
+            node_id=row_id(node.id),
+            report=report.report,
+            broadcast_id=report.broadcast,
+            outcome=report.outcome.value,
+            stored_at=now,
+        )
+    )
+    broadcast = session.get(Broadcast, report.broadcast)
+    if broadcast is None:
+        log.warning("%s reports %s of %s, which is not in the database", node.slug, report.outcome, report.broadcast)
+        return False
+    delivery = _delivery_of(session, broadcast, node, report)
+    if delivery is None:
+        return False
+    _note(delivery, report, now)
+    _move(delivery, report)
+    session.add(delivery)
+    session.flush()
+    _correct(session, broadcast)
+    return True
+
+
+def _delivery_of(session: Session, broadcast: Broadcast, node: Node, report: PlaybackReport) -> Delivery | None:
+    """The row; one that nobody expected is made, unless a pole only says that it missed what was over already."""
+    query = select(Delivery).where(Delivery.broadcast_id == broadcast.id, Delivery.node_id == node.id)
+    known = session.exec(query).first()
+    is_over = broadcast.state not in {*COMING, BroadcastState.ON_AIR}
+    if known is not None or (is_over and report.outcome is Outcome.MISSED):
+        return known
+    return Delivery(broadcast_id=broadcast.id, node_id=row_id(node.id))
+
+
+def _note(delivery: Delivery, report: PlaybackReport, now: datetime) -> None:
+    delivery.reported_at = now
+    if delivery.received_at is None or report.at < delivery.received_at:
+        delivery.received_at = report.at
+    if delivery.final_report is not None:
+        return
+    delivery.started_at = report.started_at or delivery.started_at
+    delivery.finished_at = report.finished_at or delivery.finished_at
+    delivery.output = report.output or delivery.output
+    delivery.clip_sha256 = report.clip_sha256 or delivery.clip_sha256
+    delivery.detail = report.detail or delivery.detail
+
+
+def _move(delivery: Delivery, report: PlaybackReport) -> None:
+    to = _STATE_OF.get(report.outcome)
+    if to is None or delivery.final_report is not None:
+        return
+    reason = report.reason.value if report.reason else None
+    if delivery.state is to and report.outcome.is_final:  # the server had concluded the same: now it is the node's word
+        delivery.reason = reason
+    elif delivery.state is DeliveryState.CANCELLED and to is DeliveryState.MISSED:
+        pass  # as it was told: that it did not play is no news
+    elif may_move(delivery.state, to):
+        move(delivery, to, reason)
+    else:
+        return
+    if report.outcome.is_final:
+        delivery.final_report = report.report
+
+
+def _correct(session: Session, broadcast: Broadcast) -> None:
+    """A broadcast that was thought missed and was not."""
+    if broadcast.state is not BroadcastState.MISSED:
+        return
+    state, reason = conclude(deliveries_of(session, broadcast.id))
+    if state is BroadcastState.MISSED:
+        return
+    move(broadcast, state, reason)
+    session.add(broadcast)
+
+
+def _row(delivery: Delivery, broadcast: Broadcast, node: Node, zones: tuple[str, ...]) -> AsRunRow:
+    return AsRunRow(
+        broadcast=broadcast.id,
+        title=broadcast.title,
+        urgency=broadcast.urgency,
+        planned_at=broadcast.starts_at,
+        broadcast_state=broadcast.state,
+        node=node.slug,
+        node_name=node.name,
+        zones=zones,
+        state=delivery.state,
+        reason=delivery.reason,
+        why=why_text(delivery.reason),
+        detail=delivery.detail,
+        output=delivery.output,
+        started_at=delivery.started_at,
+        finished_at=delivery.finished_at,
+        clip_sha256=delivery.clip_sha256,
+        reported_at=delivery.reported_at,
+    )

@@ -1,0 +1,178 @@
+"""What the poles must know at any time: the retained documents of the wire, made from the database."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session, and_, col, or_, select
+
+from broadcast.airings import clips_of
+from broadcast.communes import get_commune, windows_of_commune
+from broadcast.lifecycle import WhyNot
+from broadcast.models import (
+    Broadcast,
+    BroadcastState,
+    BroadcastZone,
+    Commune,
+    IssuedOrder,
+    Node,
+    WireVersion,
+    Zone,
+)
+from broadcast.nodes import list_nodes, zones_of_node
+from broadcast.orders import JOIN_WITHIN, order_of
+from broadcast.outlook import why_not
+from broadcast.zones import list_zones
+from players.messages import CuedBroadcast, Emergencies, NodeConfig, Play, Timetable, Urgency
+from players.versions import next_version
+
+LISTED_AHEAD = timedelta(days=7)
+LISTED_AFTER = timedelta(hours=24)
+"""What has begun stays listed this long: a pole that let others sound first plays it then, one that was off says so."""
+
+_B = BroadcastState
+_TOLD_BY_NODES = frozenset({WhyNot.NODES_SILENT.value, WhyNot.NO_NODE_PLAYED.value})
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """All retained documents as they should be at the broker, by their topic below the commune."""
+
+    timetables: Mapping[str, Timetable]
+    configs: Mapping[str, NodeConfig]
+    emergencies: Mapping[str, Emergencies]
+
+    @property
+    def listed(self) -> set[str]:
+        """The broadcasts that some timetable lists."""
+        return {item.broadcast for timetable in self.timetables.values() for item in timetable.broadcasts}
+
+
+def build_documents(session: Session, now: datetime) -> Documents:
+    """Make them all; a document that says something new gets the next version, an unchanged one keeps its own."""
+    commune = get_commune(session)
+    items = dict(_items(session, commune, now))
+    plays = list(_active_plays(session, now))
+    zones = list_zones(session)
+    return Documents(
+        timetables={f"zones/{zone.slug}/timetable": _timetable(session, commune, zone, items, now) for zone in zones},
+        configs={
+            f"nodes/{node.slug}/config": config
+            for node in list_nodes(session)
+            if (config := _config(session, commune, node, now)) is not None
+        },
+        emergencies={
+            f"zones/{zone.slug}/emergencies": _emergencies(session, commune, zone, plays, now) for zone in zones
+        },
+    )
+
+
+def next_expiry(session: Session, now: datetime) -> datetime | None:
+    """When the next emergency stops being active by itself."""
+    return min((issued.expires_at for issued, _ in _active_plays(session, now)), default=None)
+
+
+def _timetable(
+    session: Session, commune: Commune, zone: Zone, items: Mapping[str, CuedBroadcast], now: datetime
+) -> Timetable:
+    query = select(BroadcastZone.broadcast_id).where(BroadcastZone.zone_id == zone.id)
+    of_zone = set(session.exec(query.where(col(BroadcastZone.broadcast_id).in_(list(items)))))
+    content = {"zone": zone.slug, "broadcasts": tuple(item for key, item in items.items() if key in of_zone)}
+    version = _version(session, f"zones/{zone.slug}/timetable", content, now)
+    return Timetable(commune=commune.slug, version=version, issued_at=now, **content)
+
+
+def _config(session: Session, commune: Commune, node: Node, now: datetime) -> NodeConfig | None:
+    zones = tuple(zone.slug for zone in zones_of_node(session, node))
+    if node.public_key is None or not zones:
+        return None
+    content = {
+        "node": node.slug,
+        "name": node.name,
+        "zones": zones,
+        "timezone": commune.timezone,
+        "windows": windows_of_commune(commune),
+        "gain_db": commune.gain_db,
+        "heartbeat_s": commune.heartbeat_s,
+    }
+    version = _version(session, f"nodes/{node.slug}/config", content, now)
+    return NodeConfig(commune=commune.slug, version=version, issued_at=now, **content)
+
+
+def _emergencies(
+    session: Session, commune: Commune, zone: Zone, plays: Iterable[tuple[IssuedOrder, Play]], now: datetime
+) -> Emergencies:
+    content = {"zone": zone.slug, "active": tuple(play for issued, play in plays if zone.slug in issued.zones)}
+    version = _version(session, f"zones/{zone.slug}/emergencies", content, now)
+    return Emergencies(commune=commune.slug, version=version, issued_at=now, **content)
+
+
+def _items(session: Session, commune: Commune, now: datetime) -> Iterator[tuple[str, CuedBroadcast]]:
+    """All that the timetables list, in order: what is ready and may sound, and what began not long ago."""
+    is_coming = and_(
+        col(Broadcast.state).in_({_B.PLANNED, _B.CUED}),
+        col(Broadcast.starts_at) > now,
+        col(Broadcast.starts_at) < now + LISTED_AHEAD,
+    )
+    has_begun = and_(
+        # Not what the server itself has missed: a clip that is ready too late must not be aired late.
+        or_(col(Broadcast.state).in_({_B.CUED, _B.ON_AIR, _B.AIRED}), col(Broadcast.reason).in_(_TOLD_BY_NODES)),
+        col(Broadcast.starts_at) <= now,
+        col(Broadcast.starts_at) > now - LISTED_AFTER,
+    )
+    query = select(Broadcast).where(~col(Broadcast.is_now), or_(is_coming, has_begun))
+    for broadcast in session.exec(query.order_by(col(Broadcast.starts_at), col(Broadcast.id))).all():
+        clips = clips_of(session, broadcast.id)
+        if clips is None or broadcast.starts_at is None:
+            continue
+        if broadcast.state in {_B.PLANNED, _B.CUED} and why_not(session, broadcast, commune, broadcast.starts_at):
+            continue
+        yield (
+            broadcast.id,
+            CuedBroadcast(
+                broadcast=broadcast.id,
+                urgency=broadcast.urgency,
+                starts_at=broadcast.starts_at,
+                clips=clips,
+                stream=f"/streams/{broadcast.id}",
+                join_within_ms=round(JOIN_WITHIN.total_seconds() * 1000),
+            ),
+        )
+
+
+def _active_plays(session: Session, now: datetime) -> Iterator[tuple[IssuedOrder, Play]]:
+    """The emergencies that a pole which comes back is still to sound: sent, not expired, not stopped."""
+    query = (
+        select(IssuedOrder)
+        .join(Broadcast)
+        .where(
+            Broadcast.urgency == Urgency.EMERGENCY,
+            col(Broadcast.state).not_in({_B.CUT, _B.CANCELLED}),
+            col(IssuedOrder.sent_at).is_not(None),
+            col(IssuedOrder.expires_at) > now,
+        )
+    )
+    for issued in session.exec(query.order_by(col(IssuedOrder.issued_at), col(IssuedOrder.id))).all():
+        order = order_of(issued)
+        if isinstance(order, Play):
+            yield issued, order
+
+
+def _version(session: Session, topic: str, content: Mapping[str, Any], now: datetime) -> int:
+    digest = hashlib.sha256(json.dumps(content, default=_as_json, sort_keys=True).encode()).hexdigest()
+    known = session.get(WireVersion, topic)
+    if known is None:
+        known = WireVersion(topic=topic, version=next_version(None, now), digest=digest)
+    elif known.digest != digest:
+        known.version, known.digest = next_version(known.version, now), digest
+    session.add(known)
+    return known.version
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, CuedBroadcast | Play):
+        return value.model_dump(mode="json")
+    return str(value)

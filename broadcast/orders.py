@@ -1,0 +1,153 @@
+"""Orders: decided on in the database together with what they mean, sent afterwards, once, never when expired."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import TypeAdapter
+from sqlmodel import Session, col, select
+
+from broadcast.communes import get_commune
+from broadcast.models import Broadcast, BroadcastZone, IssuedOrder, Zone
+from players.messages import AnyOrder, ClipRef, CuedBroadcast, Play, Stop, Urgency
+
+NOW_LEAD = {
+    Urgency.EMERGENCY: timedelta(seconds=0.3),
+    Urgency.PRIORITY: timedelta(seconds=3),
+    Urgency.NORMAL: timedelta(seconds=3),
+}
+"""From the order to the first sample: time for it to reach every pole, and for what has time, to fetch the clip."""
+JOIN_WITHIN = timedelta(minutes=1)
+EMERGENCY_VALID = timedelta(minutes=15)
+"""A pole that comes back within this still hears an emergency."""
+STOP_OUTLASTS = timedelta(minutes=2)
+_LATE = timedelta(seconds=0.5)
+_ORDER: TypeAdapter[Play | Stop] = TypeAdapter(AnyOrder)
+
+
+@dataclass(frozen=True, slots=True)
+class DueOrder:
+    """An order that is to go out, and where to."""
+
+    order: Play | Stop
+    zones: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+
+def issue_play(session: Session, broadcast: Broadcast, clips: Sequence[ClipRef], now: datetime) -> IssuedOrder:
+    """Order a broadcast played as soon as its order can be there; its start is written down."""
+    issued = IssuedOrder(
+        id=f"play-{broadcast.id}",
+        broadcast_id=broadcast.id,
+        document={},
+        zones=[zone.slug for zone in zones_of(session, broadcast.id)],
+        issued_at=now,
+        expires_at=now,
+    )
+    _time_play(session, issued, broadcast, clips, now)
+    return issued
+
+
+def issue_stop(session: Session, broadcast: Broadcast, now: datetime, nodes: Sequence[str] = ()) -> IssuedOrder:
+    """Order a broadcast stopped, at all its zones or at some poles."""
+    stop = Stop(
+        order="-".join(["stop", broadcast.id, str(int(now.timestamp() * 1000)), *nodes[:1]])[:100],
+        commune=get_commune(session).slug,
+        issued_at=now,
+        expires_at=max(ends_at_of(broadcast) or now, now) + STOP_OUTLASTS,
+        broadcast=broadcast.id,
+    )
+    issued = IssuedOrder(
+        id=stop.order,
+        broadcast_id=broadcast.id,
+        document=stop.model_dump(mode="json"),
+        zones=[] if nodes else [zone.slug for zone in zones_of(session, broadcast.id)],
+        nodes=list(nodes),
+        issued_at=stop.issued_at,
+        expires_at=stop.expires_at,
+    )
+    merged = session.merge(issued)
+    session.flush()
+    return merged
+
+
+def due_orders(session: Session, now: datetime) -> list[DueOrder]:
+    """What is to be sent now, in the order it was decided. A `Play` whose start went by unsent gets a new one."""
+    query = select(IssuedOrder).where(col(IssuedOrder.sent_at).is_(None), col(IssuedOrder.expires_at) > now)
+    due = []
+    for issued in session.exec(query.order_by(col(IssuedOrder.issued_at), col(IssuedOrder.id))).all():
+        order = order_of(issued)
+        if isinstance(order, Play) and order.item.starts_at < now - _LATE:
+            broadcast = session.get_one(Broadcast, issued.broadcast_id)
+            _time_play(session, issued, broadcast, order.item.clips, now)
+            order = order_of(issued)
+        due.append(DueOrder(order, tuple(issued.zones), tuple(issued.nodes)))
+    return due
+
+
+def mark_sent(session: Session, order_id: str, now: datetime) -> None:
+    """Write down that the broker has an order; once."""
+    issued = session.get(IssuedOrder, order_id)
+    if issued is not None and issued.sent_at is None:
+        issued.sent_at = now
+        session.add(issued)
+
+
+def void_orders(session: Session, broadcast_id: str, now: datetime) -> None:
+    """Let no `Play` of a broadcast go out any more, nor stand in the list of emergencies."""
+    for issued in plays_of(session, broadcast_id):
+        issued.expires_at = min(issued.expires_at, now)
+        session.add(issued)
+
+
+def plays_of(session: Session, broadcast_id: str) -> list[IssuedOrder]:
+    """The `Play` orders of a broadcast: at most one."""
+    query = select(IssuedOrder).where(IssuedOrder.broadcast_id == broadcast_id)
+    return [issued for issued in session.exec(query).all() if issued.document.get("kind") == "play"]
+
+
+def order_of(issued: IssuedOrder) -> Play | Stop:
+    """The order itself."""
+    return _ORDER.validate_python(issued.document)
+
+
+def ends_at_of(broadcast: Broadcast) -> datetime | None:
+    """When its last sample is due; none while that is not known."""
+    if broadcast.starts_at is None or broadcast.duration_ms is None:
+        return None
+    return broadcast.starts_at + timedelta(milliseconds=broadcast.duration_ms)
+
+
+def zones_of(session: Session, broadcast_id: str) -> list[Zone]:
+    """Its villages, by name."""
+    query = select(Zone).join(BroadcastZone).where(BroadcastZone.broadcast_id == broadcast_id)
+    return list(session.exec(query.order_by(col(Zone.name), col(Zone.id))))
+
+
+def _time_play(
+    session: Session, issued: IssuedOrder, broadcast: Broadcast, clips: Sequence[ClipRef], now: datetime
+) -> None:
+    is_emergency = broadcast.urgency is Urgency.EMERGENCY
+    starts_at = now + NOW_LEAD[broadcast.urgency]
+    valid = EMERGENCY_VALID if is_emergency else JOIN_WITHIN
+    # An order that went unsent keeps its first expiry: what is too late is not aired.
+    expires_at = issued.expires_at if issued.document else starts_at + valid
+    play = Play(
+        order=issued.id,
+        commune=get_commune(session).slug,
+        issued_at=now,
+        expires_at=expires_at,
+        item=CuedBroadcast(
+            broadcast=broadcast.id,
+            urgency=broadcast.urgency,
+            starts_at=starts_at,
+            clips=tuple(clips),
+            stream=f"/streams/{broadcast.id}",
+            join_within_ms=round(valid.total_seconds() * 1000),
+        ),
+    )
+    broadcast.starts_at = starts_at
+    issued.document, issued.issued_at, issued.expires_at = play.model_dump(mode="json"), now, expires_at
+    session.add(issued)
+    session.add(broadcast)
+    session.flush()

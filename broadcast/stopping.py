@@ -1,0 +1,102 @@
+"""Taking back what is coming, and silencing what sounds."""
+
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from broadcast.airings import end_before_start
+from broadcast.audit import record
+from broadcast.errors import Conflict, NotAllowed, NotFound
+from broadcast.lifecycle import COMING, WhyNot, move
+from broadcast.models import Broadcast, BroadcastState, Delivery, Node, Role, User
+from broadcast.nodes import get_node, zones_of_node
+from broadcast.orders import issue_stop, void_orders, zones_of
+from broadcast.permissions import Action, require
+
+
+def cancel_broadcast(session: Session, broadcast_id: str, user: User, now: datetime) -> Broadcast:
+    """Cancel what has not begun, for all its poles.
+
+    Raises:
+        NotFound: there is no such broadcast.
+        NotAllowed: it is not for this user to cancel; a village head cancels what is for his village alone.
+        Conflict: it has begun, or is over.
+    """
+    broadcast = _broadcast_for(session, broadcast_id, user)
+    if broadcast.state not in COMING:
+        raise Conflict("not-coming", "Lượt phát đã bắt đầu hoặc đã kết thúc.")
+    end_before_start(session, broadcast, BroadcastState.CANCELLED, WhyNot.CANCELLED_BY_USER, now, user)
+    record(session, now, user.username, "cancel-broadcast", broadcast.id)
+    return broadcast
+
+
+def stop_broadcast(
+    session: Session, broadcast_id: str, user: User, now: datetime, node: str | None = None
+) -> Broadcast:
+    """Silence a broadcast at all its poles, or at one. The poles report for themselves what became of it.
+
+    Stopping again sends the order again. What is still coming is cancelled.
+
+    Raises:
+        NotFound: there is no such broadcast, or no such pole.
+        NotAllowed: it is not for this user to stop.
+        Conflict: it is over, or that pole has no part in it.
+    """
+    if node is not None:
+        return _stop_at_node(session, broadcast_id, user, now, get_node(session, node))
+    broadcast = _broadcast_for(session, broadcast_id, user)
+    if broadcast.state in COMING:
+        return cancel_broadcast(session, broadcast_id, user, now)
+    if broadcast.state is BroadcastState.ON_AIR:
+        move(broadcast, BroadcastState.CUT, WhyNot.STOPPED_BY_USER)
+        broadcast.ended_at, broadcast.changed_by_id = now, user.id
+        session.add(broadcast)
+    elif broadcast.state is not BroadcastState.CUT:
+        raise Conflict("already-ended", "Lượt phát đã kết thúc.")
+    void_orders(session, broadcast.id, now)
+    issue_stop(session, broadcast, now)
+    record(session, now, user.username, "stop-broadcast", broadcast.id)
+    return broadcast
+
+
+def stop_stragglers(session: Session, playing: dict[str, str], now: datetime) -> list[str]:
+    """Order again what poles play although it was cut or cancelled; `playing` is broadcast by node. The nodes."""
+    stragglers = []
+    for slug, broadcast_id in sorted(playing.items()):
+        broadcast = session.get(Broadcast, broadcast_id)
+        if broadcast is not None and broadcast.state in {BroadcastState.CUT, BroadcastState.CANCELLED}:
+            issue_stop(session, broadcast, now, [slug])
+            stragglers.append(slug)
+    return stragglers
+
+
+def _stop_at_node(session: Session, broadcast_id: str, user: User, now: datetime, node: Node) -> Broadcast:
+    require(user, Action.STOP_BROADCAST)
+    broadcast = _broadcast(session, broadcast_id)
+    its_zones = {zone.id for zone in zones_of_node(session, node)}
+    if user.role is Role.VILLAGE_HEAD and user.zone_id not in its_zones:
+        raise NotAllowed("other-village", "Cụm loa này không thuộc thôn của bạn.")
+    if broadcast.state in COMING:
+        raise Conflict("not-on-air", "Lượt phát chưa bắt đầu.")
+    query = select(Delivery).where(Delivery.broadcast_id == broadcast_id, Delivery.node_id == node.id)
+    if session.exec(query).first() is None:
+        raise Conflict("not-its-node", "Cụm loa này không phát lượt này.")
+    issue_stop(session, broadcast, now, [node.slug])
+    record(session, now, user.username, "stop-broadcast-at-node", broadcast.id, {"node": node.slug})
+    return broadcast
+
+
+def _broadcast_for(session: Session, broadcast_id: str, user: User) -> Broadcast:
+    require(user, Action.STOP_BROADCAST)
+    broadcast = _broadcast(session, broadcast_id)
+    zones = {zone.id for zone in zones_of(session, broadcast_id)}
+    if user.role is Role.VILLAGE_HEAD and zones != {user.zone_id}:
+        raise NotAllowed("other-village", "Lượt phát này không chỉ dành cho thôn của bạn.")
+    return broadcast
+
+
+def _broadcast(session: Session, broadcast_id: str) -> Broadcast:
+    broadcast = session.get(Broadcast, broadcast_id)
+    if broadcast is None:
+        raise NotFound("no-broadcast", "Không có lượt phát này.")
+    return broadcast
