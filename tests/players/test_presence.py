@@ -1,0 +1,80 @@
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from players.messages import Presence
+from players.presence import NodePresence, PresenceBoard, PresenceState
+from tests.players.samples import HEARTBEAT, NODE, NOW
+
+ONLINE, LATE, OFFLINE = PresenceState.ONLINE, PresenceState.LATE, PresenceState.OFFLINE
+
+
+def after(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, ONLINE), (19.999, ONLINE), (20, LATE), (29.999, LATE), (30, OFFLINE), (86_400, OFFLINE), (-5, ONLINE)],
+)
+def test_silence_makes_a_node_late_and_then_offline(seconds: float, expected: PresenceState) -> None:
+    board = PresenceBoard()
+    board.heard(HEARTBEAT, NOW)
+    assert board.state_of(NODE, after(seconds)) is expected
+
+
+def test_a_node_that_was_never_heard_is_offline() -> None:
+    board = PresenceBoard()
+    assert board.row_of(NODE, NOW) == NodePresence(NODE, OFFLINE)
+    assert board.snapshot(NOW) == {}
+
+
+def test_coming_is_not_proved_by_a_hint_but_going_makes_late() -> None:
+    board = PresenceBoard()
+    board.hint(Presence(node=NODE, online=True), NOW)
+    assert board.state_of(NODE, NOW) is OFFLINE
+    board.heard(HEARTBEAT, NOW)
+    board.hint(Presence(node=NODE, online=False), after(1))
+    assert board.row_of(NODE, after(2)) == NodePresence(NODE, LATE, HEARTBEAT, NOW)
+    assert board.state_of(NODE, after(30)) is OFFLINE
+    board.heard(HEARTBEAT, after(31))
+    assert board.state_of(NODE, after(31)) is ONLINE
+
+
+def test_a_hint_of_going_that_was_kept_does_not_matter_to_a_node_that_is_heard() -> None:
+    board = PresenceBoard()
+    board.hint(Presence(node=NODE, online=False), NOW)
+    board.heard(HEARTBEAT, after(1))
+    assert board.state_of(NODE, after(2)) is ONLINE
+
+
+def test_a_node_that_is_no_longer_ours_is_forgotten() -> None:
+    board = PresenceBoard()
+    board.heard(HEARTBEAT, NOW)
+    board.forget(NODE)
+    board.forget(NODE)
+    assert board.snapshot(NOW) == {}
+
+
+def test_late_comes_before_offline() -> None:
+    with pytest.raises(ValueError, match="late before"):
+        PresenceBoard(timedelta(seconds=30), timedelta(seconds=20))
+
+
+@given(
+    beats=st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 100)), max_size=12),
+    asked=st.floats(0, 200),
+)
+def test_nothing_changes_before_the_instant_that_was_foretold(beats: list[tuple[str, float]], asked: float) -> None:
+    board = PresenceBoard()
+    for node, at in sorted(beats, key=lambda beat: beat[1]):
+        board.heard(HEARTBEAT.model_copy(update={"node": node}), after(at))
+    now = after(asked)
+    due = board.next_change_at(now)
+    before = {node: row.state for node, row in board.snapshot(now).items()}
+    for instant in (now, *((due - timedelta(microseconds=1),) if due else (after(10_000),))):
+        assert {node: row.state for node, row in board.snapshot(instant).items()} == before
+    if due is not None:
+        assert {node: row.state for node, row in board.snapshot(due).items()} != before
