@@ -10,7 +10,7 @@ APT_RUN := python3-venv mosquitto espeak-ng ffmpeg libportaudio2 libasound2-plug
 APT_TEST := pulseaudio pulseaudio-utils chromium iproute2 iptables
 APT := $(APT_RUN) $(APT_TEST)
 
-.PHONY: help setup apt demo test check format screenshots images clean bench-normalize
+.PHONY: help setup apt demo test check format screenshots images clean constraints
 
 help:
 	@echo 'make demo    a commune on this machine, speaking (Ctrl-C ends it)'
@@ -62,6 +62,11 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+
+constraints:
+	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --disable-pip-version-check -e '.[dev]'
+	build/constraints/bin/python -m pip freeze --exclude-editable | LC_ALL=C sort -f > constraints.txt
 
 format: setup
 	$(BIN)/ruff check --fix .
