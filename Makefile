@@ -66,7 +66,8 @@ check: setup
 constraints:
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
 	build/constraints/bin/python -m pip install --disable-pip-version-check -e '.[dev]'
-	build/constraints/bin/python -m pip freeze --exclude-editable | LC_ALL=C sort -f > constraints.txt
+	{ echo "# Exact versions of everything, from \`make constraints\`."; \
+	  build/constraints/bin/python -m pip freeze --exclude-editable | LC_ALL=C sort -f; } > constraints.txt
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -100,7 +100,7 @@ async def _start_server(place: Place, port: int, client: Client, processes: Proc
 async def _pair(place: Place, pole: Pole, client: Client) -> None:
     folder = place.node(pole.slug)
     known = pole.slug in await client.node_slugs()
-    if known and (folder / "settings.toml").is_file():
+    if known and (folder / "node.toml").is_file():
         return
     if known:
         code = await client.new_pairing_code(pole.slug)
