@@ -44,6 +44,8 @@ class Documents:
     timetables: Mapping[str, Timetable]
     configs: Mapping[str, NodeConfig]
     emergencies: Mapping[str, Emergencies]
+    gone_nodes: tuple[str, ...] = ()
+    """Poles that had a configuration once and are no longer ours: the broker is to forget it."""
 
     @property
     def listed(self) -> set[str]:
@@ -57,7 +59,9 @@ def build_documents(session: Session, now: datetime) -> Documents:
     items = dict(_items(session, commune, now))
     plays = list(_active_plays(session, now))
     zones = list_zones(session)
+    gone = select(Node.slug).where(col(Node.revoked_at).is_not(None)).order_by(col(Node.slug))
     return Documents(
+        gone_nodes=tuple(session.exec(gone)),
         timetables={f"zones/{zone.slug}/timetable": _timetable(session, commune, zone, items, now) for zone in zones},
         configs={
             f"nodes/{node.slug}/config": config

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from broadcast.errors import InvalidInput
 from broadcast.models import Rendering, RenderingState
@@ -54,6 +54,22 @@ def want_rendering(
     session.add(rendering)
     session.flush()
     return rendering
+
+
+def want_lost_clip(session: Session, sha256: str, now: datetime) -> int:
+    """A stored clip is gone or damaged: have it rendered again; how many renderings want it."""
+    lost = session.exec(select(Rendering).where(Rendering.clip_sha256 == sha256)).all()
+    for rendering in lost:
+        rendering.state, rendering.attempts, rendering.clip_sha256 = RenderingState.WANTED, 0, None
+        rendering.try_after, rendering.wanted_at = None, now
+        session.add(rendering)
+    session.flush()
+    return len(lost)
+
+
+def warm_up() -> None:
+    """Load what reading needs (half a second), so that the first emergency does not wait for it."""
+    _read("Xin chào.")
 
 
 def compute_key(

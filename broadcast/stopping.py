@@ -1,17 +1,21 @@
 """Taking back what is coming, and silencing what sounds."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from broadcast.airings import end_before_start
 from broadcast.audit import record
 from broadcast.errors import Conflict, NotAllowed, NotFound
 from broadcast.lifecycle import COMING, WhyNot, move
-from broadcast.models import Broadcast, BroadcastState, Delivery, Node, Role, User
+from broadcast.models import Broadcast, BroadcastState, Delivery, IssuedOrder, Node, Role, User
 from broadcast.nodes import get_node, zones_of_node
 from broadcast.orders import issue_stop, void_orders, zones_of
 from broadcast.permissions import Action, require
+
+OBEYS_WITHIN = timedelta(seconds=12)
+"""Longer than two heartbeats: what a pole says it plays may be older than the order to stop it."""
 
 
 def cancel_broadcast(session: Session, broadcast_id: str, user: User, now: datetime) -> Broadcast:
@@ -59,12 +63,20 @@ def stop_broadcast(
     return broadcast
 
 
-def stop_stragglers(session: Session, playing: dict[str, str], now: datetime) -> list[str]:
-    """Order again what poles play although it was cut or cancelled; `playing` is broadcast by node. The nodes."""
+def stop_stragglers(session: Session, playing: Mapping[str, str], now: datetime) -> list[str]:
+    """Order stopped again what poles still play although it was cut or cancelled; gives those poles.
+
+    `playing` is the broadcast by node. A pole is given time to have obeyed the order before.
+    """
     stragglers = []
     for slug, broadcast_id in sorted(playing.items()):
         broadcast = session.get(Broadcast, broadcast_id)
-        if broadcast is not None and broadcast.state in {BroadcastState.CUT, BroadcastState.CANCELLED}:
+        if broadcast is None or broadcast.state not in {BroadcastState.CUT, BroadcastState.CANCELLED}:
+            continue
+        recent = select(IssuedOrder.id).where(
+            IssuedOrder.broadcast_id == broadcast_id, col(IssuedOrder.issued_at) > now - OBEYS_WITHIN
+        )
+        if session.exec(recent).first() is None:
             issue_stop(session, broadcast, now, [slug])
             stragglers.append(slug)
     return stragglers

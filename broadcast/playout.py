@@ -1,0 +1,235 @@
+"""Playout: what the database says, on the wire. Every step may fail or be cut off and is simply run again."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from broadcast import airtime, as_run, documents, orders, stopping
+from broadcast.airtime import ReadyNow
+from broadcast.db import session_of
+from broadcast.documents import Documents
+from broadcast.models import User
+from broadcast.renderings import want_lost_clip
+from players.errors import TransportClosed
+from players.hub import Hub
+from players.messages import MAX_PUSHED_CLIP_BYTES, ClipRef, NodeActivity, PlaybackReport, Urgency
+from players.presence import PresenceBoard, PresenceState
+from tts.clip_store import ClipStore
+from tts.errors import ClipError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Playout:
+    """Has broadcasts aired.
+
+    Args:
+        engine: The database.
+        hub: The wire. It is to call `store_reports` and `republish`.
+        clips: The clip store.
+        presence: What the poles say they play.
+        clock: The present.
+        on_change: Told what has changed, for live pages: "broadcasts".
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        hub: Hub,
+        clips: ClipStore,
+        presence: PresenceBoard,
+        clock: Callable[[], datetime],
+        on_change: Callable[[str], None],
+    ) -> None:
+        self._engine = engine
+        self._hub = hub
+        self._clips = clips
+        self._presence = presence
+        self._clock = clock
+        self._on_change = on_change
+        self._listeners: list[Callable[[], None]] = []
+        self._published: dict[str, int] = {}
+        self._publishing = asyncio.Lock()
+        self._sending = asyncio.Lock()
+
+    def listen(self, on_news: Callable[[], None]) -> None:
+        """Have this called when reports or a new connection give the steps something to do."""
+        self._listeners.append(on_news)
+
+    # What the hub calls
+
+    async def store_reports(self, reports: Sequence[PlaybackReport]) -> None:
+        """Commit reports; what this raises keeps them unacknowledged."""
+        changed = await self._work(as_run.store_reports, reports, self._clock())
+        if changed:
+            self._tell()
+
+    async def republish(self) -> None:
+        """Publish all documents and unsent orders to a broker that may have forgotten everything.
+
+        Raises:
+            TransportClosed: the connection was lost meanwhile.
+        """
+        self._published.clear()
+        await self._publish_documents()
+        await self._send_orders()
+        self._tell()
+
+    # Steps
+
+    async def air_ready_now(self) -> None:
+        """Order what is to air at once and has its clips; the bytes of an emergency go ahead of its order."""
+        for ready in await self._work(airtime.ready_now, self._clock()):
+            if not self._hub.connected:
+                return
+            if not await self._have_clips(ready):
+                continue
+            if await self._work(airtime.begin_now, ready.id, self._clock()):
+                await self.send_orders()
+                self._on_change("broadcasts")
+
+    async def send_orders(self) -> None:
+        """Send every order that has not gone out; without a connection they wait, until they expire."""
+        try:
+            await self._send_orders()
+        except TransportClosed as error:
+            log.warning("orders wait: %s", error)
+
+    async def publish_documents(self) -> None:
+        """Publish the documents that say something new; a broadcast that is listed is cued."""
+        try:
+            await self._publish_documents()
+        except TransportClosed as error:
+            log.warning("documents wait: %s", error)
+
+    async def refresh_coming(self) -> None:
+        """Look over what has not begun."""
+        await self._work(airtime.refresh_coming, self._clock())
+
+    async def begin_due(self) -> None:
+        """Move on the air what has reached its instant."""
+        if await self._work(airtime.begin_due, self._clock()):
+            self._on_change("broadcasts")
+
+    async def close_finished(self) -> None:
+        """End what is over."""
+        if await self._work(airtime.close_finished, self._clock()):
+            self._on_change("broadcasts")
+
+    async def stop_stragglers(self) -> None:
+        """Order stopped again what a pole plays and should not: it was out of reach when it was told."""
+        playing = {
+            node: row.heartbeat.broadcast
+            for node, row in self._presence.snapshot(self._clock()).items()
+            if row.state is PresenceState.ONLINE and row.heartbeat is not None and row.heartbeat.broadcast is not None
+            if row.heartbeat.activity is NodeActivity.PLAYING
+        }
+        if not playing:
+            return
+        stragglers = await self._work(stopping.stop_stragglers, playing, self._clock())
+        if stragglers:
+            await self.send_orders()
+
+    # What people ask for
+
+    async def stop(self, broadcast_id: str, user: User, node: str | None = None) -> None:
+        """Silence a broadcast, everywhere or at one pole. Raises as `stopping.stop_broadcast`."""
+        await self._work(stopping.stop_broadcast, broadcast_id, user, self._clock(), node)
+        await self._follow_up()
+
+    async def cancel(self, broadcast_id: str, user: User) -> None:
+        """Cancel a broadcast that has not begun. Raises as `stopping.cancel_broadcast`."""
+        await self._work(stopping.cancel_broadcast, broadcast_id, user, self._clock())
+        await self._follow_up()
+
+    async def _follow_up(self) -> None:
+        await self.send_orders()
+        await self.publish_documents()
+        self._on_change("broadcasts")
+
+    async def _have_clips(self, ready: ReadyNow) -> bool:
+        """Whether the broadcast's clips are in the store; those of an emergency are pushed to its poles."""
+        for clip in ready.clips:
+            try:
+                data = await asyncio.to_thread(self._read_clip, clip)
+                if ready.urgency is Urgency.EMERGENCY and len(data) <= MAX_PUSHED_CLIP_BYTES:
+                    await self._hub.push_clip(ready.zones, clip.sha256, data)
+            except ClipError as error:
+                log.warning("%s: %s; it is rendered again", ready.id, error)
+                await self._work(want_lost_clip, clip.sha256, self._clock())
+                return False
+            except TransportClosed as error:
+                # The order names the clip by its hash: a pole that has not got it fetches it.
+                log.warning("a clip of %s was not pushed: %s", ready.id, error)
+        return True
+
+    def _read_clip(self, clip: ClipRef) -> bytes:
+        """The clip's bytes; a damaged one is removed from the store."""
+        try:
+            data = self._clips.path_of(clip.sha256).read_bytes()
+        except OSError as error:
+            raise ClipError(f"the clip {clip.sha256} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != clip.sha256:
+            self._clips.remove(clip.sha256)
+            raise ClipError(f"the clip {clip.sha256} is damaged")
+        return data
+
+    async def _send_orders(self) -> None:
+        async with self._sending:
+            if not self._hub.connected:
+                return
+            for due in await self._work(orders.due_orders, self._clock()):
+                await self._hub.send_order(due.order, zones=due.zones, nodes=due.nodes)
+                await self._work(orders.mark_sent, due.order.order, self._clock())
+
+    async def _publish_documents(self) -> None:
+        async with self._publishing:
+            if not self._hub.connected:
+                return
+            found = await self._work(documents.build_documents, self._clock())
+            await self._publish_new(found)
+            if await self._work(airtime.mark_cued, found.listed):
+                self._on_change("broadcasts")
+
+    async def _publish_new(self, found: Documents) -> None:
+        for topic, emergencies in found.emergencies.items():
+            if self._is_news(topic, emergencies.version):
+                await self._hub.publish_emergencies(emergencies)
+                self._published[topic] = emergencies.version
+        for topic, timetable in found.timetables.items():
+            if self._is_news(topic, timetable.version):
+                await self._hub.publish_timetable(timetable)
+                self._published[topic] = timetable.version
+        for topic, config in found.configs.items():
+            if self._is_news(topic, config.version):
+                await self._hub.publish_config(config)
+                self._published[topic] = config.version
+        gone = [node for node in found.gone_nodes if self._is_news(f"gone {node}", 0)]
+        if gone:
+            await self._hub.forget_documents(nodes=gone)
+            self._published.update({f"gone {node}": 0 for node in gone})
+
+    def _is_news(self, topic: str, version: int) -> bool:
+        return self._published.get(topic) != version
+
+    async def _work(self, step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """One unit of work, off the event loop."""
+
+        def work() -> T:
+            with session_of(self._engine) as session:
+                return step(session, *args, **kwargs)
+
+        return await asyncio.to_thread(work)
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()

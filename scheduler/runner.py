@@ -1,0 +1,179 @@
+"""The bell. APScheduler says when, our tables say what: a missed or doubled ring changes nothing.
+
+The only file that knows APScheduler.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy import Engine
+
+from broadcast.airtime import next_due
+from broadcast.db import reading, session_of
+from broadcast.documents import next_expiry
+from broadcast.playout import Playout
+from broadcast.rendering import RendererPool
+from broadcast.renderings import warm_up
+from scheduler.planner import plan_timetable
+
+log = logging.getLogger(__name__)
+
+TICK_S = 2.0
+PLAN_EVERY = timedelta(seconds=30)
+"""Without news the timetable is looked through this often: the slow tick that repairs everything."""
+_INSTANT = "instant"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A step that failed when it was last run."""
+
+    step: str
+    since: datetime
+    error: str
+
+
+class Runner:
+    """Runs the steps of the flow: at once when nudged, at each instant that is due, and every few seconds anyway.
+
+    What airs at once has a loop of its own, so that an emergency waits for no planning.
+
+    Args:
+        engine: The database.
+        renderers: Nudged with us; tells us when something is rendered.
+        playout: Whose steps are run; tells us when reports come.
+        clock: The present.
+    """
+
+    def __init__(
+        self, engine: Engine, renderers: RendererPool, playout: Playout, clock: Callable[[], datetime]
+    ) -> None:
+        self._engine = engine
+        self._renderers = renderers
+        self._playout = playout
+        self._clock = clock
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._urgent = asyncio.Event()
+        self._routine = asyncio.Event()
+        self._plans = True
+        self._planned_at: datetime | None = None
+        self._troubles: dict[str, Trouble] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        renderers.listen(self._look)
+        playout.listen(self._look)
+
+    @property
+    def troubles(self) -> tuple[Trouble, ...]:
+        """What does not work just now, for the page."""
+        return tuple(self._troubles.values())
+
+    async def start(self) -> None:
+        """Ring from now on."""
+        self._scheduler.start()
+        self._scheduler.add_job(self._tick, IntervalTrigger(seconds=TICK_S), coalesce=True, max_instances=1)
+        self._tasks = [
+            asyncio.create_task(self._loop(self._urgent, self._run_urgent), name="urgent steps"),
+            asyncio.create_task(self._loop(self._routine, self._run_routine), name="routine steps"),
+            asyncio.create_task(asyncio.to_thread(warm_up), name="warm-up"),
+        ]
+        self.nudge()
+
+    async def stop(self) -> None:
+        """Ring no more; a step that is under way is left to its transaction."""
+        self._scheduler.shutdown(wait=False)
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        self._tasks = []
+
+    def nudge(self) -> None:
+        """Something was decided: plan, render, publish and air now. On the event loop."""
+        self._plans = True
+        self._renderers.nudge()
+        self._look()
+
+    def _look(self) -> None:
+        """Something has become ready, or was reported."""
+        self._urgent.set()
+        self._routine.set()
+
+    async def _tick(self) -> None:
+        self._look()
+
+    async def _loop(self, event: asyncio.Event, run: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await event.wait()
+            event.clear()
+            await run()
+
+    async def _run_urgent(self) -> None:
+        await self._step("air now", self._playout.air_ready_now)
+        await self._step("orders", self._playout.send_orders)
+
+    async def _run_routine(self) -> None:
+        for name, step in self._routine_steps():
+            await self._step(name, step)
+        await self._step("next instant", self._ring_next)
+
+    def _routine_steps(self) -> Sequence[tuple[str, Callable[[], Awaitable[None]]]]:
+        playout = self._playout
+        return (
+            ("begin", playout.begin_due),
+            ("close", playout.close_finished),
+            ("stragglers", playout.stop_stragglers),
+            ("plan", self._plan),
+            ("outlook", playout.refresh_coming),
+            ("documents", playout.publish_documents),
+            ("begin what is due now", playout.begin_due),
+        )
+
+    async def _step(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
+        """Run one step. Whatever goes wrong in it, the others go on, and it is run again with the next ring."""
+        try:
+            await step()
+        # A commune must not fall silent because of one broadcast that we did not foresee.
+        except Exception as error:
+            log.exception("the step %r failed", name)
+            since = self._troubles[name].since if name in self._troubles else self._clock()
+            self._troubles[name] = Trouble(name, since, f"{type(error).__name__}: {error}"[:300])
+        else:
+            self._troubles.pop(name, None)
+
+    async def _plan(self) -> None:
+        now = self._clock()
+        is_due = self._planned_at is None or not timedelta() <= now - self._planned_at < PLAN_EVERY
+        if not (self._plans or is_due):
+            return
+        self._plans, self._planned_at = False, now
+        try:
+            await asyncio.to_thread(self._plan_in_session, now)
+        except BaseException:
+            self._plans = True
+            raise
+
+    def _plan_in_session(self, now: datetime) -> None:
+        with session_of(self._engine) as session:
+            plan_timetable(session, now)
+
+    async def _ring_next(self) -> None:
+        """Have a date job ring at the next instant at which something begins, ends or expires."""
+        at = await asyncio.to_thread(self._next_instant)
+        if at is not None:
+            self._scheduler.add_job(
+                self._tick, DateTrigger(at), id=_INSTANT, replace_existing=True, misfire_grace_time=None
+            )
+
+    def _next_instant(self) -> datetime | None:
+        now = self._clock()
+        with reading(self._engine) as session:
+            instants = (next_due(session, now), next_expiry(session, now))
+        return min((at for at in instants if at is not None), default=None)
