@@ -300,6 +300,7 @@ class Agent:
             self._was_trusted = True
             self._announce("clock", error_ms=self._clock.error_ms)
             self._parts.clock_trusted()
+            self._link.heartbeat_now()
             self.emit(Tick())
         try:
             await self._on_disk(self._parts.store.keep_time, self._clock.now().at)

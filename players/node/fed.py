@@ -3,15 +3,33 @@
 import asyncio
 from collections.abc import Callable
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 
 from players.errors import OutputFailed
-from players.node.feed import Feed, Samples
+from players.node.feed import Samples
 from players.node.output import SAMPLE_RATE, Sounded
 
 _FADE_FRAMES = SAMPLE_RATE // 200
 _STOP_WITHIN_S = 0.5
+
+
+class SampleSource(Protocol):
+    """Where the samples come from: see `feed.Feed`, which is one."""
+
+    def take(self, out: Samples) -> tuple[int, bool]:
+        """Fill from the beginning, without waiting: how many samples there were, and whether more will come."""
+        ...
+
+    @property
+    def failure(self) -> str | None:
+        """Why it broke off, if it did."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more is wanted."""
+        ...
 
 
 class FedPlaying:
@@ -23,7 +41,9 @@ class FedPlaying:
         release: called once when it is over, in whatever thread that is found out.
     """
 
-    def __init__(self, feed: Feed, monotonic: Callable[[], float], release: Callable[["FedPlaying"], None]) -> None:
+    def __init__(
+        self, feed: SampleSource, monotonic: Callable[[], float], release: Callable[["FedPlaying"], None]
+    ) -> None:
         self._feed = feed
         self._monotonic = monotonic
         self._release = release

@@ -23,6 +23,21 @@ _AHEAD_FRAMES = SAMPLE_RATE
 """One second decoded ahead: as much as a busy disk may keep us waiting."""
 
 
+def fill_from(blocks: deque[Samples], out: Samples) -> int:
+    """Move samples from the front of a queue of blocks to the beginning of `out`; returns how many."""
+    done = 0
+    while done < len(out) and blocks:
+        block = blocks[0]
+        part = min(len(block), len(out) - done)
+        out[done : done + part] = block[:part]
+        done += part
+        if part == len(block):
+            blocks.popleft()
+        else:
+            blocks[0] = block[part:]
+    return done
+
+
 class Feed:
     """Files as one row of mono samples, `from_ms` skipped, with a gain.
 
@@ -63,20 +78,19 @@ class Feed:
         Returns:
             How many samples were written, and whether more will come.
         """
-        done = 0
         with self._changed:
-            while done < len(out) and self._blocks:
-                block = self._blocks[0]
-                part = min(len(block), len(out) - done)
-                out[done : done + part] = block[:part]
-                done += part
-                if part == len(block):
-                    self._blocks.popleft()
-                else:
-                    self._blocks[0] = block[part:]
+            done = fill_from(self._blocks, out)
             self._ready -= done
             self._changed.notify()
             return done, bool(self._blocks) or not (self._at_end or self._failure)
+
+    def read(self, frames: int) -> Samples:
+        """The next samples, at most so many; waits for them. None are left when it returns an empty row."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._blocks or self._at_end or self._closed)
+        out = np.zeros(frames, np.float32)
+        count, _ = self.take(out)
+        return out[:count]
 
     @property
     def failure(self) -> str | None:

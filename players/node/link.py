@@ -115,6 +115,10 @@ class Link:
         self._news.set()
         self._heartbeat_due.set()
 
+    def heartbeat_now(self) -> None:
+        """Something has changed that the next heartbeat should not be waited for."""
+        self._heartbeat_due.set()
+
     def zones_changed(self) -> None:
         """The node belongs to other zones now."""
         self._zones_changed.set()

@@ -22,6 +22,8 @@ class Sound:
     from_ms: int = 0
     """Where in the files to begin."""
     gain_db: float = 0.0
+    expected_ms: int | None = None
+    """How long it should sound from there: a stream that ends much sooner broke off."""
 
     def __post_init__(self) -> None:
         if bool(self.paths) == (self.url is not None):

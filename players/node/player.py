@@ -157,7 +157,11 @@ class Player:
 
     async def _open(self, airing: _Airing) -> Playing:
         if airing.way is Way.STREAM:
-            sound = Sound(url=self._stream_url(airing.item, airing.from_ms), gain_db=airing.gain_db)
+            sound = Sound(
+                url=self._stream_url(airing.item, airing.from_ms),
+                gain_db=airing.gain_db,
+                expected_ms=airing.item.duration_ms - airing.from_ms,
+            )
             return await self._outputs[Way.STREAM].prepare(sound)
         for clip in airing.item.clips:
             if not await asyncio.to_thread(self._clips.is_whole, clip.sha256):

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from players.errors import OutputFailed, OutputMissing
-from players.node.fed import FedPlaying
+from players.node.fed import FedPlaying, SampleSource
 from players.node.feed import Feed, Samples
 from players.node.output import SAMPLE_RATE, Sound
 
@@ -84,7 +84,11 @@ class TimelineOutput:
             raise OutputMissing(f"output {self.name!r} plays no streams")
         feed = Feed(sound.paths, sound.from_ms, sound.gain_db)
         await asyncio.to_thread(feed.open)
-        playing = FedPlaying(feed, self._monotonic, self._released)
+        return self.attach(feed)
+
+    def attach(self, source: SampleSource) -> FedPlaying:
+        """Play from any source of samples."""
+        playing = FedPlaying(source, self._monotonic, self._released)
         with self._lock:
             self._playing = (*self._playing, playing)
         return playing

@@ -65,7 +65,14 @@ class PulseServer:
     def start(self) -> None:
         self._daemon = subprocess.Popen(
             [
-                *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--high-priority=no"),
+                *(
+                    "pulseaudio",
+                    "-n",
+                    "--daemonize=no",
+                    "--exit-idle-time=-1",
+                    "--use-pid-file=no",
+                    "--high-priority=no",
+                ),
                 *("--log-target=file:" + str(self._folder / "log"), "--disallow-exit"),
                 *("-L", f"module-native-protocol-unix socket={self._socket} auth-anonymous=1"),
                 *("-L", f"module-null-sink sink_name={SINK} rate={RATE} channels=1 format=s16le"),
