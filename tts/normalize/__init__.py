@@ -24,7 +24,7 @@ from tts.normalize.ordinals import read_ordinals
 from tts.normalize.own_words import read_own_words
 from tts.normalize.phones import read_phones
 from tts.normalize.plates import read_plates
-from tts.normalize.quantities import read_quantities
+from tts.normalize.quantities import read_bare_units, read_quantities
 from tts.normalize.rates import read_rates, read_word_slashes
 from tts.normalize.ratios import read_ratios
 from tts.normalize.roads import read_roads
@@ -73,6 +73,7 @@ READERS: tuple[Reader, ...] = (
     read_romans,
     read_abbreviations,
     read_cardinals,
+    read_bare_units,
     read_joints,
     read_word_slashes,
     read_letters,

@@ -12,6 +12,7 @@ from tts.spoken import SpanKind
 _RUN = re.compile(r"(?<![^\W_])[^\W_]{1,24}(?![^\W_])")
 _AMPERSAND = re.compile(r"\s?&\s?")
 _LINE = re.compile(r"[^\n]+")
+_SHORTEST_SMALL = 3
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -38,12 +39,23 @@ def read_abbreviations(draft: Draft) -> Iterator[Reading]:
             continue
         candidates = index.get(run[0])
         if candidates is None:
+            yield from _read_small(draft, run)
             continue
         reading = _first_that_fits(draft, candidates, run.start(), titles)
         if reading is not None:
             done = reading.end
             yield reading
     yield from draft.search(_AMPERSAND, _read_ampersand)
+
+
+def _read_small(draft: Draft, run: re.Match[str]) -> Iterator[Reading]:
+    """Read an abbreviation typed without capitals (ubnd, nvh), when it is no word."""
+    if len(run[0]) < _SHORTEST_SMALL or is_syllable(run[0]) or run[0].isupper():
+        return
+    found = senses("abbreviations").get(run[0].upper())
+    sense = choose_sense(draft, found, *run.span()) if found else None
+    if sense is not None:
+        yield Reading(*run.span(), sense.spoken, SpanKind.ABBREVIATION, sense.certain)
 
 
 def in_capitals(line: str) -> bool:

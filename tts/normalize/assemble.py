@@ -4,7 +4,8 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, zip_longest
 
 from tts.normalize.canonical import Canonical
 from tts.normalize.draft import TAKEN, Draft, Reading
@@ -15,6 +16,7 @@ from tts.spoken import Pause, Sentence, Span, SpanKind
 _PIECE = re.compile(r"[^\W\d_]+|[.,;:?!]|[()\[\]{}]|\s-+\s|\n")
 _STRENGTH = {mark: rank for rank, mark in enumerate(",:;.!?")}
 _ENDS_SENTENCE = frozenset(".?!")
+_LINE_BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _MASK = str.maketrans(TAKEN, "ơ")
 
 
@@ -26,9 +28,24 @@ def assemble(canonical: Canonical, draft: Draft) -> tuple[Sentence, ...]:
     for start, end in _sentence_bounds(draft, readings, starts):
         inside = readings[bisect_left(starts, start) : bisect_left(starts, end)]
         sentence = _make_sentence(canonical, draft, start, end, inside)
-        if sentence is not None:
-            sentences.append(sentence)
-    return tuple(_end_all_but_last(sentences))
+        if sentence is None:
+            continue
+        if sentences and not (sentence.spoken and sentences[-1].spoken):
+            sentence = _merged(canonical, sentences.pop(), sentence)
+        sentences.append(sentence)
+    return tuple(_end_lines(canonical, sentences))
+
+
+def _merged(canonical: Canonical, first: Sentence, second: Sentence) -> Sentence:
+    """Put a stretch of which nothing is said to its neighbour."""
+    return Sentence(
+        first.start,
+        second.end,
+        canonical.written[first.start : second.end],
+        first.spoken or second.spoken,
+        first.spans + second.spans,
+        second.pause,
+    )
 
 
 def _sentence_bounds(draft: Draft, readings: list[Reading], starts: list[int]) -> Iterator[tuple[int, int]]:
@@ -49,6 +66,8 @@ def _make_sentence(
     stretch = draft.text[start:end]
     first = start + len(stretch) - len(stretch.lstrip())
     last = start + len(stretch.rstrip())
+    if readings:
+        first, last = min(first, readings[0].start), max(last, readings[-1].end)
     if first >= last:
         return None
     pieces: list[str] = []
@@ -120,7 +139,7 @@ def _join(pieces: list[str]) -> str:
         else:
             sign = piece if piece in _STRENGTH else ","
             mark = max(mark or sign, sign, key=_STRENGTH.__getitem__)
-    return "".join(said) + (mark if said and mark != "," else "")
+    return "".join(said) + (mark if said else "")
 
 
 def _pause_after(spoken: str, *, line_ends: bool) -> Pause:
@@ -129,14 +148,15 @@ def _pause_after(spoken: str, *, line_ends: bool) -> Pause:
     return Pause.PARAGRAPH if line_ends else Pause.SENTENCE
 
 
-def _end_all_but_last(sentences: list[Sentence]) -> Iterator[Sentence]:
-    """Close each sentence that is followed by another, so that the joined text keeps its pauses."""
-    spoken_after = False
-    closed = []
-    for sentence in reversed(sentences):
-        spoken = sentence.spoken
-        if spoken_after and spoken and spoken[-1] not in _STRENGTH:
-            spoken += "."
-        spoken_after = spoken_after or bool(spoken)
-        closed.append(Sentence(sentence.start, sentence.end, sentence.written, spoken, sentence.spans, sentence.pause))
-    yield from reversed(closed)
+def _end_lines(canonical: Canonical, sentences: list[Sentence]) -> Iterator[Sentence]:
+    """Close each sentence that ends with its line, so that the joined text keeps the pause."""
+    for sentence, following in zip_longest(sentences, sentences[1:]):
+        spoken = sentence.spoken.removesuffix(",")
+        if following is None:
+            yield replace(sentence, spoken=spoken)
+        elif spoken[-1:] in _STRENGTH:
+            yield sentence
+        elif _LINE_BREAK.search(canonical.written, sentence.end, following.start):
+            yield replace(sentence, spoken=f"{spoken}.")
+        else:
+            yield sentence

@@ -3,14 +3,16 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tts.normalize.legacy import Piece, legacy_pieces
-from tts.normalize.syllables import place_tones
+from tts.normalize.syllables import has_marks, is_syllable, place_tones
 
 VIETNAMESE = "àáảãạăằắẳẵặâầấẩẫậđèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵ"
 UNREADABLE = "\ufffd"
 
 _ODD = re.compile(rf"[^\W\d_][\u0300-\u036f]+|[^\n -~{VIETNAMESE}{VIETNAMESE.upper()}]", re.DOTALL)
+_GLUED = re.compile(r"(?<![^\W\d_])(?P<before>[^\W\d_]{2,7})(?=\d)|(?<=\d)(?P<after>[^\W\d_]{2,7})(?![^\W_])")
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
@@ -28,6 +30,8 @@ _REPLACED = (
         "✕": "×",
         "µ": "µ",
         "μ": "µ",
+        "ƣ": "ư",
+        "Ƣ": "Ư",
         "ð": "đ",
         "Ð": "Đ",
         "\t": "\t",
@@ -36,8 +40,6 @@ _REPLACED = (
     }
     | {
         "ß": "ss",
-        "ø": "o",
-        "Ø": "O",
         "œ": "oe",
         "Œ": "OE",
         "æ": "ae",
@@ -80,7 +82,31 @@ def iron(written: str) -> Canonical:
     ends: list[int] = []
     for piece in legacy_pieces(written):
         _iron_piece(piece, out, starts, ends)
-    return Canonical(written, place_tones("".join(out)), starts, ends)
+    return _unglue(Canonical(written, place_tones("".join(out)), starts, ends))
+
+
+def _unglue(canonical: Canonical) -> Canonical:
+    """Part a Vietnamese word from the number it was typed against: ngày12/6, 5ngày."""
+    cuts = [at for match in _GLUED.finditer(canonical.text) for at in _cut(match)]
+    if not cuts:
+        return canonical
+    text, starts, ends = [], [], []
+    for a, b in pairwise([0, *cuts, len(canonical.text)]):
+        if a:
+            text.append(" ")
+            starts.append(canonical.starts[a])
+            ends.append(canonical.starts[a])
+        text.append(canonical.text[a:b])
+        starts += canonical.starts[a:b]
+        ends += canonical.ends[a:b]
+    return Canonical(canonical.written, "".join(text), starts, ends)
+
+
+def _cut(match: re.Match[str]) -> list[int]:
+    word = match["before"] or match["after"]
+    if word.isupper() or not has_marks(word) or not is_syllable(word):
+        return []
+    return [match.end()] if match["before"] else [match.start()]
 
 
 def _iron_piece(piece: Piece, out: list[str], starts: list[int], ends: list[int]) -> None:

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterator
 
 from tts.normalize.draft import Draft, Reading
+from tts.normalize.nouns import counts_next
 from tts.normalize.numbers import LONGEST_CARDINAL, parse_decimal
+from tts.normalize.tables import context
 from tts.spoken import SpanKind
 
 _N = r"\d{1,24}(?:[.,]\d{1,12}){0,8}"
@@ -15,7 +17,9 @@ _PARTS = re.compile(rf"{_START}\d{{1,5}}(?:\s?-\s?\d{{1,5}}){{2,8}}{_END}")
 _RANGE = re.compile(rf"{_START}(?P<a>{_N})\s?(?:-|÷|~)\s?(?P<b>{_N}){_END}")
 _SPACED = re.compile(rf"{_START}[1-9]\d{{0,2}}(?: \d{{3}}){{1,5}}(?:,\d{{1,4}})?(?!\d|[.,]\d| \d)")
 _NUMBER = re.compile(_N)
-_CODE_BEFORE = re.compile(r"(?<!\w)(?:npk|mã|số hiệu|mã số|phân bón|lân|giống)\s*(?:\S+\s)?\Z")
+_CODE_BEFORE = re.compile(rf"(?<!\w)(?:{context('fertilizer')})\s*(?:\S+\s)?\Z")
+_FINE_GOLD = re.compile(r"(?<!\w)vàng\s*\Z")
+_SECTION_BEFORE = re.compile(rf"(?<!\w)(?:{context('section')})\s*\Z")
 _MINUS_BEFORE = re.compile(r"(?:\A|[\s(])-\Z")
 
 
@@ -68,6 +72,16 @@ def _read_number(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         and not number.startswith("0")
     ):
         certain = False
+    if _SECTION_BEFORE.search(draft.before(match.start())) and number.count(".") and "," not in number:
+        said = " chấm ".join(draft.numbers.written(part) for part in number.split("."))
+        yield Reading(*match.span(), said, SpanKind.CODE)
+        return
+    if number == "9999" and _FINE_GOLD.search(draft.before(match.start())):
+        yield Reading(*match.span(), draft.numbers.digits(number), SpanKind.CODE)
+        return
+    if whole and number[0] == "0" and len(number) == 3 and counts_next(draft, match.end()):
+        yield Reading(*match.span(), draft.numbers.cardinal(int(number)), SpanKind.CARDINAL)
+        return
     kind = SpanKind.CARDINAL if whole or "," not in number else SpanKind.DECIMAL
     start = match.start()
     minus = ""

@@ -7,23 +7,45 @@ from tts.normalize.abbreviations import choose_sense
 from tts.normalize.draft import Draft, Reading
 from tts.normalize.letters import spell
 from tts.normalize.syllables import is_syllable
-from tts.normalize.tables import Sense, pairs, senses
+from tts.normalize.tables import Sense, context, pairs, senses, units
 from tts.spoken import SpanKind
 
 _CODE = re.compile(
-    r"(?<![^\W_])(?=[^\W_]{0,20}\d)(?=[^\W_]{0,20}[^\W\d_])[^\W_]{2,40}(?:[./-][^\W_]{0,12}\d[^\W_]{0,12}){0,4}(?![^\W_])"
+    r"(?<![^\W_])(?<!\d[.,])(?=[^\W_]{0,20}\d)(?=[^\W_]{0,20}[^\W\d_])[^\W_]{2,40}(?:[./-][^\W_]{0,12}\d[^\W_]{0,12}|-[A-Z]{1,3}(?![^\W_])){0,4}(?![^\W_])"
 )
 _LETTER_NUMBER = re.compile(r"(?<![^\W_])(?P<letters>[A-ZĐ]{1,5})-(?P<digits>\d{1,6}[A-Za-z]?)(?![^\W_]|[.,/-]\d)")
 _LETTER_SLASH = re.compile(r"(?<![^\W_])[A-Z]/(?=[A-Z]\d)")
+_CULTIVAR = re.compile(r"(?<![^\W_])(?P<letters>[A-ZĐ]{1,4}) (?P<digits>\d{2,6})(?![^\W_]|[.,/-]\d)")
+_CULTIVAR_BEFORE = re.compile(rf"(?<!\w)(?:{context('cultivar')})[\s:]*(?:\S+\s?[,;]?\s?(?:và\s)?){{0,3}}\Z")
+_BOAT = re.compile(r"(?<![^\W_])(?P<place>[A-ZĐ][A-ZĐa-z]{1,2})[- ](?P<number>\d{4,5})[- ]?(?P<tail>TS)(?![^\W_])")
+_ALARM = re.compile(r"(?<![^\W_])BĐ\s?(?P<n>I{1,3})(?![^\W_])")
 _GROUP = re.compile(r"[^\W\d_]+|\d+|[./-]")
 _LEAST_SPELLED_DIGITS = 4
 
 
 def read_codes(draft: Draft) -> Iterator[Reading]:
     """Read tokens of letters and digits, the letters by name and short numbers as numbers."""
+    yield from draft.search(_CULTIVAR, _read_cultivar)
+    yield from draft.search(_BOAT, _read_boat)
+    yield from draft.search(_ALARM, _read_alarm)
     yield from draft.search(_LETTER_SLASH, _read_letter_slash)
     yield from draft.search(_CODE, _read_code)
     yield from draft.search(_LETTER_NUMBER, _read_letter_number)
+
+
+def _read_cultivar(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    if _CULTIVAR_BEFORE.search(draft.before(match.start())):
+        said = f"{spell(match['letters'])} {_say_group(draft, match['digits'])}"
+        yield Reading(*match.span(), said, SpanKind.CODE)
+
+
+def _read_boat(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    said = f"{spell(match['place'])} {draft.numbers.digits(match['number'])} {spell(match['tail'])}"
+    yield Reading(*match.span(), said, SpanKind.PLATE)
+
+
+def _read_alarm(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    yield Reading(*match.span(), f"báo động {draft.numbers.cardinal(len(match['n']))}", SpanKind.ROMAN)
 
 
 def _read_letter_slash(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
@@ -42,16 +64,22 @@ def _read_code(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     said = []
     certain = len(match[0]) <= 12
     for index, group in enumerate(groups):
-        if group in "-/":
-            continue
-        if group == ".":
-            decimal = groups[index - 1].isdigit() and groups[index + 1 : index + 2] and groups[index + 1].isdigit()
-            said.append("phẩy" if decimal else "")
+        if group == "-":
+            said.append("đến" if _is_range(groups, index) else "")
+        elif group == "/":
+            said.append("trên")
+        elif group == ".":
+            said.append("phẩy" if groups[0] == "PM" else "chấm")
         elif group.isdigit():
             said.append(_say_group(draft, group))
         else:
-            said.append(_say_letters(draft, group, match, first=index == 0))
+            said.append(_say_letters(draft, group, match, first=index == 0 or groups[index - 1] == "-"))
     yield Reading(*match.span(), " ".join(filter(None, said)), SpanKind.CODE, certain)
+
+
+def _is_range(groups: list[str], dash: int) -> bool:
+    """Tell BĐ2-BĐ3 or A1-A5 from TH3-3."""
+    return dash >= 2 and groups[dash - 2] == groups[dash + 1] and groups[dash + 1].isalpha()
 
 
 def _say_group(draft: Draft, group: str) -> str:
@@ -67,6 +95,8 @@ def _say_letters(draft: Draft, letters: str, match: re.Match[str], *, first: boo
     foreign = pairs("foreign")
     if letters.lower() in foreign and len(letters) > 2:
         return foreign[letters.lower()]
+    if not first and letters in units() and len(letters) > 1:
+        return units()[letters].spoken
     sense = _known(draft, letters, match) if first and len(letters) > 1 else None
     if sense is not None:
         return sense.spoken

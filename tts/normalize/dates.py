@@ -16,6 +16,13 @@ _ISO = re.compile(rf"{_D}(?P<y>(?:19|20)\d\d)[-/](?P<m>\d\d)[-/](?P<d>\d\d){_END
 _FULL = re.compile(
     rf"{_D}(?:(?P<first>\d{{1,2}})\s?-\s?)?(?P<d>\d{{1,2}})\s?(?P<sep>[/.-])\s?(?P<m>\d{{1,2}})\s?(?P=sep)\s?(?P<y>\d{{4}}|\d{{2}}){_END}"
 )
+_TWO_DATES = re.compile(
+    rf"{_D}(?P<d1>\d{{1,2}})/(?P<m1>\d{{1,2}})(?:/(?P<y1>\d{{4}}))?\s?-\s?"
+    rf"(?P<d2>\d{{1,2}})/(?P<m2>\d{{1,2}})(?:/(?P<y2>\d{{4}}))?{_END}"
+)
+_ROUND_THE_CLOCK = re.compile(rf"{_D}24/(?:7|24){_END}")
+_DAYS_OF_MONTH = re.compile(r"(?<!\w)(?:[Nn]gày)\s+(?P<a>\d{1,2})\s?-\s?(?P<b>\d{1,2})(?=\s(?:hằng|hàng|mỗi) tháng)")
+_HOLIDAY = re.compile(rf"{_D}(?P<d>\d{{1,2}})-(?P<m>\d{{1,2}}){_END}")
 _MONTH_YEAR = re.compile(
     rf"{_D}(?:(?P<first>\d{{1,2}})\s?-\s?)?(?P<m>\d{{1,2}})\s?(?P<sep>[/.-])\s?(?P<y>(?:19|20)\d\d){_END}"
 )
@@ -38,6 +45,10 @@ _STRONG = re.compile(rf"(?<!\w)(?:{context('date')})[\s,:(]*\Z")
 _WEAK = re.compile(rf"(?<!\w)(?:{context('perhaps-date')})\s*\Z|[(,;]\s*\Z|\A\W*\Z|-\s*\Z")
 _DATE_AFTER = re.compile(r"\A(?:âm lịch|dương lịch|hàng năm|hằng năm|năm \d|năm nay|vừa qua|tới|âl|này|\()(?!\w)")
 _NOT_DATE = re.compile(rf"(?<!\w)(?:{context('not-date')})\s*\Z")
+_NAMED_PLACE = re.compile(rf"(?<!\w)(?:{context('named-place')})\s*\Z")
+_RATIO_BEFORE = re.compile(
+    r"(?<!\w)(?:tỷ lệ|tỉ lệ|số|luật|tt|nđ|nq|ct|qđ|nghị định|thông tư|quyết định|nghị quyết|chỉ thị)\s*\Z"
+)
 _NAMED = {
     (8, 3),
     (30, 4),
@@ -61,12 +72,16 @@ def read_dates(draft: Draft) -> Iterator[Reading]:
     """Read dates, the fullest first."""
     yield from draft.search(_ISO, _read_full)
     yield from draft.search(_PART_YEAR, _read_part_year)
+    yield from draft.search(_TWO_DATES, _read_two_dates)
+    yield from draft.search(_DAYS_OF_MONTH, _read_days_of_month)
     yield from draft.search(_FULL, _read_full)
     yield from draft.search(_MONTH_LETTER, _read_month_letter)
     yield from draft.search(_MONTH_YEAR, _read_month_year)
     yield from draft.search(_YEARS, _read_years)
     yield from draft.search(_YEARS_SHORT, _read_years)
     yield from draft.search(_DAY_RANGE, _read_day_range)
+    yield from draft.search(_ROUND_THE_CLOCK, _read_round_the_clock)
+    yield from draft.search(_HOLIDAY, _read_holiday)
     yield from draft.search(_DAY_MONTH, _read_day_month)
     yield from draft.search(_MONTHS, _read_months)
     yield from draft.search(_DAYS_WORDS, _read_day_word)
@@ -103,6 +118,38 @@ def _read_full(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     yield Reading(*match.span(), said, SpanKind.DATE, sure)
 
 
+def _read_two_dates(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    said, sure = [], True
+    for n in "12":
+        day, month, year = int(match[f"d{n}"]), int(match[f"m{n}"]), match[f"y{n}"]
+        said.append(say_date(draft, day, month, int(year) if year else None))
+        sure = sure and is_day(day, month, int(year) if year else 2024)
+    if sure or match["y2"]:
+        yield Reading(*match.span(), " đến ".join(said), SpanKind.DATE, sure)
+
+
+def _read_days_of_month(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    said = f"{draft.numbers.day(int(match['a']))} đến {draft.numbers.day(int(match['b']))}"
+    yield Reading(match.start("a"), match.end("b"), said, SpanKind.DATE)
+
+
+def _read_round_the_clock(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    if not _STRONG.search(draft.before(match.start()).rstrip("(, ")):
+        a, b = (draft.numbers.cardinal(int(part)) for part in match[0].split("/"))
+        yield Reading(*match.span(), f"{a} trên {b}", SpanKind.RATIO)
+
+
+def _read_holiday(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Read 19-8 or 30-4 as the day it is known for, where a place or a feast is named by it."""
+    day, month = int(match["d"]), int(match["m"])
+    if (
+        (day, month) in _NAMED
+        and _NAMED_PLACE.search(draft.before(match.start()))
+        and not counts_next(draft, match.end())
+    ):
+        yield Reading(*match.span(), say_date(draft, day, month), SpanKind.DATE)
+
+
 def _read_part_year(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     value = int(match["n"]) if match["n"].isdigit() else roman_value(match["n"])
     if value is None:
@@ -122,7 +169,7 @@ def _read_month_year(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     named = re.search(r"(?<!\w)tháng\s*\Z", draft.before(match.start())) is not None
     if not named and (match["sep"] == "." or (match["first"] and not named) or counts_next(draft, match.end())):
         return
-    if re.search(r"(?<!\w)số\s*\Z", draft.before(match.start())) and not named:
+    if _RATIO_BEFORE.search(draft.before(match.start())) and not named:
         return
     first = f"{draft.numbers.month(int(match['first']))} đến " if match["first"] else ""
     said = f"{first}{draft.numbers.month(month)} năm {draft.numbers.cardinal(int(match['y']))}"

@@ -19,6 +19,10 @@ _STANDARD = re.compile(
     r"(?<!\w)(?P<name>TCVN|QCVN|TCCS|QCĐP|ISO|TCXDVN)\s?(?P<number>\d{1,6}(?:-\d{1,3})?)"
     r"(?:\s?[:-]\s?(?P<year>(?:19|20)\d\d))?(?:/(?P<office>[A-ZĐ]{2,10}))?(?!\w)"
 )
+_SHORT = re.compile(r"(?<![^\W_])(?P<number>\d{1,5})/(?P<year>(?:19|20)\d\d)(?![\w/])")
+_SHORT_BEFORE = re.compile(
+    r"(?<!\w)(?:luật|tt|nđ|nq|ct|qđ|nghị định|thông tư|quyết định|nghị quyết|chỉ thị|thông báo)(?: số)?\s*\Z"
+)
 _SPLIT = re.compile(r"\s?[-/.]\s?")
 _NUMBERED_PART = re.compile(r"(\D+)(\d+)")
 _CALLED_NUMBER = re.compile(r"(?<!\w)(?:số|cv|công văn|kế hoạch|quyết định|thông báo|nghị quyết|chỉ thị|tờ trình)\W*\Z")
@@ -28,13 +32,14 @@ def read_documents(draft: Draft) -> Iterator[Reading]:
     """Read document codes by the long forms of their kind and their office."""
     yield from draft.search(_STANDARD, _read_standard)
     yield from draft.search(_CODE, _read_code)
+    yield from draft.search(_SHORT, _read_short)
 
 
 def _read_code(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     parts = _SPLIT.split(match["code"])
     called = bool(_CALLED_NUMBER.search(draft.before(match.start())))
     kinds = pairs("documents")
-    known = parts[0] in kinds or parts[0] in pairs("offices") or _NUMBERED_PART.fullmatch(parts[0]) is not None
+    known = parts[0] in kinds or parts[0] in pairs("offices") or _numbered_office(parts[0])
     if not (called or (known and match["number"])) or not (match["number"] or match["year"] or parts[0] in kinds):
         return
     if not known and len(parts) == 1 and not match["year"]:
@@ -47,6 +52,17 @@ def _read_code(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         said.append(spoken)
         certain = certain and sure
     yield Reading(match.start(), match.end(), ", ".join(said), SpanKind.DOCUMENT, certain)
+
+
+def _read_short(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    if _SHORT_BEFORE.search(draft.before(match.start())):
+        said = f"{draft.numbers.cardinal(int(match['number']))}, năm {draft.numbers.cardinal(int(match['year']))}"
+        yield Reading(*match.span(), said, SpanKind.DOCUMENT)
+
+
+def _numbered_office(part: str) -> bool:
+    numbered = _NUMBERED_PART.fullmatch(part)
+    return numbered is not None and (numbered[1] in pairs("offices") or numbered[1] in pairs("documents"))
 
 
 def _say_number(draft: Draft, number: str) -> str:

@@ -14,6 +14,7 @@ TAKEN = "\ue000"
 """Stands for a character already read; ironed text has no private-use characters of its own."""
 
 _AROUND = 48
+_SYLLABLE = re.compile(r" ?([^\W\d_]{1,20})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,11 @@ class Draft:
 
     def word_after(self, position: int) -> str:
         """Give the word (one or more syllables) that follows `position`, in lower case."""
-        span = self.words.span_from(position)
-        if span is None or self.lower[position : span[0]].strip(" "):
+        syllable = _SYLLABLE.match(self.lower, position)
+        if syllable is None:
             return ""
-        return self.lower[span[0] : span[1]]
+        span = self.words.span_from(syllable.start(1))
+        return self.lower[span[0] : span[1]] if span and span[0] == syllable.start(1) else syllable[1]
 
     def _overlaps(self, reading: Reading) -> bool:
         return any(reading.start < other.end and other.start < reading.end for other in self._pending)

@@ -6,9 +6,10 @@ from functools import cache
 
 from tts.normalize.canonical import VIETNAMESE
 from tts.normalize.draft import TAKEN, Draft, Reading
+from tts.normalize.legacy import seems_legacy
 from tts.normalize.letters import spell
 from tts.normalize.syllables import is_syllable, without_marks
-from tts.normalize.tables import pairs, words
+from tts.normalize.tables import pairs, senses, words
 from tts.spoken import SpanKind
 
 _RUN = re.compile(r"(?<![^\W_])[^\W\d_]{1,60}(?![^\W\d_])|[^\W\d_]{60}")
@@ -72,6 +73,12 @@ def _read_script(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     yield Reading(*match.span(), f"đoạn {name.lower()}", SpanKind.FOREIGN, certain=False)
 
 
+def _short_form(plain: str) -> str | None:
+    """Give what an abbreviation stands for that shows only when foreign marks are taken off."""
+    found = senses("abbreviations").get(plain.upper()) if len(plain) > 2 and not is_syllable(plain) else None
+    return found[-1].spoken if found and found[-1].before is None and found[-1].after is None else None
+
+
 def _read_word(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     word = match[0]
     lower = word.lower()
@@ -80,9 +87,13 @@ def _read_word(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     plain = lower if _LATIN.fullmatch(lower) else without_marks(lower)
     if not _LATIN.fullmatch(plain):
         plain = "".join(re.findall(r"[a-z]", plain))
+    if seems_legacy(plain):
+        plain = without_marks(plain)
     if not plain:
         yield Reading(*match.span(), "từ nước ngoài", SpanKind.FOREIGN, certain=False)
     elif len(plain) > 1 and re.search("[aeiouy]", without_marks(plain)):
-        yield Reading(*match.span(), plain, SpanKind.FOREIGN, certain=False)
+        yield Reading(
+            *match.span(), pairs("foreign").get(plain) or _short_form(plain) or plain, SpanKind.FOREIGN, False
+        )
     else:
         yield Reading(*match.span(), spell(without_marks(plain)) or plain, SpanKind.LETTERS, certain=False)

@@ -4,9 +4,16 @@ import re
 from collections.abc import Iterator
 
 from tts.normalize.draft import TAKEN, Draft, Reading
+from tts.normalize.numbers import parse_decimal
 from tts.spoken import SpanKind
 
 _HYPHEN = re.compile(rf"(?<={TAKEN})\s?(?:-|÷|~)\s?(?={TAKEN})")
+_HYPHEN_BEFORE = re.compile(r"[\w%]\s?-\s?\Z")
+_HYPHEN_AFTER = re.compile(r"\s?-\s?\d")
+_NUMBER = re.compile(r"\d{1,18}(?:[.,]\d{1,9}){0,5}")
+_FROM = re.compile(rf"(?<![^\W_])[Tt]ừ\s(?P<span>[^,.;:()\n-]{{1,40}}?)(?P<dash>\s-\s)(?=[^\W_]|{TAKEN})")
+_TO = re.compile(r"(?<!\w)(?:đến|tới)(?!\w)")
+_POLES = ("bắc", "nam", "đông", "tây")
 _RANGED = {
     SpanKind.TIME,
     SpanKind.DATE,
@@ -23,13 +30,35 @@ _AMOUNTS = {SpanKind.MEASURE, SpanKind.MONEY, SpanKind.PERCENT, SpanKind.CARDINA
 def read_joints(draft: Draft) -> Iterator[Reading]:
     """Read the hyphen between two readings of one kind as "đến"."""
     yield from draft.search(_HYPHEN, _read_hyphen)
+    yield from draft.search(_FROM, _read_from)
 
 
 def _read_hyphen(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     before, after = draft.reading_to(match.start()), draft.reading_from(match.end())
     if before is None or after is None or not before.spoken or not after.spoken:
         return
+    chained = _HYPHEN_BEFORE.search(draft.text, max(0, before.start - 4), before.start) or _HYPHEN_AFTER.match(
+        draft.text, after.end
+    )
+    if chained and before.kind in _AMOUNTS:
+        return
+    if before.spoken.endswith(_POLES) or (before.kind in _AMOUNTS and not _rising(draft, before, after)):
+        return
     if before.kind == after.kind and before.kind in _RANGED:
         yield Reading(*match.span(), "đến", SpanKind.RANGE)
     elif before.kind in _AMOUNTS and after.kind in _AMOUNTS:
         yield Reading(*match.span(), "đến", SpanKind.RANGE, certain=False)
+
+
+def _read_from(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Read the dash of "từ 8h sáng - 5h chiều"."""
+    if not _TO.search(match["span"].lower()):
+        yield Reading(*match.span("dash"), "đến", SpanKind.RANGE)
+
+
+def _rising(draft: Draft, before: Reading, after: Reading) -> bool:
+    values = []
+    for reading in (before, after):
+        number = _NUMBER.match(draft.text, reading.start)
+        values.append(parse_decimal(number[0]) if number else None)
+    return values[0] is None or values[1] is None or values[0] < values[1]

@@ -136,12 +136,17 @@ def _encoding_of(line: str) -> LegacyEncoding | None:
     words = [word for word in _WORD.findall(line) if _LATIN1.search(word)]
     already = sum(_reads(word) for word in words)
     best: LegacyEncoding | None = None
-    most = max(already, len(words) // 2)
+    most = max(already + _FEWEST_SIGNS - 1, len(words) // 2)
     for encoding in LegacyEncoding:
         good = sum(_reads(_convert(word, encoding)) for word in words)
         if good > most:
             best, most = encoding, good
-    return best if best and most >= _FEWEST_SIGNS else None
+    return best
+
+
+def seems_legacy(word: str) -> bool:
+    """Tell whether a word that is no syllable would be one in a legacy encoding ("où" is ó in VNI)."""
+    return not _reads(word) and any(_reads(_convert(word, encoding)) for encoding in LegacyEncoding)
 
 
 def _reads(word: str) -> bool:

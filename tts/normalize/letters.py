@@ -12,6 +12,7 @@ from tts.spoken import SpanKind
 _LONE = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])")
 _INITIALS = re.compile(r"(?<![^\W_])[A-ZĐ](?:\.[A-ZĐ]){1,6}(?![^\W_])")
 _CAPITALS = re.compile(r"(?<![^\W_])(?=[^\W\d_a-z]{0,3}[A-ZĐ])[^\W\d_]{2,40}(?![^\W_])")
+_MIXED = re.compile(r"(?<![^\W_])(?=[^\W\d_]{0,6}[A-ZĐ]{2})[A-Za-zĐđ]{3,8}(?![^\W_])")
 _VOWELS = set("aeiouy")
 _LONGEST_SPELLED = 6
 
@@ -26,6 +27,7 @@ def read_letters(draft: Draft) -> Iterator[Reading]:
     """Read lone letters, initials (N.V.A) and unknown capitals (XYZ)."""
     yield from draft.search(_INITIALS, _read_initials)
     yield from draft.search(_CAPITALS, _read_capitals)
+    yield from draft.search(_MIXED, _read_mixed)
     yield from draft.search(_LONE, _read_lone)
 
 
@@ -42,6 +44,12 @@ def _read_capitals(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         yield Reading(*match.span(), known, SpanKind.ABBREVIATION, certain=False)
     elif not _pronounceable(word) and spell(word):
         yield Reading(*match.span(), spell(word), SpanKind.LETTERS, certain=False)
+
+
+def _read_mixed(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Spell what has two capitals in a row and small letters too: bOPV, pgTr."""
+    if not match[0].isupper() and not is_syllable(match[0]):
+        yield Reading(*match.span(), spell(match[0]), SpanKind.LETTERS, certain=False)
 
 
 def _read_lone(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -1,9 +1,9 @@
 """What is counted one by one and what is only a share of a whole: decides 7/9 thôn from 3/4 diện tích."""
 
-import re
+from functools import cache
 
 from tts.normalize.draft import Draft
-from tts.normalize.tables import words
+from tts.normalize.tables import pairs, words
 
 
 def counts_next(draft: Draft, position: int) -> bool:
@@ -16,14 +16,12 @@ def shares_next(draft: Draft, position: int) -> bool:
     return _next_in(draft, position, words("shared"))
 
 
-_FIRST = re.compile(r"[^\W\d_]+")
+@cache
+def _compounds() -> frozenset[str]:
+    """Give the words that only begin like something counted: tổ chức is no tổ."""
+    return frozenset(pairs("contexts")["uncounted"].split("|"))
 
 
 def _next_in(draft: Draft, position: int, known: frozenset[str]) -> bool:
     word = draft.word_after(position)
-    if not word:
-        return False
-    if word in known:
-        return True
-    first = _FIRST.match(word)
-    return first is not None and first[0] in known and " " in word
+    return word in known or (word.partition(" ")[0] in known and word not in _compounds())

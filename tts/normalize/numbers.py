@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tts.normalize.style import NORTH, ReadingStyle
 
 DIGITS = ("không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín")
+NUMBER_WORDS = frozenset((*DIGITS, "mười", "mươi", "mốt", "tư", "lăm", "trăm", "nghìn", "ngàn", "triệu", "tỷ"))
 LONGEST_CARDINAL = 18
 """More digits than this are read one by one: nobody follows such a number by ear."""
 

@@ -8,7 +8,8 @@ from tts.normalize.tables import context
 from tts.spoken import SpanKind
 
 _PHONE = re.compile(
-    r"(?<![\w+,/-])(?<!\d\.)(?:\(?\+84\)?[ .-]?|\(84\)[ .-]?|\(0\d{1,4}\)|0)(?:[ .-]{0,3}\d){7,11}(?![\w]|[.,/-]\d)"
+    r"(?<![\w+,-])(?<!\d\.)(?<!(?<!\d)\d/)(?<!(?<!\d)\d\d/)(?:\(?\+84\)?[ .-]?|\(84\)[ .-]?|\(0\d{1,4}\)|0)"
+    r"(?:[ .-]{0,3}\d){7,11}(?!\w|[.,-]\d|/\d(?!\d{5}|\d\d[ .]\d)| \d{3}(?!\d))"
 )
 _SERVICE = re.compile(
     r"(?<!\d[.,])(?<![\w/+-])1[89]00"
@@ -24,6 +25,13 @@ _COUNTED = re.compile(
 )
 _GENERAL = {"111", "112", "113", "114", "115", "1022", "1080", "116", "117", "118", "119", "1039", "156", "5656"}
 _EXTENSION = re.compile(r"(?<!\w)(?:máy lẻ|nhánh|bấm phím|phím)\s*(\d{1,5})(?!\w)")
+_MMI = re.compile(r"(?<![\w*])[*#]\d{1,5}(?:[*#]\d{0,8}){0,3}#?(?!\w)")
+_BROKEN = re.compile(r"(?<![\w.,/+-])\d[\dxX]{1,14}(?:[ .-]{1,2}[\dxX]{2,8}){0,4}(?![\w]|[.,/-]\d)")
+_CONTACT = re.compile(
+    r"(?<!\w)(?:điện thoại|đt|sđt|đtdđ|hotline|đường dây nóng|số máy|zalo|fax|tài khoản|stk)[\s:.(]*(?:số)?[\s:]*\Z"
+)
+_SHORTEST = 6
+_NAMES = {"x": "ích", "X": "ích"}
 _IDENTITY = re.compile(r"(?<!\d[.,])(?<![\w/+-])\d{7,24}(?![\w]|[.,]\d)")
 _IDENTITY_GROUPED = re.compile(r"(?<!\d[.,])(?<![\w/+-])0\d{2}(?:[ .]\d{3}){3}(?![\w]|[.,/-]\d)")
 _NAMED = re.compile(rf"(?<!\w)(?:{context('copied')})(?:\s*(?:{context('copied-filler')})){{0,4}}[\s:.]*\Z")
@@ -36,6 +44,8 @@ def read_phones(draft: Draft) -> Iterator[Reading]:
     yield from draft.search(_SERVICE, _read_service)
     yield from draft.search(_SHORT, _read_short)
     yield from draft.search(_EXTENSION, _read_extension)
+    yield from draft.search(_MMI, _read_mmi)
+    yield from draft.search(_BROKEN, _read_broken)
     yield from draft.search(_IDENTITY_GROUPED, _read_identity)
     yield from draft.search(_DIGITS, _read_named)
     yield from draft.search(_IDENTITY, _read_identity)
@@ -82,6 +92,22 @@ def _read_extension(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     yield Reading(*match.span(1), draft.numbers.digits(match[1]), SpanKind.PHONE)
 
 
+def _read_mmi(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    said = [
+        {"*": "sao", "#": "thăng"}.get(part) or draft.numbers.digits(part) for part in re.findall(r"[*#]|\d+", match[0])
+    ]
+    yield Reading(*match.span(), " ".join(said), SpanKind.PHONE)
+
+
+def _read_broken(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Read a number behind "ĐT" that is too long, too short or has letters: as it stands, and in doubt."""
+    if len(re.sub(r"[^\dxX]", "", match[0])) < _SHORTEST or not _CONTACT.search(draft.before(match.start())):
+        return
+    groups = re.split(r"[ .-]+", match[0])
+    said = ", ".join(" ".join(_NAMES[c] if c in _NAMES else draft.numbers.digits(c) for c in group) for group in groups)
+    yield Reading(*match.span(), said, SpanKind.PHONE, certain=False)
+
+
 def _read_identity(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     yield Reading(*match.span(), _grouped(draft, match[0]), SpanKind.CODE)
 
@@ -91,6 +117,6 @@ def _read_named(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if _NAMED.search(before):
         yield Reading(*match.span(), draft.numbers.digits(match[0]), SpanKind.CODE)
     elif len(match[0]) >= 4 and re.search(
-        r"(?:tổng đài|hotline|đường dây nóng|fax|số máy|đầu số)\W*(?:số)?\W*\Z", before
+        r"(?:tổng đài|hotline|đường dây nóng|fax|số máy|đầu số|gửi|tin nhắn gửi|nhắn tin đến)\W*(?:số)?\W*\Z", before
     ):
         yield Reading(*match.span(), draft.numbers.digits(match[0]), SpanKind.PHONE)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from functools import cache
 
 from tts.normalize.draft import Draft, Reading
-from tts.normalize.numbers import parse_decimal
+from tts.normalize.letters import spell
+from tts.normalize.numbers import NUMBER_WORDS, parse_decimal
 from tts.normalize.tables import Unit, units
 from tts.spoken import SpanKind
 
@@ -13,6 +14,7 @@ _N = r"\d{1,24}(?:[.,]\d{1,12}){0,8}"
 _SPACED_N = r"\d{1,3}(?: \d{3}){1,5}(?:,\d{1,4})?"
 _START = r"(?<!\d[.,])(?<![\w/])"
 _SEP = r"\s?(?:-|÷|~|đến|tới)\s?"
+_WITH_DIGITS_ONLY = {"attached", "electric-letter"}
 _KINDS = {"money": SpanKind.MONEY, "percent": SpanKind.PERCENT, "time": SpanKind.TIME}
 _BELOW_ZERO = re.compile(r"(?:^|[\s(:;,])\Z")
 _MONEY_WORDS = r"(?:nghìn|ngàn|triệu|tỷ|tỉ|trăm|tr|chục)"
@@ -20,15 +22,24 @@ _MONEY_MARK = re.compile(
     rf"(?<=[\s\d])(?<!\w\w\w\w\w\w\w)(?P<word>{_MONEY_WORDS})?\s?(?P<mark>đ|Đ|vnđ|VNĐ|VND|vnd|₫)(?![^\W_])"
 )
 _AFTER_MAGNITUDE = re.compile(rf"(?<!\w){_MONEY_WORDS}\s?\Z")
-_LONE_MARK = re.compile(r"(?<![^\W_])(?:[đĐ](?!/[cC])|vnđ|VNĐ|VND|vnd|₫|USD|\$|€|%|‰|°C|°F|°)(?![^\W_])")
+_LONE_MARK = re.compile(r"(?<![^\W_])(?:vnđ|VNĐ|VND|vnd|₫|USD|\$|€|%|‰|°C|°F|°)(?![^\W_])")
 _MIXED = re.compile(rf"{_START}(?P<a>\d{{1,3}})(?P<unit>m|kg|km)(?P<b>\d{{1,2}})(?![\w]|[.,/]\d|\s?m\b)")
 _PREFIX_MONEY = re.compile(rf"(?<!\w)(?P<sign>\$|€|£|US\$)\s?(?P<n>{_N})(?![^\W_])")
 _DEGREES = re.compile(
     rf"{_START}(?P<d>\d{{1,3}}(?:,\d+)?)\s?°\s?(?:(?P<m>\d{{1,2}}(?:,\d+)?)\s?')?\s?(?:(?P<s>\d{{1,2}}(?:[,.]\d{{1,3}})?)\s?(?:\"|''))?\s?(?P<pole>[NSEWBĐT])(?![^\W_])"
 )
+_IN_CHAIN = re.compile(r"[\w%]\s?-\s?\Z")
+_COMRADE = re.compile(r"/c(?!\w)")
+_ELECTRIC_BEFORE = re.compile(
+    r"(?:(?<!\w)(?:dòng|dòng điện|aptomat|áp tô mát|cầu dao|ampe|cb|atomat|điện|cầu chì)|\dv[,;-]?)\W*(?:\w+\s)?\Z"
+)
+_DIAMETER = re.compile(r"(?<!\w)[ΦφØø⌀Фф]\s?(?=\d)")
+_LETTERED = re.compile(r"(?<!\w)(?P<letter>[A-Z])(?P<n>\d{1,3},\d{1,2})\s?(?P<u>m|cm|mm|km)(?![^\W_])")
+_TIMES = re.compile(r"(?<=[^\W\d_]\s|\ue000\s)[xX×*]\s?(?=\d)")
 _POLES = {"N": "bắc", "S": "nam", "E": "đông", "W": "tây", "B": "bắc", "Đ": "đông", "T": "tây"}
 _POLE_NUMBER = re.compile(rf"{_START}(?P<n>\d{{1,3}}[.,]\d{{1,3}}|\d{{1,3}})\s?(?P<pole>[NSEW])(?![^\W_])")
-_POLE_BEFORE = re.compile(r"(?<!\w)(?:vĩ tuyến|kinh tuyến|vĩ độ|kinh độ|tọa độ|bắc|nam|đông|tây|khoảng|[;,(-])\s*\Z")
+_POLE_AFTER = re.compile(r"[ ,;-]{0,3}\d{1,3}[.,]\d{1,3}\s?[NSEW]\b")
+_POLE_BEFORE = re.compile(r"(?<!\w)(?:vĩ tuyến|kinh tuyến|vĩ độ|kinh độ|tọa độ|bắc|nam|đông|tây|[nsew]\s?[;,-]?)\s*\Z")
 
 
 @cache
@@ -56,14 +67,27 @@ def _sizes() -> re.Pattern[str]:
 
 def read_quantities(draft: Draft) -> Iterator[Reading]:
     """Read coordinates, sizes, then every number or range that has a unit."""
+    yield from draft.search(_DIAMETER, _read_diameter)
+    yield from draft.search(_LETTERED, _read_lettered)
     yield from draft.search(_DEGREES, _read_degrees)
     yield from draft.search(_POLE_NUMBER, _read_pole)
     yield from draft.search(_sizes(), _read_size)
     yield from draft.search(_MIXED, _read_mixed)
     yield from draft.search(_PREFIX_MONEY, _read_prefixed)
-    yield from draft.search(_amount(), _read_amount)
+    yield from _read_amounts(draft)
     yield from draft.search(_MONEY_MARK, _read_money_mark)
     yield from draft.search(_LONE_MARK, _read_lone_mark)
+    yield from draft.search(_TIMES, _read_times)
+
+
+def _read_amounts(draft: Draft) -> Iterator[Reading]:
+    """Read amounts from left to right; of a pair that is no range the second is looked at again."""
+    text, position = draft.open, 0
+    while match := _amount().search(text, position):
+        position = match.end("a")
+        for reading in _read_amount(draft, match):
+            position = reading.end
+            yield reading
 
 
 def _read_amount(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
@@ -80,8 +104,11 @@ def _read_amount(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if match["ua"]:
         if not match["b"]:
             return
-        first = units()[match["ua"]]
-        said += "" if first == unit else f" {first.spoken}"
+        said += f" {units()[match['ua']].spoken}"
+    if match["ua"] and (not _rising(match) or _IN_CHAIN.search(draft.text, max(0, start - 4), start)):
+        end, first = match.end("ua"), units()[match["ua"]]
+        yield Reading(start, end, said, _KINDS.get(first.family, SpanKind.MEASURE))
+        return
     if match["b"]:
         minus = "âm " if match["minus_b"] else ""
         said += f" đến {minus}{draft.numbers.written(match['b'])}"
@@ -95,21 +122,17 @@ def _rising(match: re.Match[str]) -> bool:
         return True
     a, b = parse_decimal(match["a"].replace(" ", ".")), parse_decimal(match["b"])
     below = -1 if match["minus"] else 1
-    return a is not None and b is not None and (a * below < b or match["ua"] is not None)
+    other_units = match["ua"] is not None and match["ua"] != match["u"]
+    return a is not None and b is not None and (a * below < b or other_units)
 
 
 def _fits(draft: Draft, match: re.Match[str], unit: Unit) -> bool:
     """Refuse one-letter units where the letter is more likely a name: lớp 5 A, thôn 3A, 4G."""
     if unit.family == "electric-letter":
-        if unit.written == "A":
-            return (
-                re.search(
-                    r"(?:dòng|aptomat|áp tô mát|cầu dao|ampe|cb|atomat|điện)\W*(?:\w+\s){0,2}\Z",
-                    draft.before(match.start()),
-                )
-                is not None
-            )
-        return len(match["a"]) >= 2 or "," in match["a"]
+        attached = match["b"] is not None or match.end("a") == match.start("u")
+        return attached and (unit.written != "A" or _ELECTRIC_BEFORE.search(draft.before(match.start())) is not None)
+    if unit.written in "đĐ" and _COMRADE.match(draft.lower, match.end()):
+        return False
     if unit.family == "attached":
         return match.end("a") == match.start("u") or match.end("b") == match.start("u")
     if (
@@ -164,6 +187,40 @@ def _read_degrees(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 
 
 def _read_pole(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
-    if not _POLE_BEFORE.search(draft.before(match.start())) and "," not in match["n"] and "." not in match["n"]:
+    paired = _POLE_AFTER.match(draft.text, match.end()) is not None
+    if not paired and not _POLE_BEFORE.search(draft.before(match.start())):
         return
     yield Reading(*match.span(), f"{draft.numbers.written(match['n'])} độ {_POLES[match['pole']]}", SpanKind.MEASURE)
+
+
+def _read_diameter(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    yield Reading(*match.span(), "phi", SpanKind.SYMBOL)
+
+
+def _read_lettered(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    said = f"{spell(match['letter'])} {draft.numbers.written(match['n'])} {units()[match['u']].spoken}"
+    yield Reading(*match.span(), said, SpanKind.MEASURE)
+
+
+def _read_times(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    yield Reading(*match.span(), "nhân", SpanKind.SYMBOL)
+
+
+def read_bare_units(draft: Draft) -> Iterator[Reading]:
+    """Read a unit behind a number that was read before it: 140/90 mmHg, 172/301 ha."""
+    yield from draft.search(_bare_unit(), _read_bare_unit)
+
+
+@cache
+def _bare_unit() -> re.Pattern[str]:
+    names = sorted(
+        (re.escape(n) for n, u in units().items() if u.family not in _WITH_DIGITS_ONLY), key=len, reverse=True
+    )
+    return re.compile(rf"(?<=\ue000)\s?(?P<u>{'|'.join(names)})(?![^\W_])")
+
+
+def _read_bare_unit(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    unit = units()[match["u"]]
+    before = draft.reading_to(match.start())
+    if before is not None and before.spoken.rpartition(" ")[2] in NUMBER_WORDS and unit.spoken != match["u"]:
+        yield Reading(match.start("u"), match.end(), unit.spoken, _KINDS.get(unit.family, SpanKind.MEASURE))

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 
 from tts.normalize.draft import TAKEN, Draft, Reading
+from tts.normalize.nouns import counts_next
 from tts.normalize.numbers import NUMBER_ANYWHERE
-from tts.normalize.tables import units, words
+from tts.normalize.tables import units
 from tts.spoken import SpanKind
 
 _RATE = re.compile(
@@ -23,6 +24,25 @@ _AMOUNTS = {
     SpanKind.RATIO,
     SpanKind.TIME,
 }
+_AMOUNT_WORDS = {
+    "đồng",
+    "tấn",
+    "tạ",
+    "yến",
+    "lít",
+    "độ",
+    "triệu",
+    "nghìn",
+    "tỷ",
+    "tỉ",
+    "phút",
+    "giờ",
+    "giây",
+    "mét",
+    "sào",
+}
+_NEAR = 32
+_NEAR_AMOUNT = re.compile(rf"[\d{TAKEN}][^,.;:()\n]*\Z")
 _TECHNICAL = {"s", "h", "m2", "m3", "l", "ml", "dl", "km2", "kg"}
 
 
@@ -38,21 +58,20 @@ def read_word_slashes(draft: Draft) -> Iterator[Reading]:
 
 
 def _read_rate(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
-    measured = _behind_amount(draft, match.start())
-    denominator = match["u"]
-    unit = units().get(denominator)
-    if not measured or (unit is None and denominator.lower() not in words("counted") and not match["n"]):
+    name, number = match["u"], match["n"]
+    unit = units().get(name)
+    direct = _behind_amount(draft, match.start())
+    near = direct or _NEAR_AMOUNT.search(draft.open[max(0, match.start() - _NEAR) : match.start()]) is not None
+    counted = unit is not None or number is not None or counts_next(draft, match.start("u"))
+    if not near or not (direct or counted):
         return
-    technical = unit is not None and denominator in _TECHNICAL
-    if match["n"]:
-        number = draft.numbers.written(match["n"])
-        end, spoken = match.end("n"), f"trên {number}"
-        if unit is not None:
-            end, spoken = match.end(), f"trên {number} {unit.spoken}"
+    said = f"trên {draft.numbers.written(number)}" if number else "trên" if name in _TECHNICAL else "một"
+    if unit is not None:
+        yield Reading(match.start(), match.end(), f"{said} {unit.spoken}", SpanKind.MEASURE)
+    elif number:
+        yield Reading(match.start(), match.end("n"), said, SpanKind.MEASURE)
     else:
-        name = unit.spoken if unit is not None else denominator.lower()
-        end, spoken = match.end(), f"{'trên' if technical else 'một'} {name}"
-    yield Reading(match.start(), end, spoken, SpanKind.MEASURE)
+        yield Reading(match.start(), match.start("u"), said, SpanKind.MEASURE)
 
 
 def _behind_amount(draft: Draft, position: int) -> bool:
@@ -60,9 +79,7 @@ def _behind_amount(draft: Draft, position: int) -> bool:
     if reading is not None:
         return reading.kind in _AMOUNTS
     last = _LAST_WORD.search(draft.before(position))
-    return last is not None and (
-        last[0] in words("counted") or last[0] in {"đồng", "tấn", "tạ", "yến", "lít", "phần", "độ", "triệu", "nghìn"}
-    )
+    return last is not None and last[0] in _AMOUNT_WORDS
 
 
 def _silence(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

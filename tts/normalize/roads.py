@@ -30,11 +30,7 @@ def _read_road(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     kinds = pairs("roads")
     if match["kind"] not in kinds or (match["letter"] in "hgđm" and match["letter"]):
         return
-    if match["kind"] == "CT" and not (
-        match["gap"] == "." or _MOTORWAY.search(draft.before(match.start())) or match["number"][0] == "0"
-    ):
-        return
-    if match["kind"] in {"TL", "DT"} and len(match["number"]) < 2 and not draft.after(match.end()):
+    if match["kind"] == "CT" and match["gap"] != "." and not _MOTORWAY.search(draft.before(match.start())):
         return
     said = f"{kinds[match['kind']]} {draft.numbers.cardinal(int(match['number']))} {spell(match['letter'])}"
     before = draft.before(match.start())

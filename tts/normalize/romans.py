@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from tts.normalize.draft import Draft, Reading
+from tts.normalize.syllables import is_syllable
 from tts.normalize.tables import context
 from tts.spoken import SpanKind
 
@@ -16,7 +17,7 @@ _NUMBERED_BEFORE = re.compile(rf"(?<!\w)(?:{context('roman')})\s*\Z")
 _ORDINAL_BEFORE = re.compile(r"(?<!\w)thứ\s*\Z")
 _REIGN_BEFORE = re.compile(r"(?<!\w)(?:thế chiến|chiến tranh thế giới)\s*\Z")
 _LINE_START = re.compile(r"\A[\W_]*\Z")
-_HEADING_MARK = re.compile(r"\s?[.)/:-]")
+_HEADING_MARK = re.compile(r"\s?[.):-]")
 _LIST_BEFORE = re.compile(r"(?:,|;|-|/|và|đến|tới|hoặc)\s*\Z")
 
 
@@ -47,7 +48,7 @@ def _read_roman(draft: Draft, match: re.Match[str], ends: set[int]) -> Iterator[
         spoken, certain = draft.numbers.cardinal(value), True
     elif _REIGN_BEFORE.search(before):
         spoken, certain = f"thứ {draft.numbers.ordinal(value)}", True
-    elif len(match[0]) > 1 and not set(match[0]) & set("LCDM"):
+    elif len(match[0]) > 1 and not set(match[0]) & set("LCDM") and not is_syllable(match[0]):
         spoken, certain = draft.numbers.cardinal(value), False
     else:
         return

@@ -52,10 +52,9 @@ def segment_sentences(text: str) -> list[tuple[int, int]]:
     for stretch in _sentence_stretches(text):
         start, end = stretch
         at = start
-        for sentence in sent_tokenize(text[start:end]):
-            begin = text.find(sentence, at, end)
-            if begin < 0:
-                continue
+        plain = _RUN.sub(lambda m: "x" * len(m[0]), text[start:end])
+        for sentence in sent_tokenize(plain):
+            begin = start + plain.find(sentence, at - start)
             at = begin + len(sentence)
             found.append((begin, at))
     return found
@@ -66,6 +65,7 @@ _LONG_LINE = 2_000
 
 
 def _sentence_stretches(text: str) -> list[tuple[int, int]]:
+    """Give stretches short enough to be parted, cut at spaces only."""
     stretches = []
     for line in _LINE.finditer(text):
         start = line.start()
@@ -73,9 +73,12 @@ def _sentence_stretches(text: str) -> list[tuple[int, int]]:
             cut = max(text.rfind(mark, start, start + _LONG_LINE) for mark in (". ", "? ", "! "))
             if cut < 0:
                 cut = text.rfind(" ", start, start + _LONG_LINE)
-            cut = start + _LONG_LINE if cut <= start else cut + 1
-            stretches.append((start, cut))
-            start = cut
+            if cut <= start:
+                cut = text.find(" ", start + _LONG_LINE, line.end())
+            if cut < 0:
+                break
+            stretches.append((start, cut + 1))
+            start = cut + 1
         stretches.append((start, line.end()))
     return stretches
 

@@ -10,11 +10,14 @@ from functools import lru_cache
 from tts.normalize.tables import pairs
 
 _PARTS = {part: forms.split() for part, forms in pairs("syllables").items()}
-_PLAIN = frozenset(onset + rhyme for onset in ["", *_PARTS["đầu"]] for rhyme in _PARTS["vần"]) | {*_PARTS["riêng"]}
+_FORMED = {onset + rhyme for onset in ["", *_PARTS["đầu"]] for rhyme in _PARTS["vần"]}
+_PLAIN = frozenset((_FORMED | {*_PARTS["riêng"]}) - {*_PARTS["không"]})
 _TONELESS = frozenset(
     "".join(c for c in unicodedata.normalize("NFD", s) if not unicodedata.combining(c)).replace("đ", "d")
     for s in _PLAIN
 )
+_STROKES = str.maketrans("đĐøØ", "dDoO")
+_TONE_BEARERS = "aeiouy\u0302\u0306\u031b"
 _TONES = {"\u0300": "f", "\u0301": "s", "\u0309": "r", "\u0303": "x", "\u0323": "j"}
 _STOPPED = re.compile(r"(?:c|ch|p|t)\Z")
 
@@ -50,9 +53,10 @@ def is_syllable(word: str, *, toneless: bool = False) -> bool:
         return False
     if toneless:
         return word.lower() in _TONELESS
-    plain, tones = [], []
+    plain: list[str] = []
+    tones: list[str] = []
     for char in unicodedata.normalize("NFD", word.lower()):
-        if char in _TONES:
+        if char in _TONES and plain and plain[-1] in _TONE_BEARERS:
             tones.append(char)
         else:
             plain.append(char)
@@ -71,5 +75,5 @@ def has_marks(word: str) -> bool:
 
 def without_marks(word: str) -> str:
     """Give the word in plain Latin letters: Đắk → Dak."""
-    spread = unicodedata.normalize("NFD", word.replace("đ", "d").replace("Đ", "D"))
+    spread = unicodedata.normalize("NFD", word.translate(_STROKES))
     return "".join(char for char in spread if not unicodedata.combining(char))

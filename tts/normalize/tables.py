@@ -103,7 +103,13 @@ def neighbour_after(words: str) -> re.Pattern[str]:
 
 
 def _alternatives(words: str, edge: str, edge_pattern: str) -> str:
-    special = {"#": r"\d\s*" if edge == "^" else r"\d", edge: edge_pattern, "A": _CAPITAL}
+    special = {
+        "#": r"\d\s*" if edge == "^" else r"\d",
+        edge: edge_pattern,
+        "A": _CAPITAL,
+        "Aa": rf"{_CAPITAL}[a-zà-ỹđ]",
+        "###": r"\d{3}",
+    }
     return "|".join(special.get(word) or _word(word) for word in words.split("|"))
 
 

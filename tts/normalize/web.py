@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from tts.normalize.canonical import VIETNAMESE
 from tts.normalize.draft import Draft, Reading
 from tts.normalize.letters import spell
 from tts.normalize.syllables import is_syllable, without_marks
@@ -10,10 +11,12 @@ from tts.normalize.tables import pairs
 from tts.spoken import SpanKind
 
 _TLD = "vn|com|net|org|gov|edu|info|io|me|asia|biz|xyz|app|dev|online|tv"
-_MAIL = re.compile(r"(?<![\w.@+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
-_URL = re.compile(r"(?<![\w.@-])(?:[Hh]ttps?://|[Ww]{3}\.)[^\s<>\"(){}|]{1,300}")
-_HOST = re.compile(rf"(?<![\w.@-])(?:[A-Za-z0-9-]{{1,63}}\.){{1,5}}(?:{_TLD})(?![\w@])(?:/[^\s<>\"(){{}}|]{{0,300}})?")
-_HANDLE = re.compile(r"(?<![^\s(])([@#])(\w{1,60})")
+_W = f"A-Za-z0-9_{VIETNAMESE}{VIETNAMESE.upper()}"
+_PATH = rf"[{_W}.~:/?#@!$&'*+,;=%-]"
+_MAIL = re.compile(rf"(?<![\w.@+-])[{_W}.+-]{{1,64}}@[{_W}-]{{1,63}}(?:\.[{_W}-]{{1,63}}){{1,5}}")
+_URL = re.compile(rf"(?<![\w.@-])(?:[Hh]ttps?://|[Ww]{{3}}\.){_PATH}{{1,300}}")
+_HOST = re.compile(rf"(?<![\w.@-])(?:[A-Za-z0-9-]{{1,63}}\.){{1,5}}(?:{_TLD})(?![\w@])(?:/{_PATH}{{0,300}})?")
+_HANDLE = re.compile(rf"(?<![^\s(])([@#])([{_W}]{{1,60}})")
 _TRAILING = ".,;:!?'\"-/)]*"
 _PART = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
 _SIGNS = {
@@ -86,6 +89,12 @@ def _syllables_of(label: str) -> list[str] | None:
             if head is None or not (part in known or (len(part) > 1 and is_syllable(part, toneless=True))):
                 continue
             current = best[end]
-            if current is None or len(head) + 1 < len(current):
-                best[end] = [*head, part]
+            candidate = [*head, part]
+            if current is None or _better(candidate, current):
+                best[end] = candidate
     return best[len(label)]
+
+
+def _better(parts: list[str], than: list[str]) -> bool:
+    """Prefer fewer parts, then the longer ones first: hoa binh an, not hoa bi nhan."""
+    return (len(parts), [-len(part) for part in parts]) < (len(than), [-len(part) for part in than])
