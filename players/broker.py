@@ -26,6 +26,7 @@ from players.broker_config import (
     rules_path,
     with_ourselves,
 )
+from players.broker_watch import BrokerWatch
 from players.child import Child, ChildPhase, ChildState, Pauses, RunAs
 from players.errors import BrokerError, KeyUnusable, TransportClosed
 from players.mqtt import MqttTransport
@@ -89,6 +90,8 @@ class MosquittoBroker:
         self._child: Child | None = None
         self._secrets: BrokerSecrets | None = None
         self._admin: BrokerAdmin | None = None
+        self.watch = BrokerWatch(clock)
+        """What happens at its door, for the page."""
 
     @property
     def host(self) -> str:
@@ -189,6 +192,7 @@ class MosquittoBroker:
             open_files=self._limits.max_connections + 256,
             pauses=self._pauses,
             on_change=self._on_change,
+            on_line=self.watch.hear,
         )
 
     def _make_directory(self) -> None:

@@ -95,9 +95,12 @@ class BrokerAdmin:
         Passwords are not compared: the broker keeps only digests. Those that are derived do not change.
         """
         granted = await self.granted()
-        commands: list[Command] = []
+        new = wanted.keys() - granted.keys()
+        commands = self._zone_roles({zone for node in new for zone in wanted[node].zones})
         for node, access in wanted.items():
-            if granted.get(node) != GrantedAccess(tuple(sorted(access.zones)), is_enabled=True):
+            if node in new:
+                commands += self._first_admission(node, access)
+            elif granted[node] != GrantedAccess(tuple(sorted(access.zones)), is_enabled=True):
                 commands += self._admission(node, access)
         for stranger in sorted(granted.keys() - wanted.keys()):
             log.warning("the broker knew a node that we do not: %s", stranger)
@@ -119,6 +122,14 @@ class BrokerAdmin:
             {"command": "createClient", **client},
             {"command": "modifyClient", **client, "roles": _roles(node, access.zones)},
             {"command": "enableClient", "username": node},
+        ]
+
+    def _first_admission(self, node: str, access: NodeAccess) -> list[Command]:
+        """The same for a node that is surely not known, whose zones are: each command rewrites the plugin's file."""
+        client = {"username": node, "password": access.password, "clientid": node}
+        return [
+            {"command": "createRole", "rolename": node_role(node), "acls": node_rules(self._topics, node)},
+            {"command": "createClient", **client, "roles": _roles(node, access.zones)},
         ]
 
     def _zone_roles(self, zones: Iterable[str]) -> list[Command]:

@@ -144,9 +144,13 @@ def load_rules(path: Path) -> dict[str, Any]:
 
 
 def with_ourselves(rules: dict[str, Any], topics: Topics, own: BrokerSecrets) -> dict[str, Any]:
-    """The rules with our two credentials as they must be, and everyone else's as they were."""
+    """The rules with our two credentials and all roles as they must be, and who is let in as it was.
+
+    Roles are written anew because an older version of ours may have written them.
+    """
     clients = [client for client in rules.get("clients", []) if client.get("username") not in (SERVER, ADMIN)]
-    roles = [role for role in rules.get("roles", []) if role.get("rolename") not in (SERVER, ADMIN)]
+    names = [str(role.get("rolename")) for role in rules.get("roles", [])]
+    roles = [{"rolename": name, "acls": acls} for name in names if (acls := _acls_of(topics, name)) is not None]
     return {
         "defaultACLAccess": {
             "publishClientSend": False,
@@ -162,6 +166,14 @@ def with_ourselves(rules: dict[str, Any], topics: Topics, own: BrokerSecrets) ->
             {"rolename": ADMIN, "acls": allow(send=[CONTROL_TOPIC], hear=[CONTROL_RESPONSE])},
         ],
     }
+
+
+def _acls_of(topics: Topics, role: str) -> list[dict[str, Any]] | None:
+    """The rules of a role by its name; none when it is no role of ours."""
+    kind, _, name = role.partition(".")
+    if kind == "zone":
+        return zone_rules(topics, name)
+    return node_rules(topics, name) if kind == "node" else None
 
 
 def zone_role(zone: str) -> str:

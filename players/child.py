@@ -101,6 +101,7 @@ class Child:
         pauses: How long to wait before starting it again.
         stop_within_s: How long it has to end by itself when asked to.
         on_change: Called with each new state, on the event loop.
+        on_line: Told of each line it writes; true: dealt with, so neither kept nor logged.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Child:
         pauses: Pauses | None = None,
         stop_within_s: float = 5.0,
         on_change: Callable[[ChildState], None] | None = None,
+        on_line: Callable[[str], bool] | None = None,
     ) -> None:
         self.name = name
         self._command = tuple(command)
@@ -131,6 +133,7 @@ class Child:
         self._pauses = pauses or Pauses()
         self._stop_within_s = stop_within_s
         self._on_change = on_change
+        self._on_line = on_line
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._state = ChildState(name, ChildPhase.STOPPED, clock())
         self._changed = asyncio.Condition()
@@ -242,8 +245,9 @@ class Child:
     def _hear(self, line: bytes) -> None:
         text = line[:MAX_LINE].decode(errors="replace").rstrip()
         text = "".join(letter if letter.isprintable() else "�" for letter in text)
-        self._lines.append(text)
-        log.info("%s: %s", self.name, text)
+        if self._on_line is None or not self._on_line(text):
+            self._lines.append(text)
+            log.info("%s: %s", self.name, text)
 
     async def _end(self, process: Process, draining: asyncio.Task[None]) -> None:
         """Make sure that nothing of this run is left: itself, what it started, its pipes."""

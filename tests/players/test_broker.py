@@ -7,7 +7,8 @@ import pwd
 import signal
 import socket
 import stat
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 from players.broker import MosquittoBroker
 from players.broker_admin import BrokerAdmin, GrantedAccess, NodeAccess
 from players.broker_config import ADMIN, CONTROL_TOPIC, MAX_MESSAGE_BYTES, SERVER, BrokerLimits, rules_path
+from players.broker_watch import DoorEvent
 from players.child import ChildPhase, Pauses
 from players.errors import BrokerError, CredentialRefused, SubscriptionRefused, TransportClosed
 from players.mqtt import MqttTransport
@@ -346,6 +348,32 @@ async def test_started_again_it_keeps_credentials_and_retained_messages(open_fol
             await broker.stop()
 
 
+async def test_rules_of_an_older_version_or_of_somebody_else_do_not_last(open_folder: Path) -> None:
+    first = MosquittoBroker(open_folder / "broker", TOPICS, clock=clock)
+    await first.start()
+    await first.admin().add_node(LOA1, "password-1", [EAST])
+    await first.stop()
+    path = rules_path(open_folder / "broker")
+    rules = json.loads(path.read_text())
+    everything = [{"acltype": kind, "topic": "#", "allow": True} for kind in ("subscribePattern", "publishClientSend")]
+    for role in rules["roles"]:
+        role["acls"] = everything
+    rules["roles"].append({"rolename": "stranger", "acls": everything})
+    rules["clients"][0]["roles"].append({"rolename": "stranger", "priority": 9})
+    rules["defaultACLAccess"]["subscribe"] = True
+    path.write_text(json.dumps(rules))
+    second = MosquittoBroker(open_folder / "broker", TOPICS, clock=clock)
+    await second.start()
+    try:
+        async with node(second, LOA1, "password-1").connect() as loa:
+            await loa.subscribe(*TOPICS.for_zone(EAST), *TOPICS.for_node(LOA1))
+            for pattern in ("#", TOPICS.timetable(WEST)):
+                with pytest.raises(SubscriptionRefused):
+                    await loa.subscribe(pattern)
+    finally:
+        await second.stop()
+
+
 async def test_with_new_secrets_the_server_still_gets_in_and_nodes_stay(open_folder: Path) -> None:
     broker = MosquittoBroker(open_folder / "broker", TOPICS, clock=clock)
     await broker.start()
@@ -407,9 +435,7 @@ async def test_more_connections_than_allowed_are_refused_and_shown(open_folder: 
     await broker.start()
     try:
         strangers = [await asyncio.open_connection(broker.host, broker.port) for _ in range(12)]
-        async with asyncio.timeout(10):
-            while not any("max_connections" in line for line in broker.state.last_lines):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await until(lambda: [note.event for note in broker.watch.notes(clock())] == [DoorEvent.FULL])
         for _, writer in strangers:
             writer.close()
             await writer.wait_closed()
@@ -417,6 +443,81 @@ async def test_more_connections_than_allowed_are_refused_and_shown(open_folder: 
             await broker.admin().granted()
     finally:
         await broker.stop()
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not is_so():  # noqa: ASYNC110 - another process's doings
+            await asyncio.sleep(0.01)
+
+
+def connect_packet(client: str, password: str) -> bytes:
+    """MQTT 3.1.1 CONNECT with user name and password, clean session."""
+    fields = b"".join(len(text).to_bytes(2, "big") + text.encode() for text in (client, client, password))
+    body = b"\x00\x04MQTT\x04\xc2\x00\x0a" + fields
+    return bytes((0x10, len(body))) + body
+
+
+async def knock(broker: MosquittoBroker, number: int) -> bytes:
+    """A stranger tries a password; what the broker says to it."""
+    reader, writer = await asyncio.open_connection(broker.host, broker.port)
+    writer.write(connect_packet(f"loa-{number}", "guess"))
+    try:
+        return await reader.read(100)
+    except ConnectionResetError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_a_flood_of_strangers_is_refused_and_shown_and_orders_still_pass(
+    broker: MosquittoBroker, admin: BrokerAdmin, caplog: pytest.LogCaptureFixture
+) -> None:
+    latencies: list[float] = []
+    loop = asyncio.get_running_loop()
+    async with broker.hub_transport().connect() as hub, node(broker, LOA1, "password-1").connect() as loa:
+        await loa.subscribe(TOPICS.zone_orders(EAST))
+        with caplog.at_level("INFO"):
+            begun = loop.time()
+            flood = asyncio.gather(*(knock(broker, number) for number in range(1500)))
+            while not flood.done():
+                sent = loop.time()
+                await hub.publish(TOPICS.zone_orders(EAST), b"order")
+                await heard(loa)
+                latencies.append(loop.time() - sent)
+            answers = await flood
+            took = loop.time() - begun
+        await until(lambda: sum(note.count for note in broker.watch.notes(clock())) >= 1500)
+    assert set(answers) == {b"\x20\x02\x00\x05"}, "every one of them was told: not authorised"
+    assert {note.event for note in broker.watch.notes(clock())} == {DoorEvent.REFUSED}
+    assert max(latencies) < 5, f"while {1500 / took:.0f} strangers a second knocked"
+    assert len([record for record in caplog.records if record.name.startswith("players.")]) < 50
+
+
+async def test_two_boxes_with_one_identity_are_noticed(broker: MosquittoBroker, admin: BrokerAdmin) -> None:
+    for _ in range(4):
+        async with node(broker, LOA1, "password-1").connect(), node(broker, LOA1, "password-1").connect():
+            pass
+    async with node(broker, LOA2, "password-2").connect(), node(broker, LOA2, "password-2").connect():
+        pass
+    await until(lambda: broker.watch.doubles(clock()) == (LOA1,))
+
+
+async def test_noise_and_a_message_too_large_are_noticed(broker: MosquittoBroker, admin: BrokerAdmin) -> None:
+    for noise in (b"GET / HTTP/1.1\r\n\r\n", b"\x10\xff\xff\xff\x7f" + bytes(64)):
+        reader, writer = await asyncio.open_connection(broker.host, broker.port)
+        writer.write(noise)
+        with suppress(ConnectionResetError):
+            async with asyncio.timeout(10):
+                assert await reader.read(100) == b""
+        writer.close()
+    async with node(broker, LOA1, "password-1").connect() as loa:
+        with pytest.raises(TransportClosed):
+            await loa.publish(TOPICS.heartbeat(LOA1), b"a" * (MAX_MESSAGE_BYTES + 2000))
+    await until(lambda: len(broker.watch.notes(clock())) == 2)
+    notes = {note.event: note for note in broker.watch.notes(clock())}
+    assert set(notes) == {DoorEvent.NOISE, DoorEvent.OVERSIZE}
+    assert LOA1 in notes[DoorEvent.OVERSIZE].clients
 
 
 def test_secrets_do_not_show(open_folder: Path) -> None:
