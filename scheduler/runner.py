@@ -50,15 +50,22 @@ class Runner:
         renderers: Nudged with us; tells us when something is rendered.
         playout: Whose steps are run; tells us when reports come.
         clock: The present.
+        on_change: Told what has changed, for live pages: "troubles".
     """
 
     def __init__(
-        self, engine: Engine, renderers: RendererPool, playout: Playout, clock: Callable[[], datetime]
+        self,
+        engine: Engine,
+        renderers: RendererPool,
+        playout: Playout,
+        clock: Callable[[], datetime],
+        on_change: Callable[[str], None],
     ) -> None:
         self._engine = engine
         self._renderers = renderers
         self._playout = playout
         self._clock = clock
+        self._on_change = on_change
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._urgent = asyncio.Event()
         self._routine = asyncio.Event()
@@ -145,8 +152,10 @@ class Runner:
             log.exception("the step %r failed", name)
             since = self._troubles[name].since if name in self._troubles else self._clock()
             self._troubles[name] = Trouble(name, since, f"{type(error).__name__}: {error}"[:300])
+            self._on_change("troubles")
         else:
-            self._troubles.pop(name, None)
+            if self._troubles.pop(name, None) is not None:
+                self._on_change("troubles")
 
     async def _plan(self) -> None:
         now = self._clock()
