@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 15
 CONNECT_WITHIN_S = 5.0
-"""A connection that is reset before the broker's answer is noticed only by this limit (aiomqtt 2.5)."""
 ANSWER_WITHIN_S = 10.0
 """How long the broker may take to acknowledge before the connection counts as gone."""
 INBOX_MESSAGES = 5000
@@ -53,7 +52,13 @@ class _ClosingSocket(ssl.SSLSocket):
 
 
 class _Client(aiomqtt.Client):
-    """aiomqtt's client, which forgets to hang up when it was not let in."""
+    """aiomqtt's client, with two things mended that concern connections which do not come about (seen in 2.5.1)."""
+
+    def _on_disconnect(self, *arguments: Any) -> None:
+        """Called by paho. A connection lost before the broker has answered fails now, not when the limit is reached."""
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError("the connection was lost before the broker answered"))
+        super()._on_disconnect(*arguments)
 
     def hang_up(self) -> None:
         """End a connection on which the broker's answer did not come; it must not be let in later, unseen."""

@@ -389,6 +389,12 @@ async def test_a_server_that_does_not_speak_tls() -> None:
     assert "SSL" in str(error)
 
 
+@pytest.mark.parametrize("answer", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+async def test_a_connection_lost_before_the_answer_is_noticed_at_once(answer: bytes | None) -> None:
+    async with speaking(answer) as port, asyncio.timeout(2):
+        await fails_to_connect(MqttTransport("127.0.0.1", port, "loa", "loa", "x"))
+
+
 @pytest.mark.usefixtures("short_wait")
 async def test_who_was_not_answered_hangs_up() -> None:
     hung_up = asyncio.Event()
