@@ -11,6 +11,7 @@ from broadcast.models import BroadcastState
 from broadcast.views import NodeRow, ended, node_rows
 from players.child import ChildPhase, ChildState
 from players.presence import PresenceState
+from scheduler.runner import Trouble
 
 if TYPE_CHECKING:
     from web.station import Station
@@ -35,7 +36,7 @@ class Alarm:
 
 def alarms_of(station: "Station", session: Session, now: datetime) -> list[Alarm]:
     """Everything that is wrong, the worst first."""
-    found = [*_of_processes(station.processes), *_of_wire(station)]
+    found = [*_of_processes(station.processes), *_of_wire(station), *_of_steps(station.runner.troubles)]
     found += [*_of_nodes(station, node_rows(session)), *_of_voice(station), *_of_missed(session, now)]
     return sorted(found, key=lambda alarm: alarm.tone != "bad")
 
@@ -51,6 +52,11 @@ def _of_processes(states: Iterable[ChildState]) -> Iterator[Alarm]:
 def _of_wire(station: "Station") -> Iterator[Alarm]:
     if not station.is_connected:
         yield Alarm("bad", "Máy chủ chưa nối được với các cụm loa", "Cụm loa vẫn tự phát theo lịch đã nhận.")
+
+
+def _of_steps(troubles: Iterable[Trouble]) -> Iterator[Alarm]:
+    for trouble in troubles:
+        yield Alarm("bad", f"Một bước của máy chủ gặp lỗi: {trouble.step}", trouble.error)
 
 
 def _of_nodes(station: "Station", rows: Iterable[NodeRow]) -> Iterator[Alarm]:

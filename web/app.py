@@ -56,7 +56,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=settings.http.max_body_bytes,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[Middleware(Guard, headers=headers, max_body_bytes=settings.http.max_body_bytes)],
     )

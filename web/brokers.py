@@ -5,6 +5,7 @@ import hmac
 import secrets
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +17,7 @@ from players.memory import MemoryBroker, MemoryTransport
 from players.mqtt import MqttTransport
 from players.signing import write_secret
 from players.topics import Topics
-from players.transport import Transport
+from players.transport import Connection, Transport
 from web.settings import MqttSettings, Settings
 
 
@@ -167,6 +168,17 @@ class InMemory:
     def node_password(self, node: str, kid: str) -> str:
         """See `Broker`."""
         return "memory"
+
+
+class LateTransport:
+    """A transport to a broker whose port is known only once it runs."""
+
+    def __init__(self, make: Callable[[], Transport]) -> None:
+        self._make = make
+
+    def connect(self) -> AbstractAsyncContextManager[Connection]:
+        """See `Transport`."""
+        return self._make().connect()
 
 
 def choose_broker(

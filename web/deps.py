@@ -149,11 +149,13 @@ async def read_fields(request: Request) -> Fields:
 
 
 async def own_form(request: Request, door: SignedIn) -> None:
-    """On every page: a form is accepted only with its session's CSRF token, in a field or (htmx) in a header.
+    """On every page: for browsers only; a form carries its session's CSRF token, in a field or (htmx) a header.
 
     Raises:
-        Refusal: 403, the form did not come from a page of this session.
+        Refusal: 403, the form did not come from a page of this session, or a program asks.
     """
+    if door.visitor.scopes is not None:
+        raise Refusal(403, "not-for-programs", "Trang này dành cho người dùng; chương trình hãy dùng /api.")
     if request.method in {"GET", "HEAD"}:
         return
     fields = await read_fields(request)

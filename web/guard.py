@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -63,9 +64,19 @@ class Guard:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
+        taken = 0
+
+        async def receive_bounded() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self.max_body_bytes:
+                raise HTTPException(413)
+            return message
+
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length) > self.max_body_bytes:
             too_long = Refusal(413, "body-too-long", "Nội dung gửi lên quá dài.")
             await refusal_response(Request(scope), too_long)(scope, receive, send_with_headers)
             return
-        await self.app(scope, receive, send_with_headers)
+        await self.app(scope, receive_bounded, send_with_headers)

@@ -6,14 +6,18 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from sqlalchemy import Engine
 
+from broadcast.playout import Playout
 from broadcast.rendering import RendererPool
 from players.child import ChildState
 from players.errors import BrokerError
+from players.hub import Hub
 from players.presence import NodePresence, PresenceBoard
 from players.signing import CommuneKey
+from scheduler.runner import Runner
 from tts.clip_store import ClipStore
 from tts.render_job import Ready
 from web.auth import SignInDoor
@@ -37,6 +41,9 @@ class Parts:
     broker: Broker
     renderers: RendererPool
     presence: PresenceBoard
+    hub: Hub
+    playout: Playout
+    runner: Runner
     live: LiveFeed
     render_parts: Callable[[Iterable[Part]], dict[Part, str]]
     voice_in_use: Callable[[], Ready | None]
@@ -54,6 +61,9 @@ class Station:
         self.broker = parts.broker
         self.renderers = parts.renderers
         self.presence = parts.presence
+        self.hub = parts.hub
+        self.playout = parts.playout
+        self.runner = parts.runner
         self.live = parts.live
         self._render_parts = parts.render_parts
         self.voice_in_use = parts.voice_in_use
@@ -63,9 +73,9 @@ class Station:
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
 
-    @property
+    @cached_property
     def node_door(self) -> NodeDoor:
-        """Who decides which nodes the broker lets in."""
+        """Who decides which nodes the broker lets in. One for all: two would throw each other out."""
         return self.broker.admin()
 
     @property
@@ -77,7 +87,7 @@ class Station:
     @property
     def is_connected(self) -> bool:
         """Whether the server reaches its nodes."""
-        return False
+        return self.hub.connected
 
     def heard_of(self, node: str) -> NodePresence:
         """What was heard of a node last."""
@@ -125,5 +135,5 @@ class Station:
             logger.warning("the broker was not told that %s is revoked: %s", node, error)
 
     def _nudge(self) -> None:
-        self.renderers.nudge()
+        self.runner.nudge()
         self.changed()

@@ -1,7 +1,8 @@
 """A server on a fresh database, its broker in memory; browsers and programs that talk to it."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,11 +54,8 @@ class Commune:
     """The seeded commune: its people's passwords and where its data are."""
 
     settings: Settings
-    passwords: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def engine(self) -> Engine:
-        return open_engine(self.settings.database_url)
+    engine: Engine
+    passwords: dict[str, str]
 
     def work(self) -> AbstractContextManager[Session]:
         return session_of(self.engine)
@@ -85,16 +83,28 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def commune(tmp_path: Path) -> Commune:
-    settings = load_settings(None, {}, data_dir=tmp_path / "data", mqtt={"mode": "memory"})
-    settings.data_dir.mkdir()
-    engine = open_engine(settings.database_url)
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A database with its people, made once: hashing passwords is meant to be slow."""
+    path = tmp_path_factory.mktemp("seeded") / "loalang.sqlite3"
+    engine = open_engine(f"sqlite:///{path}")
     migrate(engine)
     with session_of(engine) as session:
         passwords = seed(session, NOW)
     engine.dispose()
-    return Commune(settings, passwords)
+    return path, passwords
+
+
+@pytest.fixture
+def commune(tmp_path: Path, seeded: tuple[Path, dict[str, str]]) -> Iterator[Commune]:
+    settings = load_settings(None, {}, data_dir=tmp_path / "data", mqtt={"mode": "memory"})
+    settings.data_dir.mkdir()
+    path, passwords = seeded
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM INTO ?", (str(settings.data_dir / "loalang.sqlite3"),))
+    engine = open_engine(settings.database_url)
+    yield Commune(settings, engine, passwords)
+    engine.dispose()
 
 
 @asynccontextmanager

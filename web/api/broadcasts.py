@@ -8,7 +8,6 @@ from broadcast.emergency import raise_emergency
 from broadcast.lifecycle import why_text
 from broadcast.models import Clip
 from broadcast.permissions import Action, require
-from broadcast.stopping import cancel_broadcast, stop_broadcast
 from broadcast.views import BroadcastCard, DeliveryRow
 from players.messages import ClipRef
 from web.api.schemas import (
@@ -38,20 +37,16 @@ def read_broadcast(broadcast_id: str, door: Reader) -> BroadcastReply:
 
 
 @router.post("/broadcasts/{broadcast_id}/cancel", responses=ERRORS)
-def cancel(broadcast_id: str, door: Writer) -> BroadcastMade:
+async def cancel(broadcast_id: str, door: Writer) -> BroadcastMade:
     """Take it back before it begins."""
-    with door.work() as session:
-        cancel_broadcast(session, broadcast_id, door.user, door.now)
-    door.station.nudge()
+    await door.station.playout.cancel(broadcast_id, door.user)
     return BroadcastMade(broadcast=broadcast_id)
 
 
 @router.post("/broadcasts/{broadcast_id}/stop", responses=ERRORS)
-def stop(broadcast_id: str, asked: StopRequest, door: Writer) -> BroadcastMade:
+async def stop(broadcast_id: str, asked: StopRequest, door: Writer) -> BroadcastMade:
     """Stop what sounds, everywhere or at one node."""
-    with door.work() as session:
-        stop_broadcast(session, broadcast_id, door.user, door.now, asked.node)
-    door.station.nudge()
+    await door.station.playout.stop(broadcast_id, door.user, asked.node)
     return BroadcastMade(broadcast=broadcast_id)
 
 

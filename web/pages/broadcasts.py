@@ -8,7 +8,6 @@ from markupsafe import Markup
 
 from broadcast.errors import NotFound
 from broadcast.permissions import Action, may
-from broadcast.stopping import cancel_broadcast, stop_broadcast
 from broadcast.views import BroadcastCard, broadcast_card
 from players.messages import Urgency
 from web.deps import Door, PostedForm, SignedIn
@@ -47,20 +46,16 @@ def show_broadcast(broadcast_id: str, door: SignedIn) -> Response:
 
 
 @router.post("/luot-phat/{broadcast_id}/dung")
-def stop(broadcast_id: str, form: PostedForm, door: SignedIn) -> Response:
+async def stop(broadcast_id: str, form: PostedForm, door: SignedIn) -> Response:
     """Stop it everywhere, or at one pole."""
-    with door.work() as session:
-        stop_broadcast(session, broadcast_id, door.user, door.now, form.text("node") or None)
-    door.station.nudge()
+    await door.station.playout.stop(broadcast_id, door.user, form.text("node") or None)
     return door.go("/", "da-dung")
 
 
 @router.post("/luot-phat/{broadcast_id}/huy")
-def cancel(broadcast_id: str, door: SignedIn) -> Response:
+async def cancel(broadcast_id: str, door: SignedIn) -> Response:
     """Take it back before it begins."""
-    with door.work() as session:
-        cancel_broadcast(session, broadcast_id, door.user, door.now)
-    door.station.nudge()
+    await door.station.playout.cancel(broadcast_id, door.user)
     return door.go("/", "da-huy")
 
 

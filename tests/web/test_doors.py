@@ -1,0 +1,302 @@
+"""Every route, every role: who gets in; forms from elsewhere; headers; long bodies; how refusals look."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from tests.web.conftest import ROLES, Browser, Commune, Programs, SignIn
+
+EVERYBODY = frozenset({"nobody", *ROLES}) - {"officer2"}
+SIGNED_IN = EVERYBODY - {"nobody"}
+WRITERS = frozenset({"officer", "leader"})
+LEADER = frozenset({"leader"})
+ADMIN = frozenset({"admin"})
+CALLERS = frozenset({"leader", "head", "admin"})
+
+PAGES: dict[str, frozenset[str]] = {
+    "GET /": SIGNED_IN,
+    "GET /them": SIGNED_IN,
+    "GET /truc-tiep": SIGNED_IN,
+    "GET /dang-nhap": EVERYBODY,
+    "POST /dang-nhap": EVERYBODY,
+    "POST /dang-xuat": SIGNED_IN,
+    "GET /soan": WRITERS,
+    "POST /soan": WRITERS,
+    "POST /soan/doc": WRITERS,
+    "POST /soan/nghe": WRITERS,
+    "GET /soan/{bulletin_id}": WRITERS,
+    "POST /soan/{bulletin_id}": WRITERS,
+    "GET /ban-tin": WRITERS,
+    "GET /ban-tin/{bulletin_id}": WRITERS,
+    "POST /ban-tin/{bulletin_id}": WRITERS,
+    "POST /ban-tin/{bulletin_id}/nghe": WRITERS,
+    "GET /duyet": LEADER,
+    "GET /luot-phat/{broadcast_id}": SIGNED_IN,
+    "POST /luot-phat/{broadcast_id}/dung": SIGNED_IN,
+    "POST /luot-phat/{broadcast_id}/huy": SIGNED_IN,
+    "GET /khan-cap": CALLERS,
+    "POST /khan-cap": CALLERS,
+    "POST /khan-cap/xem-truoc": CALLERS,
+    "GET /lich-phat": SIGNED_IN,
+    "GET /nhat-ky": SIGNED_IN,
+    "GET /nhat-ky.csv": SIGNED_IN,
+    "GET /cum-loa": SIGNED_IN,
+    "POST /cum-loa": ADMIN,
+    "POST /cum-loa/{slug}/ma-ghep": ADMIN,
+    "POST /cum-loa/{slug}/thu-hoi": ADMIN,
+    "GET /nguoi-dung": ADMIN,
+    "POST /nguoi-dung": ADMIN,
+    "POST /nguoi-dung/{username}/mat-khau": ADMIN,
+    "POST /nguoi-dung/{username}/khoa": ADMIN,
+    "POST /nguoi-dung/{username}/mo": ADMIN,
+    "GET /mat-khau": SIGNED_IN,
+    "POST /mat-khau": SIGNED_IN,
+}
+API: dict[str, frozenset[str]] = {
+    "POST /api/sessions": EVERYBODY,
+    "GET /api/me": SIGNED_IN,
+    "GET /api/bulletins": SIGNED_IN,
+    "POST /api/bulletins": WRITERS,
+    "GET /api/bulletins/{bulletin_id}": SIGNED_IN,
+    "PUT /api/bulletins/{bulletin_id}": WRITERS,
+    "POST /api/bulletins/{bulletin_id}/submit": WRITERS,
+    "POST /api/bulletins/{bulletin_id}/approve": LEADER,
+    "POST /api/bulletins/{bulletin_id}/return": LEADER,
+    "POST /api/bulletins/{bulletin_id}/withdraw": WRITERS,
+    "GET /api/broadcasts/{broadcast_id}": SIGNED_IN,
+    "POST /api/broadcasts/{broadcast_id}/cancel": SIGNED_IN,
+    "POST /api/broadcasts/{broadcast_id}/stop": SIGNED_IN,
+    "POST /api/emergencies": CALLERS,
+    "GET /api/as-run": SIGNED_IN,
+    "GET /api/nodes": SIGNED_IN,
+    "POST /api/nodes": ADMIN,
+    "POST /api/nodes/{slug}/pairing-code": ADMIN,
+    "POST /api/nodes/{slug}/revoke": ADMIN,
+    "POST /api/pairing": EVERYBODY,
+    "POST /api/normalize": SIGNED_IN,
+    "GET /api/health": EVERYBODY,
+    "GET /api/events": SIGNED_IN,
+    "GET /clips/{sha256}": SIGNED_IN,
+    "GET /streams/{broadcast_id}": SIGNED_IN,
+}
+STREAMS = {"GET /truc-tiep", "GET /api/events"}
+"""They do not end by themselves; tests/web/test_live.py opens them."""
+BULLETIN = {"title": "Tin", "script": "Họp lúc 8h.", "zones": ["thon-dong"], "airs_now": True}
+BODIES: dict[str, object] = {
+    "POST /api/bulletins": BULLETIN,
+    "PUT /api/bulletins/{bulletin_id}": {**BULLETIN, "revision": 1},
+    "POST /api/bulletins/{bulletin_id}/approve": {"revision": 1},
+    "POST /api/bulletins/{bulletin_id}/return": {"reason": "Thiếu giờ."},
+    "POST /api/broadcasts/{broadcast_id}/stop": {},
+    "POST /api/emergencies": {"zones": ["thon-dong"], "text": "Nước lên.", "key": "k" * 20},
+    "POST /api/nodes": {"slug": "cot-1", "name": "Cột 1", "zones": ["thon-dong"]},
+    "POST /api/normalize": {"text": "8h"},
+    "POST /api/sessions": {"username": "x", "password": "y"},
+    "POST /api/pairing": {"code": "AAAAAAAA", "public_key": {}, "version": "1"},
+}
+
+
+def routes_of(app: FastAPI) -> set[str]:
+    """Every route there is, as `METHOD path`."""
+    found = set()
+    for path, operations in all_paths(app):
+        found |= {f"{method} {path}" for method in operations}
+    return found
+
+
+def all_paths(app: FastAPI) -> list[tuple[str, set[str]]]:
+    waiting, found = list(app.routes), []
+    while waiting:
+        route = waiting.pop()
+        if isinstance(route, APIRoute):
+            found.append((route.path, set(route.methods or ())))
+        else:
+            inner = getattr(route, "original_router", None) or getattr(route, "router", None)
+            waiting += list(getattr(inner, "routes", []))
+    return found
+
+
+def filled(route: str) -> tuple[str, str]:
+    """A route with something in the place of its parameters."""
+    method, _, path = route.partition(" ")
+    path = path.replace("{sha256}", "0" * 64)
+    return method, re.sub(r"\{\w+\}", "none", path) + ("?broadcast=none" if path == "/api/as-run" else "")
+
+
+async def test_every_route_is_in_the_tables(app: FastAPI) -> None:
+    assert routes_of(app) == set(PAGES) | set(API)
+
+
+@pytest.mark.parametrize("role", sorted(EVERYBODY))
+async def test_pages_let_in_by_role(role: str, browse: SignIn, nobody: Browser) -> None:
+    browser = nobody if role == "nobody" else await browse(role)
+    secret = ""
+    if role != "nobody":
+        await browser.get("/mat-khau")
+        secret = browser.attributes('#act input[name="csrf"]')["value"]
+    wrong = []
+    for route in sorted(PAGES.keys() - STREAMS - {"POST /dang-xuat", "POST /dang-nhap", "GET /dang-nhap"}):
+        method, path = filled(route)
+        answer = await browser.http.request(method, path, data={"csrf": secret} if method == "POST" else None)
+        got_in = answer.status_code != 403 and answer.headers.get("location", "").partition("?")[0] != "/dang-nhap"
+        if got_in != (role in PAGES[route]) or answer.status_code >= 500:
+            wrong.append((route, answer.status_code))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("role", sorted(EVERYBODY))
+async def test_the_api_lets_in_by_role(role: str, app: FastAPI, api: Programs) -> None:
+    if role == "nobody":
+        program = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://loa.test")
+        api.clients.append(program)
+    else:
+        program = api(role)
+    wrong = []
+    for route in sorted(API.keys() - STREAMS):
+        method, path = filled(route)
+        body = BODIES.get(route)
+        answer = await program.request(method, path, json=body)
+        door_shut = answer.status_code == (401 if role == "nobody" else 403)
+        # Of what is not there (or not theirs to see) everybody is told the same: 404.
+        told_nothing = answer.status_code == 404 and "{" in route
+        expected = role in API[route]
+        if route in {"POST /api/sessions", "POST /api/pairing"}:
+            expected, door_shut = True, False
+        if expected == door_shut and not told_nothing:
+            wrong.append((route, answer.status_code, answer.text))
+    assert wrong == []
+
+
+async def test_a_token_does_only_what_its_scopes_say(api: Programs) -> None:
+    reader = api("officer", ("read",))
+    assert (await reader.get("/api/nodes")).status_code == 200
+    answer = await reader.post("/api/bulletins", json=BULLETIN)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "scope-missing")
+    assert (await api("admin", ("read", "write")).post("/api/nodes", json=BODIES["POST /api/nodes"])).status_code == 403
+
+
+async def test_a_token_does_not_open_pages(api: Programs) -> None:
+    assert (await api("leader").get("/ban-tin")).status_code == 403
+
+
+async def test_a_page_needs_its_own_sessions_secret(browse: SignIn) -> None:
+    officer, leader = await browse("officer"), await browse("leader")
+    await leader.get("/soan")
+    other = leader.attributes('#act input[name="csrf"]')["value"]
+    await officer.get("/soan")
+    own = officer.attributes('#act input[name="csrf"]')["value"]
+    form = {"title": "Tin", "script": "Họp.", "zones": "thon-dong", "when": "now", "urgency": "normal", "act": "save"}
+    for secret in ("", other, own[:-1]):
+        answer = await officer.http.post("/soan", data={**form, "csrf": secret})
+        assert answer.status_code == 403
+        assert "Trang đã cũ" in answer.text
+    assert (
+        await officer.http.post("/soan/doc", data={"script": "8h"}, headers={"x-csrf-token": own})
+    ).status_code == 200
+    assert (await officer.http.post("/soan", data={**form, "csrf": own})).status_code == 303
+
+
+async def test_the_api_by_cookie_needs_the_secret_too(browse: SignIn) -> None:
+    officer = await browse("officer")
+    assert (await officer.http.get("/api/nodes")).status_code == 200
+    assert (await officer.http.post("/api/bulletins", json=BULLETIN)).status_code == 403
+    await officer.get("/soan")
+    secret = officer.attributes('#act input[name="csrf"]')["value"]
+    answer = await officer.http.post("/api/bulletins", json=BULLETIN, headers={"x-csrf-token": secret})
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/dang-nhap", "/khong-co", "/api/khong-co", "/static/loalang.css", "/api/health"])
+async def test_every_answer_carries_the_strict_headers(nobody: Browser, path: str) -> None:
+    answer = await nobody.http.get(path)
+    policy = answer.headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "same-origin"
+    assert "strict-transport-security" not in answer.headers
+    if not path.startswith("/static/"):
+        assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(("path", "code"), [("/api/khong-co", "not-found"), ("/api/bulletins/x/y/z", "not-found")])
+async def test_programs_get_one_shape_of_error(nobody: Browser, path: str, code: str) -> None:
+    answer = await nobody.http.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["error"].keys() == {"code", "message", "field"}
+    assert answer.json()["error"]["code"] == code
+
+
+async def test_a_wrong_method_is_said(nobody: Browser) -> None:
+    answer = await nobody.http.delete("/api/bulletins")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method-not-allowed")
+    assert "GET" in answer.headers["allow"]
+
+
+async def test_a_wrong_field_is_named(api: Programs) -> None:
+    answer = await api("officer").post("/api/bulletins", json={**BULLETIN, "airs_at": "yesterday"})
+    assert answer.status_code == 422
+    assert answer.json()["error"] == {
+        "code": "invalid-input",
+        "message": "Ô “airs_at” không hợp lệ.",
+        "field": "airs_at",
+    }
+    unknown = await api("officer").post("/api/bulletins", json={**BULLETIN, "airs_att": None})
+    assert unknown.json()["error"]["field"] == "airs_att"
+
+
+async def test_a_page_that_is_not_there_is_a_page(nobody: Browser) -> None:
+    await nobody.get("/khong-co")
+    assert nobody.answer.status_code == 404
+    assert nobody.text(".note b") == "Không có trang này, hoặc bạn không được xem."
+
+
+async def test_a_long_body_is_refused_before_it_is_read(nobody: Browser, commune: Commune) -> None:
+    longest = commune.settings.http.max_body_bytes
+    answer = await nobody.http.post("/api/sessions", content=b"x" * (longest + 1))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body-too-long")
+    page = await nobody.http.post("/dang-nhap", content=b"x" * (longest + 1))
+    assert page.status_code == 413
+    assert "quá dài" in page.text
+
+
+async def test_a_long_body_without_a_length_is_refused_too(nobody: Browser, commune: Commune) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(commune.settings.http.max_body_bytes // 65536 + 2):
+            yield b"x" * 65536
+
+    answer = await nobody.http.post("/api/sessions", content=endless(), headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body-too-long")
+
+
+async def test_a_bug_is_logged_and_not_shown(app: FastAPI, nobody: Browser, caplog: pytest.LogCaptureFixture) -> None:
+    @app.get("/api/broken")
+    def broken() -> None:
+        raise RuntimeError("the secret is 1234")
+
+    answer = await nobody.http.get("/api/broken")
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "internal-error"
+    assert "1234" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "GET /api/broken failed" in caplog.text
+
+
+async def test_every_operation_documents_its_errors(app: FastAPI) -> None:
+    document = json.loads(json.dumps(app.openapi()))
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            answers = operation["responses"]
+            is_open = f"{method.upper()} {path}" in {"POST /api/sessions", "POST /api/pairing", "GET /api/health"}
+            assert is_open or "401" in answers, (method, path)
+            assert operation["summary"], (method, path)
+            for status, answer in answers.items():
+                schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+                if int(status) >= 400 and path != "/api/health":
+                    assert schema == {"$ref": "#/components/schemas/ErrorBody"}, (method, path, status)
