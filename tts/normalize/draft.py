@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from tts.normalize.lexicon import Lexicon
+from tts.normalize.lexicon import Lexicon, lower_in_place
 from tts.normalize.numbers import NumberReader
 from tts.normalize.segment import Words
 from tts.normalize.style import ReadingStyle
@@ -34,13 +34,14 @@ class Draft:
     def __init__(self, text: str, words: Words, style: ReadingStyle, lexicon: Lexicon) -> None:
         self.text = text
         self.lexicon = lexicon
-        self.lower = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+        self.lower = lower_in_place(text)
         self.words = words
         self.numbers = NumberReader(style)
         self.readings: list[Reading] = []
         self.introduced: dict[str, str] = {}
         """Abbreviations that this text explains itself, "Hợp tác xã (HTX)", and their long forms."""
         self._open = text
+        self._taken = bytearray(len(text))
         self._by_start: dict[int, Reading] = {}
         self._by_end: dict[int, Reading] = {}
         self._pending: list[Reading] = []
@@ -59,13 +60,10 @@ class Draft:
 
     def take(self, readings: Iterable[Reading]) -> None:
         """Settle what a reader found; a stretch that is partly settled already stays as it was."""
-        taken_to = -1
         for reading in readings:
-            if reading.start >= reading.end or TAKEN in self._open[reading.start : reading.end]:
+            if reading.start >= reading.end or self._taken.find(1, reading.start, reading.end) >= 0:
                 continue
-            if reading.start < taken_to and self._overlaps(reading):
-                continue
-            taken_to = max(taken_to, reading.end)
+            self._taken[reading.start : reading.end] = b"\x01" * (reading.end - reading.start)
             self._pending.append(reading)
             self.readings.append(reading)
             self._by_start[reading.start] = reading
@@ -105,6 +103,3 @@ class Draft:
             return ""
         span = self.words.span_from(syllable.start(1))
         return self.lower[span[0] : span[1]] if span and span[0] == syllable.start(1) else syllable[1]
-
-    def _overlaps(self, reading: Reading) -> bool:
-        return any(reading.start < other.end and other.start < reading.end for other in self._pending)

@@ -85,7 +85,7 @@ class Lexicon:
         """Give every place in ironed `text` where an entry is written: start, end, entry."""
         if not self._by_first:
             return []
-        lower = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+        lower = lower_in_place(text)
         found = []
         position = 0
         while position < len(text):
@@ -96,6 +96,14 @@ class Lexicon:
             found.append((position, hit[1], hit[0]))
             position = hit[1]
         return found
+
+
+def lower_in_place(text: str) -> str:
+    """Give the text in lower case, every character in its place (İ, which would become two, stays)."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

@@ -8,7 +8,7 @@ from tts.normalize.draft import Draft, Reading
 from tts.normalize.tables import pairs
 from tts.spoken import SpanKind
 
-_SIGN = re.compile(r"[^\w\s.,;:?!'\"()\[\]{}/\\&*•_-]|[*&\\/_]|-(?=\d)")
+_SIGN = re.compile(r"[^\w\s\ue000.,;:?!'\"()\[\]{}/\\&*•_-]|[*&\\/_]|-(?=\d)")
 _SILENT = {"*", "•", "_", "\\", "/", "|", "~", "^", "`", "-"}
 
 

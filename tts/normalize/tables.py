@@ -94,7 +94,7 @@ _CAPITAL = "[A-ZĐÀ-ÝĂĨŨƠƯẠ-Ỹ]"
 
 def neighbour_before(words: str) -> re.Pattern[str]:
     """Compile "a|b c|#|^": one of these words, a digit (#) or a beginning (^) stands right before."""
-    return re.compile(rf"(?:{_alternatives(words, '^', _BEGINNING)})[^\w.;:?!]*\Z", re.IGNORECASE)
+    return re.compile(rf"(?:{_alternatives(words, '^', _BEGINNING)})[^\w.,;:?!]*\Z", re.IGNORECASE)
 
 
 def neighbour_after(words: str) -> re.Pattern[str]:
