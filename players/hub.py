@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,12 +25,13 @@ from players.messages import (
     TimeRequest,
     Timetable,
 )
-from players.presence import NodePresence, PresenceBoard, PresenceState
+from players.presence import PresenceBoard
+from players.presence_watch import PresenceWatch
 from players.report_intake import ReportIntake
 from players.signing import CommuneKey, sign
 from players.topics import Topics
 from players.transport import Connection, Incoming, Transport
-from players.uplink import KINDS, FromNode, read_from_node
+from players.uplink import KINDS, Allowance, FromNode, read_from_node
 
 log = logging.getLogger(__name__)
 
@@ -82,14 +83,14 @@ class Hub:
         self._transport = transport
         self._topics = topics
         self._key = key
-        self._presence = presence
+        self._presence = PresenceWatch(presence, clock, lambda: on_change("presence"))
         self._clock = clock
         self._on_connected = on_connected
         self._on_change = on_change
         self._connection: Connection | None = None
         self._intake = ReportIntake(store_reports, self._acknowledge)
         self._refusals: deque[Refusal] = deque(maxlen=KEPT_REFUSALS)
-        self._presence_news = asyncio.Event()
+        self._allowances: dict[str, Allowance] = {}
         self._answering: dict[str, asyncio.Task[None]] = {}
 
     @property
@@ -106,7 +107,7 @@ class Hub:
         """Stay connected, with a growing pause between attempts, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._intake.run())
-            tasks.create_task(self._watch_presence())
+            tasks.create_task(self._presence.run())
             tasks.create_task(self._stay_connected())
 
     # Down
@@ -220,51 +221,38 @@ class Hub:
     def _take(self, message: Incoming) -> None:
         match self._topics.parse(message.topic):
             case ["nodes", node, kind] if kind in KINDS:
+                if not self._is_allowed(node, kind):
+                    return
                 try:
                     if message.payload or kind != "presence":  # an empty one forgets what was kept
                         self._heard(node, read_from_node(node, kind, message.payload))
                 except MalformedMessage as error:
-                    log.warning("refused from %s: %s: %s", node, kind, error)
-                    self._refusals.append(Refusal(self._clock(), node, kind, str(error)))
-                    self._on_change("refusals")
+                    self._refuse(node, kind, str(error))
             case _:
                 log.warning("a message on a topic that nobody asked for: %s", message.topic)
+
+    def _is_allowed(self, node: str, kind: str) -> bool:
+        allowance = self._allowances.setdefault(node, Allowance())
+        is_allowed = allowance.take(asyncio.get_running_loop().time())
+        if not is_allowed and allowance.tell_once():
+            self._refuse(node, kind, "too many messages")
+        return is_allowed
+
+    def _refuse(self, node: str, kind: str, why: str) -> None:
+        log.warning("refused from %s: %s: %s", node, kind, why)
+        self._refusals.append(Refusal(self._clock(), node, kind, why))
+        self._on_change("refusals")
 
     def _heard(self, node: str, message: FromNode) -> None:
         match message:
             case PlaybackReport():
                 self._intake.take(message)
             case Heartbeat():
-                self._heard_heartbeat(message)
+                self._presence.heard(message)
             case TimeRequest():
                 self._answer_later(node, message)
             case Presence():
-                self._presence.hint(message, self._clock())
-                self._presence_changed()
-
-    def _heard_heartbeat(self, heartbeat: Heartbeat) -> None:
-        now = self._clock()
-        before = self._presence.row_of(heartbeat.node, now)
-        self._presence.heard(heartbeat, now)
-        if _shown(before) != _shown(self._presence.row_of(heartbeat.node, now)):
-            self._presence_changed()
-
-    def _presence_changed(self) -> None:
-        self._presence_news.set()
-        self._on_change("presence")
-
-    async def _watch_presence(self) -> None:
-        """Tell when silence makes a node late or offline: no message comes then."""
-        while True:
-            self._presence_news.clear()
-            now = self._clock()
-            before, due = self._presence.snapshot(now), self._presence.next_change_at(now)
-            try:
-                async with asyncio.timeout(None if due is None else (due - now).total_seconds()):
-                    await self._presence_news.wait()
-            except TimeoutError:
-                if _states(before) != _states(self._presence.snapshot(self._clock())):
-                    self._on_change("presence")
+                self._presence.hint(message)
 
     def _answer_later(self, node: str, request: TimeRequest) -> None:
         """Answer beside the reading; a node that asks faster than it is answered is answered once."""
@@ -293,19 +281,6 @@ class Hub:
             await _all_of([self._send(topic, ack.to_json()) for topic, ack in acks.items()])
         except TransportClosed:
             log.info("%d reports are stored and will be acknowledged when they come again", len(reports))
-
-
-def _shown(row: NodePresence) -> tuple[object, ...]:
-    """What a page shows of a node: a heartbeat that changes nothing of it is no news."""
-    beat = row.heartbeat
-    if beat is None:
-        return (row.state,)
-    is_clock_known = beat.clock_offset_ms is not None
-    return row.state, beat.activity, beat.broadcast, beat.output, beat.output_error, beat.cued, is_clock_known
-
-
-def _states(rows: Mapping[str, NodePresence]) -> dict[str, PresenceState]:
-    return {node: row.state for node, row in rows.items()}
 
 
 async def _all_of(calls: Sequence[Coroutine[Any, Any, None]]) -> None:

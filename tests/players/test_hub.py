@@ -283,8 +283,8 @@ async def test_an_acknowledged_report_that_comes_again_is_acknowledged_again() -
 
 async def test_many_reports_are_stored_in_batches_each_once() -> None:
     async with running(Server(commit_s=0.005)) as server, node(server) as loa:
-        reports = [report(number) for number in range(1000)]
-        await asyncio.gather(*(loa.publish(TOPICS.reports(NODE), one.to_json()) for one in reports))
+        reports = [report(number, f"loa-{number % 5}") for number in range(1000)]
+        await asyncio.gather(*(loa.publish(TOPICS.reports(one.node), one.to_json()) for one in reports))
         await until(lambda: len(server.stored) >= 1000)
         assert sorted(server.stored) == sorted(one.report for one in reports)
         assert len(server.batches) < 50
@@ -369,6 +369,16 @@ async def test_refused_and_shown(kind: str, payload: bytes, why: str) -> None:
         assert server.presence.snapshot(NOW) == {}
 
 
+async def test_a_node_gone_mad_is_shown_once_and_does_not_hold_up_the_others() -> None:
+    async with running(Server(commit_s=0.001)) as server, node(server) as mad, node(server, "loa-2") as calm:
+        await asyncio.gather(*(mad.publish(TOPICS.reports(NODE), report(number).to_json()) for number in range(3000)))
+        await calm.publish(TOPICS.reports("loa-2"), report(9999, "loa-2").to_json())
+        (ack,) = await take(calm, TOPICS.acks("loa-2"))
+        assert ReportAck.from_json(ack.payload).reports == ("report-9999",)
+        assert [(refusal.node, refusal.why) for refusal in server.hub.refusals] == [(NODE, "too many messages")]
+        assert 400 <= len(server.stored) < 1000
+
+
 async def test_only_the_last_refusals_are_kept() -> None:
     async with running() as server, node(server) as loa:
         for number in range(60):
@@ -415,13 +425,3 @@ async def test_a_will_makes_a_node_late() -> None:
         await loa.publish(TOPICS.heartbeat(NODE), HEARTBEAT.to_json())
         await loa.publish(TOPICS.presence(NODE), Presence(node=NODE, online=False).to_json(), retain=True)
         await until(lambda: server.presence.state_of(NODE, NOW) is PresenceState.LATE)
-
-
-async def test_silence_is_told_although_no_message_comes() -> None:
-    server = Server(presence=PresenceBoard(timedelta(milliseconds=40), timedelta(milliseconds=80)))
-    begun = asyncio.get_running_loop().time()
-    server.hub._clock = lambda: NOW + timedelta(seconds=asyncio.get_running_loop().time() - begun)
-    async with running(server), node(server) as loa:
-        await loa.publish(TOPICS.heartbeat(NODE), HEARTBEAT.to_json())
-        await until(lambda: server.changes.count("presence") == 3)
-        assert server.presence.state_of(NODE, server.hub._clock()) is PresenceState.OFFLINE

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from players.messages import Presence
 from players.presence import NodePresence, PresenceBoard, PresenceState
+from players.presence_watch import PresenceWatch
 from tests.players.samples import HEARTBEAT, NODE, NOW
 
 ONLINE, LATE, OFFLINE = PresenceState.ONLINE, PresenceState.LATE, PresenceState.OFFLINE
@@ -78,3 +80,23 @@ def test_nothing_changes_before_the_instant_that_was_foretold(beats: list[tuple[
         assert {node: row.state for node, row in board.snapshot(instant).items()} == before
     if due is not None:
         assert {node: row.state for node, row in board.snapshot(due).items()} != before
+
+
+async def test_silence_is_told_although_no_message_comes() -> None:
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+
+    def clock() -> datetime:
+        return NOW + timedelta(seconds=loop.time() - begun)
+
+    board = PresenceBoard(timedelta(milliseconds=50), timedelta(milliseconds=600))
+    changes: asyncio.Queue[PresenceState] = asyncio.Queue()
+    watch = PresenceWatch(board, clock, lambda: changes.put_nowait(board.state_of(NODE, clock())))
+    task = asyncio.create_task(watch.run())
+    await asyncio.sleep(0)
+    watch.heard(HEARTBEAT)
+    watch.heard(HEARTBEAT)
+    async with asyncio.timeout(10):
+        assert [await changes.get() for _ in range(3)] == [ONLINE, LATE, OFFLINE]
+    task.cancel()
+    assert changes.empty()
