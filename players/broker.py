@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import socket
+import ssl
 import stat
 import sysconfig
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from pathlib import Path
 from players.broker_admin import BrokerAdmin
 from players.broker_config import (
     ADMIN,
+    CERTIFICATE,
+    CERTIFICATE_KEY,
     SERVER,
     BrokerLimits,
     BrokerSecrets,
@@ -59,7 +62,7 @@ class MosquittoBroker:
         port: To listen on; 0 takes a free one at `start`.
         bind_address: To listen on.
         limits: What no client may exceed.
-        tls: Certificate and key; none: no TLS.
+        tls: Certificate, key and authority; none: no TLS. Started again, it reads them anew.
         pauses: How long to wait before it is started again.
         on_change: Called with each new state.
     """
@@ -162,7 +165,18 @@ class MosquittoBroker:
         return self._secrets
 
     def _transport(self, name: str, password: str) -> MqttTransport:
-        return MqttTransport(self.host, self._port, name, name, password)
+        return MqttTransport(self.host, self._port, name, name, password, tls=self._tls_context())
+
+    def _tls_context(self) -> ssl.SSLContext | None:
+        if self._tls is None:
+            return None
+        try:
+            context = ssl.create_default_context(cafile=str(self._tls.authority))
+        except OSError as error:
+            raise BrokerError(f"the broker's authority, {self._tls.authority}: {error}") from error
+        # We reach it by a local address, which no certificate names; that it is ours is proved by its authority.
+        context.check_hostname = False
+        return context
 
     def _prepared_child(self) -> Child:
         """Write what it reads, for whoever it will be."""
@@ -171,12 +185,15 @@ class MosquittoBroker:
         rules = rules_path(self._directory)
         configuration = self._directory / "mosquitto.conf"
         text = render_configuration(
-            self._directory, plugin, self._bind_address, self._port, self._limits, self._tls
+            self._directory, plugin, self._bind_address, self._port, self._limits, has_tls=self._tls is not None
         ).encode()
         run_as = _choose_user(self._directory)
         try:
             write_secret(rules, json.dumps(with_ourselves(load_rules(rules), self._topics, own_secrets)).encode())
             write_secret(configuration, text)
+            if self._tls is not None:
+                write_secret(self._directory / CERTIFICATE, self._tls.certificate.read_bytes())
+                write_secret(self._directory / CERTIFICATE_KEY, self._tls.key.read_bytes())
             if run_as is not None:
                 for path in (self._directory, *self._directory.iterdir()):
                     if path.name != _SECRETS:

@@ -23,6 +23,8 @@ SERVER = "loalang.server"
 ADMIN = "loalang.admin"
 """Our own two credentials. The dot keeps them apart from every node: a slug has none."""
 MAX_MESSAGE_BYTES = max(MAX_DOCUMENT_BYTES, MAX_PUSHED_CLIP_BYTES)
+CERTIFICATE = "certificate.pem"
+CERTIFICATE_KEY = "certificate-key.pem"
 CONTROL_TOPIC = "$CONTROL/dynamic-security/v1"
 CONTROL_RESPONSE = CONTROL_TOPIC + "/response"
 _HASH_ROUNDS = 1000
@@ -81,20 +83,26 @@ class BrokerLimits:
 
 @dataclass(frozen=True, slots=True)
 class BrokerTls:
-    """A certificate and its key, PEM files that the broker's user can read."""
+    """PEM files: the broker's certificate, its key, and the authority that signed it. We hand the broker copies."""
 
     certificate: Path
     key: Path
+    authority: Path
 
 
 def render_configuration(
-    directory: Path, plugin: Path, bind_address: str, port: int, limits: BrokerLimits, tls: BrokerTls | None = None
+    directory: Path, plugin: Path, bind_address: str, port: int, limits: BrokerLimits, *, has_tls: bool = False
 ) -> str:
     """`mosquitto.conf` (see mosquitto.conf(5))."""
+    tls = [
+        f"certfile {directory / CERTIFICATE}",
+        f"keyfile {directory / CERTIFICATE_KEY}",
+        "tls_version tlsv1.2",  # the lowest
+    ]
     lines = [
         f"listener {port} {bind_address}",
         f"max_connections {limits.max_connections}",
-        *([] if tls is None else [f"certfile {tls.certificate}", f"keyfile {tls.key}", "tls_version tlsv1.2"]),
+        *(tls if has_tls else ()),
         "allow_anonymous false",
         "allow_zero_length_clientid false",
         f"plugin {plugin}",
