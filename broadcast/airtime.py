@@ -1,5 +1,6 @@
 """The hour of a broadcast: what is ready, what begins, what is over. Each step reads its work from the database."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,10 +33,15 @@ class ReadyNow:
     clips: tuple[ClipRef, ...]
 
 
-def refresh_coming(session: Session, now: datetime) -> None:
-    """Look over what has not begun: new poles, lengths, and what would keep it from sounding."""
+def coming_ids(session: Session) -> list[str]:
+    """What has not begun, the next first."""
+    return [broadcast.id for broadcast in _coming(session)]
+
+
+def refresh_coming(session: Session, now: datetime, only: Collection[str] | None = None) -> None:
+    """Look over what has not begun, or some of it: new poles, lengths, and what would keep it from sounding."""
     commune = get_commune(session)
-    for broadcast in _coming(session):
+    for broadcast in _coming(session, only):
         if broadcast.starts_at is not None and broadcast.starts_at <= now:
             continue
         ensure_deliveries(session, broadcast)
@@ -144,8 +150,10 @@ def next_due(session: Session, now: datetime) -> datetime | None:
     return min([instant for instant in (first, *instants) if instant is not None and instant > now], default=None)
 
 
-def _coming(session: Session) -> list[Broadcast]:
+def _coming(session: Session, only: Collection[str] | None = None) -> list[Broadcast]:
     query = select(Broadcast).where(col(Broadcast.state).in_(COMING))
+    if only is not None:
+        query = query.where(col(Broadcast.id).in_(only))
     return list(session.exec(query.order_by(col(Broadcast.starts_at), col(Broadcast.id))))
 
 

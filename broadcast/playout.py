@@ -25,6 +25,8 @@ from tts.errors import ClipError
 
 log = logging.getLogger(__name__)
 
+_AT_A_TIME = 20
+
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -86,16 +88,20 @@ class Playout:
 
     # Steps
 
-    async def air_ready_now(self) -> None:
-        """Order what is to air at once and has its clips; the bytes of an emergency go ahead of its order."""
+    async def air_ready_now(self) -> bool:
+        """Order what is to air at once and has its clips; the bytes of an emergency go ahead of its order.
+
+        Gives whether anything was ordered.
+        """
+        has_ordered = False
         for ready in await self._work(airtime.ready_now, self._clock()):
             if not self._hub.connected:
-                return
-            if not await self._have_clips(ready):
-                continue
-            if await self._work(airtime.begin_now, ready.id, self._clock()):
+                break
+            if await self._have_clips(ready) and await self._work(airtime.begin_now, ready.id, self._clock()):
                 await self.send_orders()
                 self._on_change("broadcasts")
+                has_ordered = True
+        return has_ordered
 
     async def send_orders(self) -> None:
         """Send every order that has not gone out; without a connection they wait, until they expire."""
@@ -112,8 +118,10 @@ class Playout:
             log.warning("documents wait: %s", error)
 
     async def refresh_coming(self) -> None:
-        """Look over what has not begun."""
-        await self._work(airtime.refresh_coming, self._clock())
+        """Look over what has not begun, a few at a time: an emergency's order gets its turn in between."""
+        ids = await self._work(airtime.coming_ids)
+        for first in range(0, len(ids), _AT_A_TIME):
+            await self._work(airtime.refresh_coming, self._clock(), ids[first : first + _AT_A_TIME])
 
     async def begin_due(self) -> None:
         """Move on the air what has reached its instant."""

@@ -44,41 +44,46 @@ def plan_broadcasts(
     return tuple(sorted(planned, key=lambda one: (one.starts_at, one.id)))
 
 
-def plan_timetable(session: Session, now: datetime) -> tuple[PlannedBroadcast, ...]:
-    """Plan the timetable as it stands in the database, and apply the plan."""
-    rows = [row for row in list_entries(session) if row.is_active]
-    plan = plan_broadcasts(load_entries(session, rows), local_zone(get_commune(session)), now)
-    apply_plan(session, plan, now)
-    for row in rows:
+def plan_timetable(session: Session, now: datetime) -> None:
+    """Plan every entry."""
+    for row in list_entries(session):
+        plan_entry(session, row_id(row.id), now)
+
+
+def plan_entry(session: Session, entry_id: int, now: datetime) -> tuple[PlannedBroadcast, ...]:
+    """Plan one entry as it stands in the database, and make the database what the plan says.
+
+    One that is switched off, or is no more, wants nothing.
+    """
+    row = session.get(TimetableEntry, entry_id)
+    entry = load_entry(session, row) if row is not None and row.is_active else None
+    plan = plan_broadcasts([entry] if entry else [], local_zone(get_commune(session)), now)
+    apply_plan(session, entry_id, plan, now)
+    if row is not None and entry is not None:
         row.planned_until = max(row.planned_until or now, now)
         session.add(row)
     return plan
 
 
-def load_entries(session: Session, rows: Iterable[TimetableEntry]) -> list[Entry]:
-    """The entries as planning takes them; one whose programme is gone is left out."""
-    entries = []
-    for row in rows:
-        programme = session.get(Programme, row.programme_id)
-        if programme is None:
-            continue
-        entries.append(
-            Entry(
-                id=row_id(row.id),
-                title=programme.name,
-                airs_at=row.airs_at,
-                weekdays=frozenset(row.weekdays),
-                from_on=row.from_on,
-                until_on=row.until_on,
-                zone_ids=frozenset(row_id(zone.id) for zone in zones_of_entry(session, row)),
-                planned_from=row.planned_until or row.created_at,
-            )
-        )
-    return entries
+def load_entry(session: Session, row: TimetableEntry) -> Entry | None:
+    """The entry as planning takes it; none when its programme is gone."""
+    programme = session.get(Programme, row.programme_id)
+    if programme is None:
+        return None
+    return Entry(
+        id=row_id(row.id),
+        title=programme.name,
+        airs_at=row.airs_at,
+        weekdays=frozenset(row.weekdays),
+        from_on=row.from_on,
+        until_on=row.until_on,
+        zone_ids=frozenset(row_id(zone.id) for zone in zones_of_entry(session, row)),
+        planned_from=row.planned_until or row.created_at,
+    )
 
 
-def apply_plan(session: Session, plan: Iterable[PlannedBroadcast], now: datetime) -> None:
-    """Make the database what the plan says: new broadcasts, the parts of known ones, and what is no longer wanted.
+def apply_plan(session: Session, entry_id: int, plan: Iterable[PlannedBroadcast], now: datetime) -> None:
+    """New broadcasts of an entry, the parts of known ones, and the end of what is no longer wanted.
 
     What has begun or ended, or was cancelled by a person, is left alone.
     """
@@ -92,7 +97,7 @@ def apply_plan(session: Session, plan: Iterable[PlannedBroadcast], now: datetime
             end_before_start(session, broadcast, BroadcastState.MISSED, WhyNot.SERVER_OFF, now)
         elif broadcast.starts_at is not None and broadcast.starts_at > now:
             _refresh_parts(session, broadcast, planned, now)
-    _cancel_unwanted(session, wanted, now)
+    _cancel_unwanted(session, entry_id, wanted, now)
     session.flush()
 
 
@@ -129,9 +134,9 @@ def _refresh_parts(session: Session, broadcast: Broadcast, planned: PlannedBroad
         set_parts(session, broadcast, keys)
 
 
-def _cancel_unwanted(session: Session, wanted: set[str], now: datetime) -> None:
+def _cancel_unwanted(session: Session, entry_id: int, wanted: set[str], now: datetime) -> None:
     query = select(Broadcast).where(
-        col(Broadcast.entry_id).is_not(None),
+        Broadcast.entry_id == entry_id,
         col(Broadcast.state).in_(COMING),
         col(Broadcast.starts_at) > now,
         # Beyond the horizon the plan says nothing: a clock that jumped back must not cancel the days it forgot.

@@ -5,7 +5,7 @@ The only file that knows APScheduler.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,10 +18,12 @@ from sqlalchemy import Engine
 from broadcast.airtime import next_due
 from broadcast.db import reading, session_of
 from broadcast.documents import next_expiry
+from broadcast.entries import list_entries
+from broadcast.models import row_id
 from broadcast.playout import Playout
 from broadcast.rendering import RendererPool
 from broadcast.renderings import warm_up
-from scheduler.planner import plan_timetable
+from scheduler.planner import plan_entry
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +71,11 @@ class Runner:
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._urgent = asyncio.Event()
         self._routine = asyncio.Event()
-        self._plans = True
+        self._has_news = True
         self._planned_at: datetime | None = None
         self._troubles: dict[str, Trouble] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        renderers.listen(self._look)
+        renderers.listen(self._look_at_all)
         playout.listen(self._look)
 
     @property
@@ -104,17 +106,24 @@ class Runner:
 
     def nudge(self) -> None:
         """Something was decided: plan, render, publish and air now. On the event loop."""
-        self._plans = True
         self._renderers.nudge()
+        self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        """What is planned or published may have to change."""
+        self._has_news = True
         self._look()
 
     def _look(self) -> None:
-        """Something has become ready, or was reported."""
+        """Time has passed, or reports came: what is planned and published stays as it is."""
         self._urgent.set()
         self._routine.set()
 
     async def _tick(self) -> None:
         self._look()
+
+    async def _ring(self) -> None:
+        self._look_at_all()
 
     async def _loop(self, event: asyncio.Event, run: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -123,25 +132,37 @@ class Runner:
             await run()
 
     async def _run_urgent(self) -> None:
-        await self._step("air now", self._playout.air_ready_now)
+        await self._step("air now", self._air_ready_now)
         await self._step("orders", self._playout.send_orders)
 
-    async def _run_routine(self) -> None:
-        for name, step in self._routine_steps():
-            await self._step(name, step)
-        await self._step("next instant", self._ring_next)
+    async def _air_ready_now(self) -> None:
+        if await self._playout.air_ready_now():
+            self._look_at_all()  # the list of active emergencies has changed
 
-    def _routine_steps(self) -> Sequence[tuple[str, Callable[[], Awaitable[None]]]]:
+    async def _run_routine(self) -> None:
         playout = self._playout
-        return (
-            ("begin", playout.begin_due),
-            ("close", playout.close_finished),
-            ("stragglers", playout.stop_stragglers),
-            ("plan", self._plan),
-            ("outlook", playout.refresh_coming),
-            ("documents", playout.publish_documents),
-            ("begin what is due now", playout.begin_due),
-        )
+        await self._run(("begin", playout.begin_due), ("close", playout.close_finished))
+        await self._run(("stragglers", playout.stop_stragglers))
+        if self._is_time_for_all():
+            await self._run(
+                ("plan", self._plan),
+                ("outlook", playout.refresh_coming),
+                ("documents", playout.publish_documents),
+                ("begin what is due now", playout.begin_due),
+            )
+        await self._run(("next instant", self._ring_next))
+
+    def _is_time_for_all(self) -> bool:
+        now, before = self._clock(), self._planned_at
+        is_due = before is None or not timedelta() <= now - before < PLAN_EVERY
+        if not (self._has_news or is_due):
+            return False
+        self._has_news, self._planned_at = False, now
+        return True
+
+    async def _run(self, *steps: tuple[str, Callable[[], Awaitable[None]]]) -> None:
+        for name, step in steps:
+            await self._step(name, step)
 
     async def _step(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
         """Run one step. Whatever goes wrong in it, the others go on, and it is run again with the next ring."""
@@ -158,27 +179,24 @@ class Runner:
                 self._on_change("troubles")
 
     async def _plan(self) -> None:
-        now = self._clock()
-        is_due = self._planned_at is None or not timedelta() <= now - self._planned_at < PLAN_EVERY
-        if not (self._plans or is_due):
-            return
-        self._plans, self._planned_at = False, now
-        try:
-            await asyncio.to_thread(self._plan_in_session, now)
-        except BaseException:
-            self._plans = True
-            raise
+        """Plan entry by entry, each a unit of work of its own: an emergency's order gets its turn in between."""
+        for entry_id in await asyncio.to_thread(self._entry_ids):
+            await asyncio.to_thread(self._plan_entry, entry_id)
 
-    def _plan_in_session(self, now: datetime) -> None:
+    def _entry_ids(self) -> list[int]:
+        with reading(self._engine) as session:
+            return [row_id(entry.id) for entry in list_entries(session)]
+
+    def _plan_entry(self, entry_id: int) -> None:
         with session_of(self._engine) as session:
-            plan_timetable(session, now)
+            plan_entry(session, entry_id, self._clock())
 
     async def _ring_next(self) -> None:
         """Have a date job ring at the next instant at which something begins, ends or expires."""
         at = await asyncio.to_thread(self._next_instant)
         if at is not None:
             self._scheduler.add_job(
-                self._tick, DateTrigger(at), id=_INSTANT, replace_existing=True, misfire_grace_time=None
+                self._ring, DateTrigger(at), id=_INSTANT, replace_existing=True, misfire_grace_time=None
             )
 
     def _next_instant(self) -> datetime | None:
