@@ -4,6 +4,7 @@ Its tokenizer is quadratic in some runs without spaces, so it is fed stretches o
 """
 
 import re
+import threading
 from bisect import bisect_right
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from underthesea import sent_tokenize, word_tokenize
 
 _STRETCH = re.compile(r"[^\n]{1,400}(?=\s|\Z)|[^\n]{1,400}")
 _LONGEST_TOKEN = 60
+# underthesea loads its model at the first call, unguarded, and its tagger belongs to one thread at a time.
+_ONE_AT_A_TIME = threading.Lock()
 _RUN = re.compile(rf"\S{{{_LONGEST_TOKEN},}}")
 
 
@@ -36,7 +39,9 @@ def segment_words(text: str) -> Words:
             continue
         plain = _RUN.sub(lambda m: "x" * len(m[0]), stretch[0])
         at = 0
-        for word in word_tokenize(plain, use_token_normalize=False):
+        with _ONE_AT_A_TIME:
+            words = word_tokenize(plain, use_token_normalize=False)
+        for word in words:
             found = _locate(word, plain, at)
             if found is None:
                 continue
@@ -53,7 +58,9 @@ def segment_sentences(text: str) -> list[tuple[int, int]]:
         start, end = stretch
         at = start
         plain = _RUN.sub(lambda m: "x" * len(m[0]), text[start:end])
-        for sentence in sent_tokenize(plain):
+        with _ONE_AT_A_TIME:
+            sentences = sent_tokenize(plain)
+        for sentence in sentences:
             begin = start + plain.find(sentence, at - start)
             at = begin + len(sentence)
             found.append((begin, at))
