@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, ScalarSelect, func
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, and_, case, col, or_, select
 
 from broadcast.airings import note_duration
 from broadcast.db import reading, session_of
+from broadcast.lifecycle import COMING
 from broadcast.models import Broadcast, BroadcastPart, Clip, Rendering, RenderingState
 from broadcast.renderers import Renderer, RendererLost
 from broadcast.renderings import want_rendering
@@ -135,7 +136,9 @@ class RendererPool:
 
 
 def due_rendering(session: Session, now: datetime, *, is_emergency: bool) -> Rendering | None:
-    """What is to be rendered next: the more urgent, then what has waited longest.
+    """What is to be rendered next: the more urgent, then what is needed first.
+
+    What is on no timetable (somebody listens beforehand, or airs it now) was needed when it was wanted.
 
     An emergency that its own renderer could not do is everybody's.
     """
@@ -146,9 +149,20 @@ def due_rendering(session: Session, now: datetime, *, is_emergency: bool) -> Ren
         select(Rendering)
         .where(Rendering.state == RenderingState.WANTED, mine)
         .where(or_(col(Rendering.try_after).is_(None), col(Rendering.try_after) <= now))
-        .order_by(rank, col(Rendering.wanted_at), col(Rendering.key))
+        .order_by(rank, func.coalesce(_first_start(), col(Rendering.wanted_at)), col(Rendering.key))
     )
     return session.exec(query.limit(1)).first()
+
+
+def _first_start() -> ScalarSelect[datetime | None]:
+    """The soonest start of the broadcasts that hold a rendering; for use inside a query of renderings."""
+    return (
+        select(func.min(col(Broadcast.starts_at)))
+        .join(BroadcastPart, col(BroadcastPart.broadcast_id) == col(Broadcast.id))
+        .where(col(BroadcastPart.rendering_key) == col(Rendering.key), col(Broadcast.state).in_(COMING))
+        .correlate(Rendering)
+        .scalar_subquery()
+    )
 
 
 def store_rendered(session: Session, rendering: Rendering, answer: Rendered, now: datetime) -> None:

@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import Session, select
 
 from broadcast.errors import InvalidInput
-from broadcast.models import Clip, Rendering, RenderingState
+from broadcast.models import Broadcast, BroadcastPart, Clip, Rendering, RenderingState, row_id
 from broadcast.rendering import MAX_ATTEMPTS, due_rendering, store_failed, store_rendered
 from broadcast.renderings import want_rendering
 from players.messages import Urgency
@@ -35,6 +35,28 @@ def test_one_that_is_asked_for_with_more_urgency_is_hurried(unit: Session, house
     slow = want_rendering(unit, "Tin mới.", "v", None, Urgency.NORMAL, now)
     want_rendering(unit, "Tin mới.", "v", None, Urgency.PRIORITY, now)
     assert due_rendering(unit, now, is_emergency=False) is slow
+
+
+def test_what_is_aired_sooner_is_rendered_first_and_now_before_all(unit: Session, house: House, now: datetime) -> None:
+    texts = {"Mai.": timedelta(days=1), "Tối nay.": timedelta(hours=3)}
+    planned = {}
+    for number, (text, ahead) in enumerate(texts.items()):
+        planned[text] = want_rendering(unit, text, "v", None, Urgency.NORMAL, now)
+        broadcast = Broadcast(
+            id=f"e-{number}", commune_id=row_id(house.commune.id), title=text, starts_at=now + ahead, created_at=now
+        )
+        unit.add(broadcast)
+        unit.flush()
+        unit.add(BroadcastPart(broadcast_id=broadcast.id, position=0, rendering_key=planned[text].key))
+    heard_before = want_rendering(unit, "Nghe thử.", "v", None, Urgency.NORMAL, now + timedelta(seconds=5))
+    unit.flush()
+    order = []
+    for _ in range(3):
+        rendering = due_rendering(unit, now, is_emergency=False)
+        assert rendering is not None
+        order.append(rendering)
+        store_rendered(unit, rendering, rendered(rendering), now)
+    assert order == [heard_before, planned["Tối nay."], planned["Mai."]]
 
 
 def test_the_lanes_take_what_is_theirs_until_the_warm_one_fails(unit: Session, house: House, now: datetime) -> None:
