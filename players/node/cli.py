@@ -186,3 +186,7 @@ def _print_event(fields: Mapping[str, Any]) -> None:
 
 def _log_event(fields: Mapping[str, Any]) -> None:
     log.info("%s", json.dumps(fields))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -40,7 +40,8 @@ def _script(path: Path | None) -> str:
 
 
 async def _stay(args: argparse.Namespace, script: str, screen: Screen) -> int:
-    place = Place(args.data.resolve(), args.data.resolve().parent / "voices")
+    root = args.data.resolve()
+    place = Place(root, root.parent / "voices", root / "demo.log")
     place.make()
     voice = await choose_voice(args.voice, place.voices, utc_now(), screen)
     tokens = _seed(place, voice, screen)
@@ -59,7 +60,7 @@ async def _once(args: argparse.Namespace, script: str, screen: Screen) -> int:
     if record:
         record.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="loalang-demo-") as fresh:
-        place = Place(Path(fresh), args.data.resolve().parent / "voices")
+        place = Place(Path(fresh), args.data.resolve().parent / "voices", (record or Path(fresh)) / "demo.log")
         place.make()
         voice = await choose_voice(args.voice, place.voices, utc_now(), screen)
         tokens = _seed(place, voice, screen)

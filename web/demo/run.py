@@ -27,16 +27,13 @@ class Place:
 
     root: Path
     voices: Path
+    log_file: Path
+    """What all processes say."""
 
     @property
     def server(self) -> Path:
         """The commune server's data directory."""
         return self.root / "server"
-
-    @property
-    def log_file(self) -> Path:
-        """What all processes say."""
-        return self.root / "demo.log"
 
     def node(self, slug: str) -> Path:
         """A node's data directory."""
@@ -72,8 +69,8 @@ async def running_commune(
         async with screen.progress("starting the commune server"):
             await _start_server(place, port, client, processes)
         async with screen.progress(f"pairing and starting {len(poles)} poles"):
+            await asyncio.gather(*(_pair(place, pole, client) for pole in poles))
             for pole in poles:
-                await _pair(place, pole, client)
                 followers.append(await _start_node(place, pole, processes, screen))
             await _until_online(client, processes, {pole.slug for pole in poles})
         yield client, processes
