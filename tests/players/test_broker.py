@@ -7,6 +7,7 @@ import pwd
 import signal
 import socket
 import stat
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -346,6 +347,56 @@ async def test_started_again_it_keeps_credentials_and_retained_messages(open_fol
                 assert await heard(loa) == [Incoming(TOPICS.timetable(EAST), b"kept", True)]
         finally:
             await broker.stop()
+
+
+async def gone(pid: int) -> None:
+    def is_gone() -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    await until(is_gone)
+
+
+SERVER_PROCESS = """
+import asyncio, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from players.broker import MosquittoBroker
+from players.topics import Topics
+
+async def main():
+    broker = MosquittoBroker(
+        Path(sys.argv[1]), Topics("hoa-binh-an"), clock=lambda: datetime.now(UTC), port=int(sys.argv[2])
+    )
+    await broker.start()
+    print(broker.state.pid, broker.port, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_server_killed_leaves_no_broker_behind_and_gets_its_port_back(open_folder: Path) -> None:
+    root, port = Path(__file__).parents[2], 0
+    for _ in range(3):
+        server = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            SERVER_PROCESS,
+            str(open_folder / "broker"),
+            str(port),
+            cwd=root,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert server.stdout is not None
+        async with asyncio.timeout(30):
+            pid, port = (int(number) for number in (await server.stdout.readline()).split())
+        assert psutil.Process(pid).name() == "mosquitto"
+        server.kill()
+        await server.wait()
+        await gone(pid)
 
 
 async def test_rules_of_an_older_version_or_of_somebody_else_do_not_last(open_folder: Path) -> None:
