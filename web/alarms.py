@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from broadcast.models import BroadcastState
+from broadcast.models import BroadcastState, Clip
 from broadcast.views import NodeRow, ended, node_rows
 from players.child import ChildPhase, ChildState
 from players.presence import PresenceState
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MISSED_SHOWN_FOR = timedelta(hours=12)
 NAMES_AT_MOST = 5
+_ENGINES = {"espeak": "espeak-ng"}
 _PROCESS_NAMES = {
     "mosquitto": "Máy trung chuyển tin (Mosquitto)",
     "renderer": "Bộ tạo âm thanh",
@@ -37,7 +38,7 @@ class Alarm:
 def alarms_of(station: "Station", session: Session, now: datetime) -> list[Alarm]:
     """Everything that is wrong, the worst first."""
     found = [*_of_processes(station.processes), *_of_wire(station), *_of_steps(station.runner.troubles)]
-    found += [*_of_nodes(station, node_rows(session)), *_of_voice(station), *_of_missed(session, now)]
+    found += [*_of_nodes(station, node_rows(session)), *_of_voice(session), *_of_missed(session, now)]
     return sorted(found, key=lambda alarm: alarm.tone != "bad")
 
 
@@ -67,10 +68,10 @@ def _of_nodes(station: "Station", rows: Iterable[NodeRow]) -> Iterator[Alarm]:
         yield Alarm("bad", f"{len(gone)} cụm loa mất kết nối", named)
 
 
-def _of_voice(station: "Station") -> Iterator[Alarm]:
-    said = station.voice_in_use()
-    if said is not None and said.fallback_reason:
-        yield Alarm("warn", f"Giọng đọc dự phòng {said.engine} đang được dùng", said.fallback_reason)
+def _of_voice(session: Session) -> Iterator[Alarm]:
+    last = session.exec(select(Clip).order_by(col(Clip.created_at).desc()).limit(1)).first()
+    if last is not None and last.fallback_reason:
+        yield Alarm("warn", f"Giọng đọc dự phòng {_ENGINES.get(last.engine, last.engine)} đang được dùng", last.fallback_reason)
 
 
 def _of_missed(session: Session, now: datetime) -> Iterator[Alarm]:

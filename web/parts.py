@@ -115,7 +115,6 @@ def make_station(settings: Settings, clock: Callable[[], datetime], engine: Engi
             runner=Runner(engine, renderers, playout, clock, on_change),
             live=LiveFeed(fragments.render, settings.http.max_live_clients),
             render_parts=fragments.render,
-            voice_in_use=lambda: emergencies.ready,
         )
     )
     fragments.station = station

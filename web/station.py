@@ -19,7 +19,6 @@ from players.presence import NodePresence, PresenceBoard
 from players.signing import CommuneKey
 from scheduler.runner import Runner
 from tts.clip_store import ClipStore
-from tts.render_job import Ready
 from web.auth import SignInDoor
 from web.brokers import Broker, NodeDoor
 from web.live import LiveFeed, Part
@@ -46,7 +45,6 @@ class Parts:
     runner: Runner
     live: LiveFeed
     render_parts: Callable[[Iterable[Part]], dict[Part, str]]
-    voice_in_use: Callable[[], Ready | None]
 
 
 class Station:
@@ -66,7 +64,6 @@ class Station:
         self.runner = parts.runner
         self.live = parts.live
         self._render_parts = parts.render_parts
-        self.voice_in_use = parts.voice_in_use
         self.sign_in = SignInDoor(parts.engine, parts.settings.sign_in)
         self.pairing_throttle = Throttle(10, timedelta(seconds=20))
         self.preview_throttle = Throttle(20, timedelta(seconds=6))

@@ -74,6 +74,7 @@ const sayLeft = () => {
   }
 };
 setInterval(sayLeft, 1000);
+document.addEventListener("htmx:sseMessage", sayLeft);
 sayLeft();
 
 // The live page says when it is not live.
