@@ -18,6 +18,7 @@ _RANGE = re.compile(rf"{_START}(?P<a>{_N})\s?(?:-|÷|~)\s?(?P<b>{_N}){_END}")
 _SPACED = re.compile(rf"{_START}[1-9]\d{{0,2}}(?: \d{{3}}){{1,5}}(?:,\d{{1,4}})?(?!\d|[.,]\d| \d)")
 _NUMBER = re.compile(_N)
 _CODE_BEFORE = re.compile(rf"(?<!\w)(?:{context('fertilizer')})\s*(?:\S+\s)?\Z")
+_SAID_IN_DIGITS = re.compile(r"(?<!\w)(?:đề án|quyết định)\s*\Z")
 _FINE_GOLD = re.compile(r"(?<!\w)vàng\s*\Z")
 _SECTION_BEFORE = re.compile(rf"(?<!\w)(?:{context('section')})\s*\Z")
 _MINUS_BEFORE = re.compile(r"(?:\A|[\s(])-\Z")
@@ -75,6 +76,9 @@ def _read_number(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if _SECTION_BEFORE.search(draft.before(match.start())) and number.count(".") and "," not in number:
         said = " chấm ".join(draft.numbers.written(part) for part in number.split("."))
         yield Reading(*match.span(), said, SpanKind.CODE)
+        return
+    if len(number) == 2 and number[0] == "0" and _SAID_IN_DIGITS.search(draft.before(match.start())):
+        yield Reading(*match.span(), draft.numbers.digits(number), SpanKind.CODE)
         return
     if number == "9999" and _FINE_GOLD.search(draft.before(match.start())):
         yield Reading(*match.span(), draft.numbers.digits(number), SpanKind.CODE)

@@ -17,8 +17,10 @@ _LETTER_NUMBER = re.compile(r"(?<![^\W_])(?P<letters>[A-ZĐ]{1,5})-(?P<digits>\d
 _LETTER_SLASH = re.compile(r"(?<![^\W_])[A-Z]/(?=[A-Z]\d)")
 _CULTIVAR = re.compile(r"(?<![^\W_])(?P<letters>[A-ZĐ]{1,4}) (?P<digits>\d{2,6})(?![^\W_]|[.,/-]\d)")
 _CULTIVAR_BEFORE = re.compile(rf"(?<!\w)(?:{context('cultivar')})[\s:]*(?:\S+\s?[,;]?\s?(?:và\s)?){{0,3}}\Z")
+_SERIAL = re.compile(r"(?<![^\W_])(?P<letters>[A-ZĐ]{1,3}) (?P<digits>\d{5,9})(?![^\W_]|[.,/-]\d)")
 _BOAT = re.compile(r"(?<![^\W_])(?P<place>[A-ZĐ][A-ZĐa-z]{1,2})[- ](?P<number>\d{4,5})[- ]?(?P<tail>TS)(?![^\W_])")
 _ALARM = re.compile(r"(?<![^\W_])BĐ\s?(?P<n>I{1,3})(?![^\W_])")
+_SERIAL_BEFORE = re.compile(r"(?<!\w)(?:số|sê ri|seri|mã|phát hành|hiệu|thẻ)[\s:]*\Z")
 _GROUP = re.compile(r"[^\W\d_]+|\d+|[./-]")
 _LEAST_SPELLED_DIGITS = 4
 
@@ -27,6 +29,7 @@ def read_codes(draft: Draft) -> Iterator[Reading]:
     """Read tokens of letters and digits, the letters by name and short numbers as numbers."""
     yield from draft.search(_CULTIVAR, _read_cultivar)
     yield from draft.search(_BOAT, _read_boat)
+    yield from draft.search(_SERIAL, _read_serial)
     yield from draft.search(_ALARM, _read_alarm)
     yield from draft.search(_LETTER_SLASH, _read_letter_slash)
     yield from draft.search(_CODE, _read_code)
@@ -36,6 +39,13 @@ def read_codes(draft: Draft) -> Iterator[Reading]:
 def _read_cultivar(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if _CULTIVAR_BEFORE.search(draft.before(match.start())):
         said = f"{spell(match['letters'])} {_say_group(draft, match['digits'])}"
+        yield Reading(*match.span(), said, SpanKind.CODE)
+
+
+def _read_serial(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Read the number of a certificate or banknote: BT 123456."""
+    if _SERIAL_BEFORE.search(draft.before(match.start())):
+        said = f"{spell(match['letters'])} {draft.numbers.digits(match['digits'])}"
         yield Reading(*match.span(), said, SpanKind.CODE)
 
 

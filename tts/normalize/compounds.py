@@ -14,6 +14,16 @@ def long_form(written: str) -> str | None:
     return found[-1].spoken if found else None
 
 
+def _part_form(part: str) -> str | None:
+    """Give the form of a part; two letters count only where they have one meaning."""
+    found = senses("abbreviations").get(part)
+    if len(part) == 2 and (
+        found is None or len(found) > 1 or not found[0].certain or found[0].before or found[0].after
+    ):
+        return None
+    return long_form(part)
+
+
 @lru_cache(maxsize=5_000)
 def split_known(word: str) -> str | None:
     """Part capitals into the fewest known abbreviations of two letters or more; None when they do not part."""
@@ -22,7 +32,7 @@ def split_known(word: str) -> str | None:
     best: list[list[str] | None] = [[]] + [None] * len(word)
     for end in range(2, len(word) + 1):
         for start in range(max(0, end - 12), end - 1):
-            head, form = best[start], long_form(word[start:end])
+            head, form = best[start], _part_form(word[start:end])
             if head is None or form is None:
                 continue
             current = best[end]

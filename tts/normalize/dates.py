@@ -20,6 +20,7 @@ _TWO_DATES = re.compile(
     rf"{_D}(?P<d1>\d{{1,2}})/(?P<m1>\d{{1,2}})(?:/(?P<y1>\d{{4}}))?\s?-\s?"
     rf"(?P<d2>\d{{1,2}})/(?P<m2>\d{{1,2}})(?:/(?P<y2>\d{{4}}))?{_END}"
 )
+_AFTER_TIME = re.compile(rf"(?<={TAKEN})\s?/\s?(?P<d>\d{{1,2}})/(?P<m>\d{{1,2}})(?:/(?P<y>\d{{4}}))?{_END}")
 _ROUND_THE_CLOCK = re.compile(rf"{_D}24/(?:7|24){_END}")
 _DAYS_OF_MONTH = re.compile(r"(?<!\w)(?:[Nn]gày)\s+(?P<a>\d{1,2})\s?-\s?(?P<b>\d{1,2})(?=\s(?:hằng|hàng|mỗi) tháng)")
 _HOLIDAY = re.compile(rf"{_D}(?P<d>\d{{1,2}})-(?P<m>\d{{1,2}}){_END}")
@@ -27,7 +28,7 @@ _MONTH_YEAR = re.compile(
     rf"{_D}(?:(?P<first>\d{{1,2}})\s?-\s?)?(?P<m>\d{{1,2}})\s?(?P<sep>[/.-])\s?(?P<y>(?:19|20)\d\d){_END}"
 )
 _PART_YEAR = re.compile(
-    r"(?<!\w)(?P<name>[Qq]uý|[Qq]uí|[Hh]ọc kỳ|[Kk]ỳ|[Vv]ụ|[Đđ]ợt|[Ll]ần|[Pp]hiên|[Hh][Kk]|Q)"
+    r"(?<!\w)(?P<name>[Qq]uý|[Qq]uí|[Hh]ọc kỳ|[Kk]ỳ|[Vv]ụ|[Đđ]ợt|[Ll]ần|[Pp]hiên|[Tt]uần|[Hh][Kk]|Q)"
     r"\s?(?P<n>\d{1,2}|[IVX]{1,4})\s?[/-]\s?(?P<y>(?:19|20)\d\d)(?![\w/])"
 )
 _DAY_RANGE = re.compile(rf"{_D}(?P<a>\d{{1,2}})\s?-\s?(?P<d>\d{{1,2}})\s?/\s?(?P<m>\d{{1,2}}){_END}")
@@ -72,6 +73,7 @@ def read_dates(draft: Draft) -> Iterator[Reading]:
     """Read dates, the fullest first."""
     yield from draft.search(_ISO, _read_full)
     yield from draft.search(_PART_YEAR, _read_part_year)
+    yield from draft.search(_AFTER_TIME, _read_after_time)
     yield from draft.search(_TWO_DATES, _read_two_dates)
     yield from draft.search(_DAYS_OF_MONTH, _read_days_of_month)
     yield from draft.search(_FULL, _read_full)
@@ -126,6 +128,14 @@ def _read_two_dates(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         sure = sure and is_day(day, month, int(year) if year else 2024)
     if sure or match["y2"]:
         yield Reading(*match.span(), " đến ".join(said), SpanKind.DATE, sure)
+
+
+def _read_after_time(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Read the date of "13h/05/9"."""
+    day, month, year = int(match["d"]), int(match["m"]), match["y"]
+    if is_day(day, month):
+        said = say_date(draft, day, month, int(year) if year else None)
+        yield Reading(*match.span(), f"ngày {said}", SpanKind.DATE)
 
 
 def _read_days_of_month(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -23,7 +23,7 @@ _MONEY_MARK = re.compile(
 )
 _AFTER_MAGNITUDE = re.compile(rf"(?<!\w){_MONEY_WORDS}\s?\Z")
 _LONE_MARK = re.compile(r"(?<![^\W_])(?:vnđ|VNĐ|VND|vnd|₫|USD|\$|€|%|‰|°C|°F|°)(?![^\W_])")
-_MIXED = re.compile(rf"{_START}(?P<a>\d{{1,3}})(?P<unit>m|kg|km)(?P<b>\d{{1,2}})(?![\w]|[.,/]\d|\s?m\b)")
+_MIXED = re.compile(rf"{_START}(?P<a>\d{{1,3}})(?P<unit>m|kg|km|tr)(?P<b>\d{{1,3}})(?![\w]|[.,/]\d|\s?m\b)")
 _PREFIX_MONEY = re.compile(rf"(?<!\w)(?P<sign>\$|€|£|US\$)\s?(?P<n>{_N})(?![^\W_])")
 _DEGREES = re.compile(
     rf"{_START}(?P<d>\d{{1,3}}(?:,\d+)?)\s?°\s?(?:(?P<m>\d{{1,2}}(?:,\d+)?)\s?')?\s?(?:(?P<s>\d{{1,2}}(?:[,.]\d{{1,3}})?)\s?(?:\"|''))?\s?(?P<pole>[NSEWBĐT])(?![^\W_])"
@@ -39,18 +39,21 @@ _TIMES = re.compile(r"(?<=[^\W\d_]\s|\ue000\s)[xX×*]\s?(?=\d)")
 _POLES = {"N": "bắc", "S": "nam", "E": "đông", "W": "tây", "B": "bắc", "Đ": "đông", "T": "tây"}
 _POLE_NUMBER = re.compile(rf"{_START}(?P<n>\d{{1,3}}[.,]\d{{1,3}}|\d{{1,3}})\s?(?P<pole>[NSEW])(?![^\W_])")
 _POLE_AFTER = re.compile(r"[ ,;-]{0,3}\d{1,3}[.,]\d{1,3}\s?[NSEW]\b")
-_POLE_BEFORE = re.compile(r"(?<!\w)(?:vĩ tuyến|kinh tuyến|vĩ độ|kinh độ|tọa độ|bắc|nam|đông|tây|[nsew]\s?[;,-]?)\s*\Z")
+_POLE_BEFORE = re.compile(
+    r"(?<!\w)(?:vĩ tuyến|kinh tuyến|vĩ độ|kinh độ|tọa độ|bắc|nam|đông|tây)\s*\Z|\d\s?[nsew]\s?[;,-]?\s*\Z"
+)
 
 
 @cache
-def _unit_pattern() -> str:
+def unit_pattern() -> str:
+    """Give every unit as an alternation, the longest first."""
     names = sorted(units(), key=len, reverse=True)
     return "|".join(re.escape(name) for name in names)
 
 
 @cache
 def _amount() -> re.Pattern[str]:
-    unit = _unit_pattern()
+    unit = unit_pattern()
     return re.compile(
         rf"{_START}(?P<minus>-)?(?P<a>{_SPACED_N}(?=\s?(?:{unit})(?![^\W_]))|{_N})"
         rf"(?:(?:\s?(?P<ua>{unit})(?![^\W_]))?{_SEP}(?P<minus_b>-)?(?P<b>{_N}))?\s?(?P<u>{unit})(?![^\W_]|\d)"
@@ -59,7 +62,7 @@ def _amount() -> re.Pattern[str]:
 
 @cache
 def _sizes() -> re.Pattern[str]:
-    unit = _unit_pattern()
+    unit = unit_pattern()
     return re.compile(
         rf"{_START}(?P<a>{_N})\s?(?:(?P<ua>{unit})(?=\s?[xX×*]))?\s?[xX×*]\s?(?P<b>{_N})\s?(?:(?P<ub>{unit})(?=\s?[xX×*]))?(?:\s?[xX×*]\s?(?P<c>{_N}))?(?:\s?(?P<u>{unit}))?(?![^\W_])"
     )
@@ -157,7 +160,11 @@ def _read_mixed(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     rest = draft.numbers.cardinal(int(match["b"])) if match["b"][0] != "0" else draft.numbers.digits(match["b"])
     if len(match["b"]) == 1 and match["b"] in "23" and match["unit"] in {"m", "km"}:
         return
-    yield Reading(*match.span(), f"{draft.numbers.cardinal(int(match['a']))} {unit} {rest}", SpanKind.MEASURE)
+    yield Reading(
+        *match.span(),
+        f"{draft.numbers.cardinal(int(match['a']))} {unit} {rest}",
+        _KINDS.get(units()[match["unit"]].family, SpanKind.MEASURE),
+    )
 
 
 def _read_prefixed(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -7,6 +7,7 @@ from tts.normalize.draft import Draft, Reading
 from tts.normalize.letters import spell
 from tts.normalize.nouns import counts_next, shares_next
 from tts.normalize.numbers import parse_decimal
+from tts.normalize.quantities import unit_pattern
 from tts.normalize.tables import context
 from tts.spoken import SpanKind
 
@@ -15,7 +16,9 @@ _HOUSE = re.compile(
     r"(?<!\d[.,])(?<![\w/-])(?P<parts>\d{1,5}[A-Za-zđĐ]?(?:/\d{1,5}[A-Za-zđĐ]?){1,5})(?![^\W_]|[.,/]\d)"
 )
 _ADDRESS_BEFORE = re.compile(r"(?<!\w)(?:số|số nhà|nhà số|nhà|ngõ|ngách|hẻm|kiệt|địa chỉ|đ/c)[\s:]*\Z")
-_SLASH = re.compile(rf"(?<!\d[.,])(?<![\w/-])(?P<a>{_N})\s?/\s?(?P<b>{_N})(?![^\W_]|[.,/]\d)")
+_SLASH = re.compile(
+    rf"(?<!\d[.,])(?<![\w/])(?<!\d-)(?P<a>{_N})\s?/\s?(?P<b>{_N})(?![.,/]\d)(?=(?:{unit_pattern()})(?![^\W_])|(?![^\W_]))"
+)
 _COLON = re.compile(rf"(?<!\d[.,])(?<![\w/:-])(?P<a>{_N})\s?:\s?(?P<b>{_N})(?![^\W_]|[.,/:]\d)")
 _SCORE = re.compile(r"(?<!\d[.,])(?<![\w/-])(?P<a>\d{1,3})\s?[-:]\s?(?P<b>\d{1,3})(?![^\W_]|[.,/-]\d)")
 _SCORE_BEFORE = re.compile(
