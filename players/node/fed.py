@@ -67,7 +67,7 @@ class FedPlaying:
     def start(self, at: float) -> None:
         """See `Playing`."""
         with self._lock:
-            self._start_at = at
+            self._start_at = max(at, self._monotonic())
 
     async def started(self) -> float:
         """See `Playing`."""

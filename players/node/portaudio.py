@@ -17,7 +17,8 @@ from players.node.fed import FedPlaying
 from players.node.feed import Feed, Samples
 from players.node.output import SAMPLE_RATE, Sound
 
-_LATENCY = "low"
+_LATENCY_S = 0.06
+"""Enough for a small board to be busy for a moment, little enough for a stop to be heard at once."""
 _SILENT_TOO_LONG_S = 2.0
 """A device that has not asked for samples for so long is gone."""
 
@@ -90,7 +91,7 @@ class PortAudioOutput:
                 device=self._device,
                 channels=1,
                 dtype="float32",
-                latency=_LATENCY,
+                latency=_LATENCY_S,
                 callback=self._fill,
             )
             self._asked_at = self._monotonic()

@@ -137,11 +137,21 @@ def _hand_over(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *argu
 
 
 class _WavSource:
-    """Clips for VLC as one WAV stream, read by its callbacks: it would lose the first 74 ms of each Ogg Opus file."""
+    """Clips for VLC as one WAV stream, read by its callbacks: it would lose the first 74 ms of each Ogg Opus file.
 
-    def __init__(self, sound: Sound) -> None:
+    Args:
+        sound: files.
+        pad_frames: silence after them.
+        on_end: called once the last sample was read, in VLC's thread.
+    """
+
+    def __init__(self, sound: Sound, pad_frames: int, on_end: Callable[[], None]) -> None:
         self._feed = Feed(sound.paths, sound.from_ms, sound.gain_db)
         self._rest = wav_header(_ENDLESS_BYTES)
+        self._pad = bytes(2 * pad_frames)
+        self._on_end = on_end
+        self._at_end = False
+        self.frames = 0
         kinds = vlc.CallbackDecorators
         self._opens = kinds.MediaOpenCb(self._open)
         self._reads = kinds.MediaReadCb(self._read)
@@ -164,7 +174,13 @@ class _WavSource:
 
     def _read(self, _opaque: object, buffer: Any, length: int) -> int:
         if not self._rest:
-            self._rest = (self._feed.read(_READ_FRAMES) * 32767).astype("<i2").tobytes()
+            samples = self._feed.read(_READ_FRAMES)
+            self.frames += len(samples)
+            self._rest = (samples * 32767).astype("<i2").tobytes()
+        if not self._rest and not self._at_end:
+            self._at_end = True
+            self._rest = self._pad
+            self._on_end()
         part, self._rest = self._rest[:length], self._rest[length:]
         ctypes.memmove(buffer, part, len(part))
         return len(part)
@@ -184,7 +200,7 @@ class _Recorded:
         self._monotonic = monotonic
         self._instance = instance
         self._loop = asyncio.get_running_loop()
-        self._source = None if sound.url is not None else _WavSource(sound)
+        self._source = None if sound.url is not None else _WavSource(sound, 0, lambda: None)
         self._feed = ArrivingFeed(sound.gain_db if self._source is None else 0.0, sound.expected_ms)
         self._fed = timeline.attach(self._feed)
         self._deck: _Deck | None = None
@@ -300,7 +316,8 @@ class _Native:
         self._instance = instance
         self._device = device
         self._loop = asyncio.get_running_loop()
-        self._source = None if sound.url is not None else _WavSource(sound)
+        # VLC may swallow what is shorter than its buffers.
+        self._source = None if sound.url is not None else _WavSource(sound, SAMPLE_RATE // 2, self._on_read)
         self._deck: _Deck | None = None
         self._came: set[str] = set()
         self._news = asyncio.Event()
@@ -338,15 +355,22 @@ class _Native:
 
     async def finished(self) -> float:
         """See `Playing`."""
-        await self._until("ended")
-        finished = self._ended or self._monotonic()
+        if self._source is None:
+            await self._until("ended")
+            finished = self._ended or self._monotonic()
+            self._check_length(finished)
+        else:
+            await self._until("read")
+            finished = (self._starts or self._monotonic()) + self._source.frames / SAMPLE_RATE
+            await asyncio.sleep(finished - self._monotonic())
         await self._release()
-        expected_ms = self._sound.expected_ms
-        if expected_ms is not None and self._starts is not None:
-            lasted_s = finished - self._starts
-            if lasted_s < expected_ms / 1000 - SHORT_FRAMES / SAMPLE_RATE:
-                raise OutputFailed(f"the stream broke off after {lasted_s:.1f} s")
         return finished
+
+    def _check_length(self, finished: float) -> None:
+        expected_ms = self._sound.expected_ms
+        lasted_s = finished - (self._starts or finished)
+        if expected_ms is not None and lasted_s < (expected_ms / 1000 - SHORT_FRAMES / SAMPLE_RATE):
+            raise OutputFailed(f"the stream broke off after {lasted_s:.1f} s")
 
     async def stop(self) -> Sounded:
         """See `Playing`."""
@@ -374,6 +398,10 @@ class _Native:
                 raise OutputFailed("VLC cannot play what comes")
             self._news.clear()
             await self._news.wait()
+
+    def _on_read(self) -> None:
+        """From VLC's thread: nothing is left to be read."""
+        _hand_over(self._loop, self._on_event, "read")
 
     def _on_event(self, name: str) -> None:
         if name == "ended" and self._ended is None:

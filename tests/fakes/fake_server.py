@@ -35,7 +35,7 @@ from players.topics import Topics
 from players.transport import Connection, Transport
 
 COMMUNE = "hoa-binh-an"
-ALL_DAY = (Window(opens="00:00", closes="00:00"),)  # type: ignore[arg-type]
+ALL_DAY = (Window(opens="00:00", closes="00:00"),)
 
 
 def utc_now() -> datetime:

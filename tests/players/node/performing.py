@@ -12,9 +12,9 @@ from pathlib import Path
 
 from players.errors import PlayersError
 from players.node.clock import NodeClock
+from players.node.events import Way
 from players.node.output import AudioOutput, Sound, Sounded
 from players.node.outputs import choose_outputs
-from players.node.events import Way
 from players.node.settings import OutputSection
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     section = OutputSection.model_validate({"name": sys.argv[1], "device": sys.argv[2] or None})
     plan = Plan(**json.loads(sys.argv[3]))
     output = choose_outputs(section, clock).by_way[Way.FILES]
-    print(json.dumps(asdict(asyncio.run(perform(output, plan)))))
+    sys.stdout.write(json.dumps(asdict(asyncio.run(perform(output, plan)))) + "\n")
 
 
 if __name__ == "__main__":

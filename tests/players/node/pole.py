@@ -1,0 +1,251 @@
+"""A pole without hardware, clock or wire: `step` with a player that is a few lines long, in simulated time."""
+
+import heapq
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from players.messages import ClipRef, CuedBroadcast, NodeConfig, PlaybackReport, Reason, Urgency, Window
+from players.node.airing import next_wake, waiting
+from players.node.clock import Instant
+from players.node.events import (
+    Action,
+    Began,
+    Broke,
+    Discard,
+    Ended,
+    Event,
+    Go,
+    Hush,
+    Prepare,
+    Refuse,
+    Silenced,
+    Tell,
+    Way,
+    Woke,
+)
+from players.node.state import Abilities, NodeState, Phase
+from players.node.step import step
+from players.node.windows import is_open
+from tests.fakes.fake_server import COMMUNE
+
+DAWN = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
+"""05:00 in Vietnam, when the windows open."""
+HUSH_TAKES = timedelta(milliseconds=10)
+
+
+def seconds(value: float) -> timedelta:
+    return timedelta(milliseconds=round(value * 1000))
+
+
+def clip(number: int, duration_s: float = 2.0) -> ClipRef:
+    return ClipRef(sha256=f"{number:064x}", size_bytes=1000, duration_ms=round(duration_s * 1000))
+
+
+def item(
+    broadcast: str,
+    starts_at: datetime,
+    urgency: Urgency = Urgency.NORMAL,
+    *,
+    duration_s: float = 2.0,
+    number: int = 1,
+    stream: bool = False,
+    join_within_s: float = 60,
+) -> CuedBroadcast:
+    return CuedBroadcast(
+        broadcast=broadcast,
+        urgency=urgency,
+        starts_at=starts_at,
+        clips=(clip(number, duration_s),),
+        stream=f"/streams/{broadcast}" if stream else None,
+        join_within_ms=round(join_within_s * 1000),
+    )
+
+
+def config(version: int, *, opens: str = "05:00", closes: str = "21:00") -> NodeConfig:
+    return NodeConfig(
+        commune=COMMUNE,
+        version=version,
+        issued_at=DAWN,
+        node="dong-1",
+        name="Đông 1",
+        zones=("thon-dong", "thon-tay"),
+        timezone="Asia/Ho_Chi_Minh",
+        windows=(Window.model_validate({"opens": opens, "closes": closes}),),
+        gain_db=0,
+        heartbeat_s=5,
+    )
+
+
+@dataclass(frozen=True)
+class Start:
+    """Something began to sound."""
+
+    broadcast: str
+    urgency: Urgency
+    at: datetime
+    from_ms: int
+    way: Way
+
+
+@dataclass
+class Pole:
+    """Keeps what was told and what sounded, and complains at once when something impossible happens."""
+
+    now: datetime = DAWN
+    trusted: bool = True
+    pulls: bool = True
+    streams: bool = False
+    reports: list[PlaybackReport] = field(default_factory=list)
+    refused: list[Refuse] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
+    prepare_fails: int = 0
+    """How many of the next `Prepare`s fail."""
+    breaks_after: timedelta | None = None
+    """What begins next breaks off after this long."""
+
+    def __post_init__(self) -> None:
+        self.awake_since = self.now
+        abilities = Abilities("record", "vlc" if self.streams else None, self.pulls)
+        self.state = NodeState("dong-1", COMMUNE, ("thon-dong", "thon-tay"), abilities)
+        self._prepared: dict[str, Prepare] = {}
+        self._sounding: dict[str, tuple[datetime, int]] = {}
+        self._due: list[tuple[datetime, int, Event, int]] = []
+        self._order = count()
+        self._life = 0
+
+    # What happens to it
+
+    def feed(self, *events: Event) -> "Pole":
+        for event in events:
+            instant = Instant(self.now, self.trusted, self.awake_since)
+            self.state, actions = step(self.state, event, instant)
+            for action in actions:
+                self._do(action)
+            self._check()
+        return self
+
+    def run(self, for_s: float) -> "Pole":
+        """Let time pass, with everything that then happens by itself."""
+        until = self.now + seconds(for_s)
+        for _ in range(10_000):
+            wake = next_wake(self.state, Instant(self.now, self.trusted, self.awake_since))
+            due = self._due[0][0] if self._due else None
+            nearest = min((at for at in (wake, due) if at is not None), default=None)
+            if nearest is None or nearest > until:
+                self.now = until
+                return self
+            self.now = max(self.now, nearest)
+            self._happen()
+        raise AssertionError("it does not come to rest")
+
+    def restart(self, down_s: float, *, trusted: bool = True) -> "Pole":
+        """Power cut: what sounded is silent, what is on disk is left."""
+        self._life += 1
+        self._prepared.clear()
+        self._sounding.clear()
+        self.now += seconds(down_s)
+        self.awake_since, self.trusted = self.now, trusted
+        self.state = replace(self.state, held=(), trusted_since=None)
+        return self.feed(Woke(self.state.clips))
+
+    # What came of it
+
+    def outcomes(self, broadcast: str) -> list[str]:
+        return [report.outcome.value for report in self.reports if report.broadcast == broadcast]
+
+    def final(self, broadcast: str) -> PlaybackReport:
+        finals = [report for report in self.reports if report.broadcast == broadcast and report.outcome.is_final]
+        assert len(finals) == 1, (broadcast, finals)
+        return finals[0]
+
+    def began(self) -> list[str]:
+        return [start.broadcast for start in self.starts]
+
+    # The player
+
+    def _happen(self) -> None:
+        from players.node.events import Tick  # noqa: PLC0415
+
+        event: Event = Tick()
+        if self._due and self._due[0][0] <= self.now:
+            _, _, event, life = heapq.heappop(self._due)
+            if life != self._life or not self._still_true(event):
+                return
+        self.feed(event)
+
+    def _still_true(self, event: Event) -> bool:
+        match event:
+            case Began(broadcast) | Ended(broadcast):
+                return broadcast in self._sounding
+            case Broke(broadcast):
+                return broadcast in self._sounding or broadcast in self._prepared
+        return True
+
+    def _later(self, at: datetime, event: Event) -> None:
+        heapq.heappush(self._due, (at, next(self._order), event, self._life))
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Tell(report):
+                self.reports.append(report)
+            case Refuse():
+                self.refused.append(action)
+            case Prepare(planned):
+                self._prepared[planned.broadcast] = action
+                if self.prepare_fails:
+                    self.prepare_fails -= 1
+                    self._later(self.now + HUSH_TAKES, Broke(planned.broadcast, Reason.OUTPUT_FAILED, "no device"))
+            case Discard(broadcast):
+                self._prepared.pop(broadcast, None)
+            case Go(broadcast, starts_at):
+                self._go(broadcast, max(starts_at, self.now))
+            case Hush(broadcast):
+                self._hush(broadcast)
+
+    def _go(self, broadcast: str, at: datetime) -> None:
+        prepared = self._prepared.pop(broadcast)
+        self._sounding[broadcast] = (at, prepared.from_ms)
+        self.starts.append(Start(broadcast, prepared.item.urgency, at, prepared.from_ms, prepared.way))
+        ends = at + timedelta(milliseconds=prepared.item.duration_ms - prepared.from_ms)
+        self._later(at, Began(broadcast, at))
+        if self.breaks_after is not None and at + self.breaks_after < ends:
+            ends = at + self.breaks_after
+            self.breaks_after = None
+            self._later(ends, Broke(broadcast, Reason.OUTPUT_FAILED, "pulled out", at, ends))
+        else:
+            self._later(ends, Ended(broadcast, at, ends))
+
+    def _hush(self, broadcast: str) -> None:
+        at, _ = self._sounding.pop(broadcast)
+        has_begun = at <= self.now
+        if not has_begun:
+            self.starts = [start for start in self.starts if (start.broadcast, start.at) != (broadcast, at)]
+        silenced = Silenced(broadcast, at if has_begun else None, self.now if has_begun else None)
+        self._later(self.now + HUSH_TAKES, silenced)
+
+    # What must be so at every moment
+
+    def _check(self) -> None:
+        self._sounding = {
+            name: value
+            for name, value in self._sounding.items()
+            if self.state.tracks[name].phase in {Phase.STARTING, Phase.PLAYING}
+        }
+        sounding = [track for track in self.state.tracks.values() if track.is_sounding]
+        assert len(sounding) <= 1, sounding
+        for track in sounding:
+            rank = track.item.urgency.rank
+            if not track.is_emergency:
+                assert self.trusted or track.phase is Phase.PLAYING
+                assert is_open(self.state.config, max(self.now, track.item.starts_at)), "quiet hours"
+            for other in waiting(self.state):
+                is_ready = (
+                    self.state.has_clips(other.item)
+                    and other.listed
+                    and other.item.starts_at <= self.now
+                    and (other.retry_at is None or other.retry_at <= self.now)
+                    and (other.is_emergency or is_open(self.state.config, self.now))
+                    and (other.is_emergency or self.trusted)
+                )
+                assert not (is_ready and other.item.urgency.rank > rank), (other, track)

@@ -1,0 +1,523 @@
+"""The node as a function: cases that a pole meets, then any sequence of them."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from players.messages import (
+    CuedBroadcast,
+    Emergencies,
+    Order,
+    Outcome,
+    Play,
+    Reason,
+    Stop,
+    Timetable,
+    Urgency,
+)
+from players.node.events import (
+    ClipStored,
+    ClipTrouble,
+    ConfigCame,
+    EmergenciesCame,
+    Event,
+    Leaving,
+    OrderCame,
+    Tick,
+    TimetableCame,
+    Way,
+)
+from tests.fakes.fake_server import COMMUNE
+from tests.players.node.pole import DAWN, Pole, clip, config, item, seconds
+
+EMERGENCY, PRIORITY, NORMAL = Urgency.EMERGENCY, Urgency.PRIORITY, Urgency.NORMAL
+
+
+def timetable(version: int, *items: CuedBroadcast, zone: str = "thon-dong") -> TimetableCame:
+    return TimetableCame(Timetable(commune=COMMUNE, version=version, issued_at=DAWN, zone=zone, broadcasts=items))
+
+
+def fields(order: str, at: datetime, for_s: float = 60) -> dict[str, Any]:
+    return {"order": order, "commune": COMMUNE, "issued_at": at, "expires_at": at + seconds(for_s)}
+
+
+def play(order: str, what: CuedBroadcast, at: datetime, for_s: float = 60) -> OrderCame:
+    return OrderCame(Play(**fields(order, at, for_s), item=what))
+
+
+def stop(order: str, at: datetime, broadcast: str | None = None) -> OrderCame:
+    return OrderCame(Stop(**fields(order, at), broadcast=broadcast))
+
+
+def stored(number: int = 1) -> ClipStored:
+    return ClipStored(clip(number).sha256)
+
+
+def ready(**options: Any) -> Pole:
+    """A pole in its commune's hours, with clip 1 in its store."""
+    return Pole(**options).feed(ConfigCame(config(1)), stored()).run(60)
+
+
+class TestOneBroadcast:
+    def test_it_is_received_cued_playing_and_played_at_its_instant(self) -> None:
+        pole = Pole().feed(ConfigCame(config(1))).run(60)
+        at = pole.now + seconds(30)
+        pole.feed(timetable(1, item("a", at))).run(5)
+        pole.feed(stored()).run(60)
+        assert pole.outcomes("a") == ["received", "cued", "playing", "played"]
+        assert [(start.at, start.from_ms, start.way) for start in pole.starts] == [(at, 0, Way.FILES)]
+        assert pole.final("a").started_at == at
+        assert pole.final("a").finished_at == at + seconds(2)
+        assert pole.final("a").clip_sha256 == clip(1).sha256
+
+    def test_its_clip_comes_late_and_it_joins_at_the_right_place(self) -> None:
+        pole = Pole().feed(ConfigCame(config(1))).run(60)
+        at = pole.now + seconds(5)
+        pole.feed(timetable(1, item("a", at, duration_s=20))).run(12).feed(stored()).run(60)
+        start = pole.starts[0]
+        assert start.at - seconds(start.from_ms / 1000) == at
+        assert start.from_ms == 7120
+        assert pole.final("a").outcome is Outcome.PLAYED
+
+    def test_its_clip_never_comes_and_the_last_reason_is_told(self) -> None:
+        pole = Pole().feed(ConfigCame(config(1))).run(60)
+        pole.feed(timetable(1, item("a", pole.now + seconds(5))))
+        pole.feed(ClipTrouble(clip(1).sha256, Reason.DISK_FULL, "no room")).run(60)
+        assert (pole.final("a").outcome, pole.final("a").reason) == (Outcome.FAILED, Reason.DISK_FULL)
+        assert pole.starts == []
+
+    def test_without_any_word_of_its_clip_it_failed_as_unavailable(self) -> None:
+        pole = Pole().feed(ConfigCame(config(1))).run(60)
+        pole.feed(timetable(1, item("a", pole.now + seconds(5)))).run(60)
+        assert (pole.final("a").outcome, pole.final("a").reason) == (Outcome.FAILED, Reason.CLIP_UNAVAILABLE)
+
+    def test_a_node_that_streams_opens_the_stream_three_seconds_before(self) -> None:
+        pole = Pole(streams=True, pulls=False).feed(ConfigCame(config(1))).run(60)
+        at = pole.now + seconds(30)
+        pole.feed(timetable(1, item("a", at, stream=True)))
+        assert pole.run(26.9).state.tracks["a"].phase == "waiting"
+        assert pole.run(0.2).state.tracks["a"].phase == "prepared"
+        pole.run(30)
+        assert [(start.at, start.way) for start in pole.starts] == [(at, Way.STREAM)]
+        assert pole.outcomes("a") == ["received", "playing", "played"]
+        assert pole.final("a").clip_sha256 is None
+        assert pole.final("a").output == "vlc"
+
+    def test_a_node_that_pulls_and_streams_prefers_the_clip_that_comes_two_seconds_before(self) -> None:
+        pole = Pole(streams=True).feed(ConfigCame(config(1))).run(60)
+        pole.feed(timetable(1, item("a", pole.now + seconds(30), stream=True))).run(28).feed(stored()).run(30)
+        assert [start.way for start in pole.starts] == [Way.FILES]
+
+    @pytest.mark.parametrize(
+        ("at_s", "expected"),
+        [
+            (-3600, (Outcome.MISSED, Reason.QUIET_HOURS)),
+            (-1, (Outcome.MISSED, Reason.QUIET_HOURS)),
+            (0, (Outcome.PLAYED, None)),
+            (16 * 3600 - 10, (Outcome.PLAYED, None)),
+            (16 * 3600, (Outcome.MISSED, Reason.QUIET_HOURS)),
+        ],
+    )
+    def test_quiet_hours_are_kept_to_the_second(self, at_s: float, expected: tuple[Outcome, Reason | None]) -> None:
+        pole = Pole(now=DAWN - seconds(7200)).feed(ConfigCame(config(1)), stored())
+        pole.feed(timetable(1, item("a", DAWN + seconds(at_s)))).run(24 * 3600)
+        assert (pole.final("a").outcome, pole.final("a").reason) == expected
+
+    def test_what_would_sound_into_the_night_is_cut_when_the_window_closes(self) -> None:
+        closes = DAWN + seconds(16 * 3600)
+        pole = Pole(now=closes - seconds(60)).feed(ConfigCame(config(1)), stored())
+        pole.feed(timetable(1, item("a", closes - seconds(5), duration_s=600))).run(120)
+        final = pole.final("a")
+        assert (final.outcome, final.reason) == (Outcome.CUT, Reason.QUIET_HOURS)
+        assert final.finished_at == closes
+
+    def test_an_emergency_sounds_at_night(self) -> None:
+        pole = Pole(now=DAWN - seconds(7200)).feed(ConfigCame(config(1)), stored())
+        pole.feed(play("o", item("flood", pole.now + seconds(0.3), EMERGENCY), pole.now)).run(10)
+        assert pole.final("flood").outcome is Outcome.PLAYED
+
+    def test_nothing_but_an_emergency_sounds_before_there_is_a_configuration(self) -> None:
+        pole = Pole().feed(stored())
+        pole.feed(timetable(1, item("a", pole.now + seconds(5)))).run(1)
+        pole.feed(play("o", item("flood", pole.now, EMERGENCY), pole.now)).run(100)
+        assert pole.began() == ["flood"]
+        assert (pole.final("a").outcome, pole.final("a").reason) == (Outcome.MISSED, Reason.QUIET_HOURS)
+
+    def test_what_cannot_be_opened_is_tried_again_and_joined_late(self) -> None:
+        pole = ready(prepare_fails=2)
+        at = pole.now + seconds(5)
+        pole.feed(timetable(1, item("a", at, duration_s=20))).run(60)
+        assert pole.final("a").outcome is Outcome.PLAYED
+        assert pole.starts[0].at >= at
+
+    def test_what_breaks_off_is_cut_with_the_outputs_reason(self) -> None:
+        pole = ready(breaks_after=seconds(0.5))
+        pole.feed(timetable(1, item("a", pole.now + seconds(5)))).run(60)
+        final = pole.final("a")
+        assert (final.outcome, final.reason, final.detail) == (Outcome.CUT, Reason.OUTPUT_FAILED, "pulled out")
+
+
+class TestTwoBroadcasts:
+    def test_equals_queue_and_both_sound_whole(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(5)
+        pole.feed(timetable(1, item("a", at, duration_s=90), item("b", at + seconds(1)))).run(200)
+        assert [(start.broadcast, start.from_ms) for start in pole.starts] == [("a", 0), ("b", 0)]
+        assert pole.final("b").outcome is Outcome.PLAYED
+
+    def test_back_to_back_both_are_on_time(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(5)
+        pole.feed(timetable(1, item("a", at), item("b", at + seconds(2)))).run(60)
+        assert [(start.broadcast, start.from_ms) for start in pole.starts] == [("a", 0), ("b", 0)]
+        assert pole.starts[1].at - (at + seconds(2)) < seconds(0.2)
+
+    def test_the_higher_cuts_the_lower_and_an_emergency_both(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(5)
+        pole.feed(
+            timetable(
+                1,
+                item("normal", at, duration_s=60),
+                item("priority", at + seconds(5), PRIORITY, duration_s=60),
+                item("emergency", at + seconds(10), EMERGENCY, duration_s=5),
+            )
+        ).run(120)
+        assert pole.began() == ["normal", "priority", "emergency"]
+        for name, by in (("normal", "priority"), ("priority", "emergency")):
+            final = pole.final(name)
+            assert (final.outcome, final.reason, final.detail) == (Outcome.CUT, Reason.PREEMPTED, by)
+        assert pole.final("emergency").outcome is Outcome.PLAYED
+
+    def test_a_second_emergency_waits_for_the_first_and_is_heard_whole(self) -> None:
+        pole = ready()
+        first, second = item("e1", pole.now, EMERGENCY, duration_s=30), item("e2", pole.now, EMERGENCY)
+        pole.feed(play("o1", first, pole.now, 600)).run(3)
+        pole.feed(play("o2", second, pole.now, 600)).run(120)
+        assert [(start.broadcast, start.from_ms) for start in pole.starts] == [("e1", 0), ("e2", 0)]
+
+    def test_what_was_told_to_go_and_had_not_begun_comes_after_the_emergency(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(5)
+        pole.feed(timetable(1, item("a", at))).run(4.9)
+        assert pole.state.tracks["a"].phase == "starting"
+        pole.feed(play("o", item("flood", pole.now, EMERGENCY), pole.now)).run(60)
+        assert pole.began() == ["flood", "a"]
+        assert pole.final("a").outcome is Outcome.PLAYED
+
+    def test_an_emergency_without_its_clip_cuts_nothing_until_it_can_sound(self) -> None:
+        pole = ready()
+        pole.feed(timetable(1, item("a", pole.now + seconds(3), duration_s=30))).run(5)
+        pole.feed(play("o", item("flood", pole.now, EMERGENCY, number=2), pole.now)).run(5)
+        assert pole.state.tracks["a"].phase == "playing"
+        pole.feed(stored(2)).run(60)
+        assert pole.final("a").reason is Reason.PREEMPTED
+        assert [(start.broadcast, start.from_ms) for start in pole.starts] == [("a", 0), ("flood", 0)]
+
+
+class TestOrders:
+    def test_one_order_through_two_zones_plays_once(self) -> None:
+        pole = ready()
+        order = play("o", item("now", pole.now + seconds(3)), pole.now)
+        pole.feed(order, order).run(30).feed(order).run(30)
+        assert pole.began() == ["now"]
+        assert Counter(pole.outcomes("now")) == Counter(["received", "cued", "playing", "played"])
+
+    def test_a_replay_a_year_later_is_silent(self) -> None:
+        pole = ready()
+        order = play("o", item("now", pole.now + seconds(3), EMERGENCY), pole.now)
+        pole.feed(order).run(30)
+        pole.run(365 * 24 * 3600).feed(Tick(), order).run(3600)
+        assert pole.began() == ["now"]
+        assert pole.refused[-1].why == "expired"
+        assert len([report for report in pole.reports if report.outcome.is_final]) == 1
+
+    def test_an_order_of_the_future_is_refused(self) -> None:
+        pole = ready()
+        pole.feed(play("o", item("now", pole.now, EMERGENCY), pole.now + seconds(61))).run(120)
+        assert (pole.starts, pole.refused[-1].why) == ([], "issued in the future")
+
+    def test_an_order_of_another_commune_is_refused(self) -> None:
+        pole = ready()
+        order = Play(**{**fields("o", pole.now), "commune": "xa-khac"}, item=item("now", pole.now, EMERGENCY))
+        pole.feed(OrderCame(order)).run(30)
+        assert (pole.starts, pole.reports) == ([], [])
+
+    def test_an_order_that_expired_on_its_way_is_reported_missed(self) -> None:
+        pole = ready()
+        pole.feed(play("o", item("now", pole.now - seconds(100)), pole.now - seconds(100))).run(5)
+        assert (pole.final("now").outcome, pole.final("now").reason) == (Outcome.MISSED, Reason.TOO_LATE)
+
+    def test_orders_wait_until_the_time_is_known(self) -> None:
+        pole = Pole(trusted=False).feed(ConfigCame(config(1)), stored())
+        old = pole.now - seconds(7200)
+        pole.feed(play("fresh", item("flood", pole.now, EMERGENCY), pole.now))
+        pole.feed(play("replayed", item("dam", old, EMERGENCY), old)).run(5)
+        assert pole.starts == []
+        pole.trusted = True
+        pole.feed(Tick()).run(30)
+        assert pole.began() == ["flood"]
+
+    def test_a_stop_by_name_before_its_play_keeps_it_silent(self) -> None:
+        pole = ready()
+        pole.feed(stop("s", pole.now, "now"), play("o", item("now", pole.now + seconds(1)), pole.now)).run(30)
+        assert (pole.starts, pole.final("now").reason) == ([], Reason.STOPPED)
+
+    def test_a_stop_without_a_name_stops_what_sounds_and_nothing_else(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(3)
+        pole.feed(timetable(1, item("a", at, duration_s=30), item("b", at + seconds(60)))).run(10)
+        pole.feed(stop("s", pole.now)).run(120)
+        assert (pole.final("a").outcome, pole.final("a").reason) == (Outcome.CUT, Reason.STOPPED)
+        assert pole.final("b").outcome is Outcome.PLAYED
+
+    def test_a_pole_that_comes_back_hears_the_active_emergency_whole_once(self) -> None:
+        pole = ready()
+        order = Play(
+            **fields("o", pole.now - seconds(600), 3600), item=item("flood", pole.now - seconds(600), EMERGENCY)
+        )
+        for version in (1, 2):
+            document = Emergencies(
+                commune=COMMUNE, version=version, issued_at=pole.now, zone="thon-tay", active=(order,)
+            )
+            pole.feed(EmergenciesCame(document)).run(60)
+        assert [(start.broadcast, start.from_ms) for start in pole.starts] == [("flood", 0)]
+
+
+class TestDocuments:
+    def test_what_is_withdrawn_does_not_sound(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(60)
+        pole.feed(timetable(1, item("a", at), item("b", at))).run(5).feed(timetable(2, item("b", at))).run(120)
+        assert pole.began() == ["b"]
+        assert (pole.final("a").outcome, pole.final("a").reason) == (Outcome.MISSED, Reason.WITHDRAWN)
+
+    def test_what_is_listed_again_before_its_minute_sounds(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(60)
+        pole.feed(timetable(1, item("a", at)), timetable(2), timetable(3, item("a", at))).run(120)
+        assert pole.final("a").outcome is Outcome.PLAYED
+
+    def test_what_another_zone_still_lists_sounds(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(60)
+        pole.feed(timetable(1, item("a", at)), timetable(1, item("a", at), zone="thon-tay"), timetable(2)).run(120)
+        assert pole.began() == ["a"]
+
+    def test_an_older_timetable_is_refused(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(60)
+        pole.feed(timetable(5), timetable(4, item("a", at))).run(120)
+        assert (pole.starts, pole.reports, pole.refused[-1].what) == ([], [], "timetable/thon-dong")
+
+    def test_what_was_moved_sounds_at_its_new_instant_only(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(10)
+        pole.feed(timetable(1, item("a", at))).run(9).feed(timetable(2, item("a", at + seconds(30)))).run(120)
+        assert [start.at for start in pole.starts] == [at + seconds(30)]
+
+    def test_a_zone_that_is_not_ours_is_refused(self) -> None:
+        pole = ready()
+        pole.feed(timetable(1, item("a", pole.now + seconds(5)), zone="thon-bac")).run(60)
+        assert (pole.starts, pole.reports) == ([], [])
+
+
+class TestRestart:
+    def test_in_mid_broadcast_it_is_cut_once_and_never_again(self) -> None:
+        pole = ready()
+        document = timetable(1, item("a", pole.now + seconds(3), duration_s=60))
+        pole.feed(document).run(10).restart(5).feed(document).run(120).restart(5).run(120)
+        final = pole.final("a")
+        assert (final.outcome, final.reason, pole.began()) == (Outcome.CUT, Reason.RESTARTED, ["a"])
+
+    def test_before_its_minute_it_sounds(self) -> None:
+        pole = ready()
+        pole.feed(timetable(1, item("a", pole.now + seconds(30)))).run(5).restart(5).run(60)
+        assert pole.outcomes("a") == ["received", "cued", "playing", "played"]
+
+    def test_what_was_due_while_it_was_off_is_joined_or_missed(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(5)
+        pole.feed(timetable(1, item("short", at), item("long", at, duration_s=50))).run(1).restart(20).run(120)
+        assert (pole.final("short").reason, pole.final("short").detail) == (Reason.TOO_LATE, "the node was off")
+        assert pole.final("long").outcome is Outcome.PLAYED
+        assert pole.starts[0].at - seconds(pole.starts[0].from_ms / 1000) == at
+
+    def test_with_an_unknown_time_what_is_planned_waits_and_says_why(self) -> None:
+        pole = ready()
+        pole.feed(timetable(1, item("a", pole.now + seconds(10)))).restart(5, trusted=False).run(60)
+        assert pole.outcomes("a") == ["received", "cued"]
+        pole.trusted = True
+        pole.feed(Tick()).run(5)
+        assert (pole.final("a").outcome, pole.final("a").reason) == (Outcome.MISSED, Reason.CLOCK_DISTRUSTED)
+
+    def test_told_to_end_it_cuts_what_sounds_and_begins_nothing(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(3)
+        pole.feed(timetable(1, item("a", at, duration_s=60), item("b", at + seconds(20), PRIORITY))).run(10)
+        pole.feed(Leaving()).run(60)
+        assert (pole.final("a").reason, pole.began()) == (Reason.RESTARTED, ["a"])
+
+
+# Any sequence
+
+CLIPS = st.integers(1, 3)
+
+
+@dataclass(frozen=True)
+class Happens:
+    """One thing that happens after a pause; `what` picks which, the numbers how."""
+
+    pause_s: float
+    what: str
+    number: int
+    in_s: float
+    urgency: Urgency
+    duration_s: float
+    stream: bool
+
+
+HAPPENINGS = st.builds(
+    Happens,
+    pause_s=st.floats(0, 40),
+    what=st.sampled_from(
+        [
+            "list",
+            "list",
+            "list",
+            "unlist",
+            "play",
+            "play",
+            "replay",
+            "emergencies",
+            "stop",
+            "stop-all",
+            "clip",
+            "clip",
+            "clip-lost",
+            "restart",
+            "restart-blind",
+            "time",
+            "window",
+            "fails",
+            "breaks",
+        ]
+    ),
+    number=st.integers(0, 7),
+    in_s=st.floats(-100, 100),
+    urgency=st.sampled_from(Urgency),
+    duration_s=st.floats(0.5, 90),
+    stream=st.booleans(),
+)
+
+
+class Story:
+    """Makes events of what happens, with the versions and ids a real server would give."""
+
+    def __init__(self, pole: Pole) -> None:
+        self.pole = pole
+        self.version = 1
+        self.listed: dict[str, CuedBroadcast] = {}
+        self.orders: list[Order] = []
+
+    def tell(self, happens: Happens) -> None:
+        self.pole.run(happens.pause_s)
+        self.version += 1
+        event = self._event(happens)
+        if event is not None:
+            self.pole.feed(event)
+
+    def _item(self, happens: Happens, name: str) -> CuedBroadcast:
+        return item(
+            f"{name}{happens.number}",
+            self.pole.now + seconds(happens.in_s),
+            happens.urgency,
+            duration_s=happens.duration_s,
+            number=happens.number % 3 + 1,
+            stream=happens.stream,
+        )
+
+    def _event(self, happens: Happens) -> Event | None:
+        pole, number = self.pole, happens.number
+        match happens.what:
+            case "list":
+                self.listed[f"t{number}"] = self._item(happens, "t")
+                return timetable(self.version, *self.listed.values())
+            case "unlist":
+                self.listed.pop(f"t{number}", None)
+                return timetable(self.version, *self.listed.values())
+            case "play":
+                order = Play(**fields(f"o{self.version}", pole.now, 90), item=self._item(happens, "p"))
+                self.orders.append(order)
+                return OrderCame(order)
+            case "replay" if self.orders:
+                return OrderCame(self.orders[number % len(self.orders)])
+            case "emergencies":
+                active = tuple(order for order in self.orders if isinstance(order, Play))[-3:]
+                return EmergenciesCame(
+                    Emergencies(commune=COMMUNE, version=self.version, issued_at=DAWN, zone="thon-dong", active=active)
+                )
+            case "stop" | "stop-all":
+                name = ("t" if happens.stream else "p") + str(number) if happens.what == "stop" else None
+                return stop(f"s{self.version}", pole.now, name)
+            case "clip":
+                return stored(number % 3 + 1)
+            case "clip-lost":
+                return ClipTrouble(clip(number % 3 + 1).sha256, Reason.CLIP_CORRUPT, "rotten")
+            case "window":
+                hour = f"{(5 + number) % 24:02d}:00"
+                return ConfigCame(config(self.version, opens="04:00", closes=hour))
+        self._mishap(happens)
+        return None
+
+    def _mishap(self, happens: Happens) -> None:
+        match happens.what:
+            case "restart":
+                self.pole.restart(abs(happens.in_s))
+            case "restart-blind":
+                self.pole.restart(abs(happens.in_s), trusted=False)
+            case "time":
+                self.pole.trusted = True
+                self.pole.feed(Tick())
+            case "fails":
+                self.pole.prepare_fails = happens.number
+            case "breaks":
+                self.pole.breaks_after = seconds(happens.duration_s / 10)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    happenings=st.lists(HAPPENINGS, max_size=30),
+    offset_s=st.sampled_from([-120.0, -20.0, 0.0, 3600.0, 16 * 3600 - 60.0]),
+    streams=st.booleans(),
+    trusted=st.booleans(),
+)
+def test_whatever_happens_every_broadcast_ends_once_and_only_what_may_sounds(
+    happenings: list[Happens], offset_s: float, streams: bool, trusted: bool
+) -> None:
+    """`Pole` itself checks at every step: one sounds at a time, the higher sounds, and quiet hours are kept."""
+    pole = Pole(now=DAWN + seconds(offset_s), streams=streams, trusted=trusted)
+    pole.feed(ConfigCame(config(1)))
+    story = Story(pole)
+    for happens in happenings:
+        story.tell(happens)
+    pole.trusted = True
+    pole.prepare_fails = 0
+    pole.feed(Tick()).run(timedelta(hours=3).total_seconds())
+
+    accepted = {report.broadcast for report in pole.reports}
+    finals = Counter(report.broadcast for report in pole.reports if report.outcome.is_final)
+    assert finals == Counter(accepted), "each ends in exactly one final report"
+    assert max(Counter(pole.began()).values(), default=0) <= 1, "nothing plays twice"
+    ids = {(report.broadcast, report.outcome): report.report for report in pole.reports}
+    assert len(set(ids.values())) == len(ids), "a report id stands for one fact"
+    for start in pole.starts:
+        final = pole.final(start.broadcast)
+        assert final.outcome in {Outcome.PLAYED, Outcome.CUT}
+    silent = accepted - set(pole.began())
+    assert all(pole.final(name).reason is not None for name in silent), "what did not sound has a reason"
