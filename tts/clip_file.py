@@ -2,8 +2,8 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -34,6 +34,17 @@ class Passage:
 
     spoken: str
     pause: Pause = Pause.SENTENCE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """A piece of a passage, said: its sound, without the rest that follows it."""
+
+    passage: int
+    """Which passage, counted from 0."""
+    text: str
+    speech: Speech
+    rest_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +86,56 @@ def passages_of(text: SpokenText) -> tuple[Passage, ...]:
     return tuple(Passage(sentence.spoken, sentence.pause) for sentence in text.sentences)
 
 
-def make_clip(passages: Iterable[Passage], reader: Reader, framing: Framing | None = None) -> ClipFile:
+def twice(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The passages, and the passages again after "xin nhắc lại"."""
+    if not passages:
+        return ()
+    first = (*passages[:-1], replace(passages[-1], pause=Pause.PARAGRAPH))
+    return (*first, Passage("Xin nhắc lại.", Pause.PARAGRAPH), *passages)
+
+
+def speak(passages: Iterable[Passage], reader: Reader, *, rate: float = 1.0) -> Iterator[Said]:
+    """Say the passages piece by piece, each as soon as it is ready; what has nothing to say is left out.
+
+    Raises:
+        EngineError: the engine did not speak.
+    """
+    for number, passage in enumerate(passages):
+        pieces = split_long(passage.spoken)
+        for left, piece in zip(range(len(pieces) - 1, -1, -1), pieces, strict=True):
+            speech = reader.read(piece, rate=rate)
+            if len(speech.samples):
+                rest_ms = _BETWEEN_PIECES_MS if left else _PAUSE_MS[passage.pause]
+                yield Said(number, piece, speech, round(rest_ms / rate))
+
+
+def make_clip(
+    passages: Iterable[Passage],
+    reader: Reader,
+    framing: Framing | None = None,
+    on_said: Callable[[Said], None] | None = None,
+) -> ClipFile:
     """Say the passages and give the clip.
 
     The same passages, voice, level and framing give the same bytes. Nothing longer than one piece is held as sound.
+
+    Args:
+        passages: what is said, in order.
+        reader: who says it.
+        framing: what stands around it; nothing if left out.
+        on_said: called with each piece as soon as it is ready.
 
     Raises:
         EngineError: the engine did not speak.
         ClipError: there was nothing to say, or the encoder failed.
     """
     framing = framing or Framing()
-    words = _spoken_pieces(passages, reader, framing.rate)
+    words = _told(speak(passages, reader, rate=framing.rate), on_said)
     first = next(words, None)
     if first is None:
         raise ClipError("nothing to say")
     before, after = _framing_pieces(framing, reader.level)
-    pieces = chain(before, [first], words, after)
-    data, count = _encode(pieces, reader.level)
+    data, count = _encode(chain(before, [first], words, after), reader.level)
     sha256 = hashlib.sha256(data).hexdigest()
     return ClipFile(data, sha256, round(count * 1000 / MIX_RATE), reader.engine.name, reader.engine.voice)
 
@@ -146,14 +190,11 @@ def write_wav(path: Path, speech: Speech) -> None:
         raise ClipError(f"{path.name}: {error}") from error
 
 
-def _spoken_pieces(passages: Iterable[Passage], reader: Reader, rate: float) -> Iterator[NDArray[np.int16]]:
-    for passage in passages:
-        pieces = split_long(passage.spoken)
-        for number, piece in enumerate(pieces, start=1):
-            speech = reader.read(piece, rate=rate)
-            if len(speech.samples):
-                rest = _PAUSE_MS[passage.pause] if number == len(pieces) else _BETWEEN_PIECES_MS
-                yield rested(speech, round(rest / rate))
+def _told(spoken: Iterator[Said], on_said: Callable[[Said], None] | None) -> Iterator[NDArray[np.int16]]:
+    for said in spoken:
+        if on_said:
+            on_said(said)
+        yield rested(said.speech, said.rest_ms)
 
 
 def _framing_pieces(framing: Framing, level: Level) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]]:

@@ -28,6 +28,8 @@ class SpeechEngine(Protocol):
     """The voice's name, e.g. "vi_VN-vais1000-medium"."""
     sample_rate: int
     """Hertz of what `speak` gives."""
+    fingerprint: str
+    """Another whenever the engine would say the same sentence otherwise (another model, program or setting)."""
 
     def speak(self, sentence: str, *, rate: float = 1.0) -> Speech:
         """Read one sentence of spoken text (no digits, no symbols) aloud.

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class EspeakEngine:
         if program is None:
             raise VoiceUnusable("espeak-ng không có trên máy này (gói Debian: espeak-ng)")
         self._program = program
+        state = Path(program).stat()
+        self.fingerprint = f"espeak-{_WORDS_PER_MINUTE}-{_AMPLITUDE}-{state.st_size}-{state.st_mtime_ns}"
 
     def speak(self, sentence: str, *, rate: float = 1.0) -> Speech:
         """See `SpeechEngine.speak`."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydub import AudioSegment
 
+from tts.sound import to_pcm
 from tts.speech import Speech
 
 _FADE_MS = 5
@@ -22,7 +23,7 @@ def joined(pieces: Sequence[NDArray[np.int16]]) -> NDArray[np.int16]:
 
 
 def _segment(speech: Speech) -> AudioSegment:
-    pcm = np.round(np.clip(speech.samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
+    pcm = to_pcm(speech).astype("<i2").tobytes()
     segment = AudioSegment(pcm, sample_width=2, frame_rate=speech.sample_rate, channels=1)
     return segment.fade_in(_FADE_MS).fade_out(_FADE_MS) if len(segment) > 2 * _FADE_MS else segment
 

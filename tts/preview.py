@@ -1,9 +1,9 @@
 """`loalang speak`: a text said once, into a file a person can play."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tts.clip_file import ClipFile, Framing, Passage, decode_clip, write_wav
+from tts.clip_file import ClipFile, Framing, Passage, Said, decode_clip, write_wav
 from tts.errors import ClipError
 from tts.loudness import Level
 from tts.voice_chain import ChainedClip, VoiceChain
@@ -19,8 +19,11 @@ def speak_to_file(
     voices_dir: Path,
     framing: Framing | None = None,
     level: Level | None = None,
+    on_said: Callable[[Said], None] | None = None,
 ) -> ChainedClip:
     """Say the passages and write what a pole would sound: .wav, .ogg or .opus by the file's name.
+
+    `on_said` is called with each piece as soon as it is ready (`loalang speak --stream`).
 
     Raises:
         ClipError: another suffix, nothing to say, or the file cannot be written.
@@ -28,7 +31,7 @@ def speak_to_file(
     """
     if out.suffix not in (*_OPUS_SUFFIXES, ".wav"):
         raise ClipError(f"không biết định dạng {out.suffix or out.name!r}: chọn .wav, .ogg hoặc .opus")
-    made = VoiceChain(voices_dir, level).make_clip(tuple(passages), voice, framing or Framing())
+    made = VoiceChain(voices_dir, level).make_clip(tuple(passages), voice, framing or Framing(), on_said)
     _write(out, made.clip)
     return made
 

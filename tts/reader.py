@@ -6,8 +6,12 @@ import numpy as np
 
 from tts.engine import SpeechEngine
 from tts.loudness import BETWEEN_SAMPLES_DB, Level, LoudnessMeter, limit, to_gain
-from tts.sound import MIX_RATE, resample, trim_silence
+from tts.sentence_cache import SentenceCache
+from tts.sound import MIX_RATE, from_pcm, resample, to_pcm, trim_silence
 from tts.speech import Speech
+
+_SOUND_VERSION = 1
+"""Counted up when this package changes what a sentence sounds like, so that old sounds are not taken for new."""
 
 _CALIBRATION = (
     "Kính thưa toàn thể nhân dân, Ủy ban nhân dân xã xin thông báo.",
@@ -44,15 +48,17 @@ class Reader:
     The gain is measured once, on fixed sentences, so that a sentence sounds the same in every clip.
     """
 
-    def __init__(self, engine: SpeechEngine, level: Level | None = None) -> None:
-        """Measure the voice.
+    def __init__(self, engine: SpeechEngine, level: Level | None = None, cache: SentenceCache | None = None) -> None:
+        """Measure the voice, if the cache does not know it.
 
         Raises:
             EngineError: the engine does not even speak the measuring sentences.
         """
         self.engine = engine
         self.level = level or Level()
-        self._gain = calibrated_gain([self._raw(sentence, 1.0) for sentence in _CALIBRATION], self.level)
+        self._cache = cache
+        self._key = f"{_SOUND_VERSION}|{engine.fingerprint}|{self.level}"
+        self._gain = self._known_gain()
 
     def read(self, sentence: str, *, rate: float = 1.0) -> Speech:
         """One sentence or clause as it goes into the clip; empty if there is nothing to say.
@@ -60,7 +66,25 @@ class Reader:
         Raises:
             EngineError: the engine did not speak.
         """
-        return amplified(self._raw(sentence, rate), self._gain, self.level)
+        key = f"{self._key}|{rate}|{sentence}"
+        known = self._cache.sound(key) if self._cache else None
+        if known is not None:
+            return from_pcm(known, MIX_RATE)
+        # In 16 bits at once, so that a remembered sentence is to the sample what a fresh one is.
+        fresh = to_pcm(amplified(self._raw(sentence, rate), self._gain, self.level))
+        if self._cache and len(fresh):
+            self._cache.keep_sound(key, fresh)
+        return from_pcm(fresh, MIX_RATE)
+
+    def _known_gain(self) -> float:
+        key = f"{self._key}|gain"
+        known = self._cache.text(key) if self._cache else None
+        if known is not None:
+            return float(known)
+        gain = calibrated_gain([self._raw(sentence, 1.0) for sentence in _CALIBRATION], self.level)
+        if self._cache:
+            self._cache.keep_text(key, repr(gain))
+        return gain
 
     def _raw(self, sentence: str, rate: float) -> Speech:
         return resample(trim_silence(self.engine.speak(sentence, rate=rate)), MIX_RATE)

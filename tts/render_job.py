@@ -26,6 +26,8 @@ class RenderJob(_Line):
     voice: str
     chime: Chime | None = None
     closing_chime: bool = False
+    twice: bool = False
+    """Say it all a second time, after "xin nhắc lại"."""
     rate: float = Field(default=1.0, ge=0.5, le=2.0)
 
 

@@ -1,6 +1,6 @@
 """The renderer: a child process that turns jobs (see `tts.render_job`) into stored clips, one after another.
 
-python -m tts.renderer --voices-dir DIR --store DIR [--idle] [--warm VOICE]
+python -m tts.renderer --voices-dir DIR --store DIR [--cache DIR] [--idle] [--warm VOICE]
 
 It says `Ready`, then answers each line of its stdin in order. It ends when its stdin is closed or its parent dies.
 Only the protocol goes to stdout: what libraries print there is sent to stderr.
@@ -18,11 +18,12 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from tts.clip_file import Framing, Passage
+from tts.clip_file import Framing, Passage, twice
 from tts.clip_store import ClipStore
 from tts.errors import TtsError
 from tts.loudness import Level
 from tts.render_job import Ready, Rendered, RenderFailed, RenderJob
+from tts.sentence_cache import SentenceCache
 from tts.voice_chain import VoiceChain
 
 _log = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ def main(argv: list[str] | None = None) -> int:
         # Before any library starts its threads: they inherit it.
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     replies = _take_stdout()
-    chain = VoiceChain(options.voices_dir, Level(target_lufs=options.target_lufs))
+    cache = SentenceCache(options.cache or options.store.parent / "sentences", options.cache_mb << 20)
+    chain = VoiceChain(options.voices_dir, Level(target_lufs=options.target_lufs), cache)
     store = ClipStore(options.store)
     _say(replies, _warmed(chain, options.warm))
     for line in sys.stdin:
@@ -53,7 +55,8 @@ def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderF
     except ValidationError as error:
         return RenderFailed(job=None, error=f"not a job: {error.error_count()} errors: {error.errors()[0]['msg']}")
     started = time.monotonic()
-    passages = [Passage(sentence.spoken, sentence.pause) for sentence in job.sentences]
+    passages = tuple(Passage(sentence.spoken, sentence.pause) for sentence in job.sentences)
+    passages = twice(passages) if job.twice else passages
     try:
         made = chain.make_clip(passages, job.voice, Framing(job.chime, job.closing_chime, job.rate))
         sha256 = store.add(made.clip.data)
@@ -77,6 +80,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--store", type=Path, required=True, help="the folder of clips")
     parser.add_argument("--idle", action="store_true", help="run only when nothing else wants the processor")
     parser.add_argument("--warm", metavar="VOICE", help="load this voice before saying ready")
+    parser.add_argument("--cache", type=Path, help="the folder of sentences said before (default: beside the store)")
+    parser.add_argument("--cache-mb", type=int, default=256, help="how much of them to keep")
     parser.add_argument("--target-lufs", type=float, default=Level().target_lufs, help="the house level")
     return parser.parse_args(argv)
 

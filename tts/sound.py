@@ -2,6 +2,7 @@
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from tts.speech import Speech
 
@@ -42,3 +43,13 @@ def trim_silence(speech: Speech) -> Speech:
     start = max(0, int(heard[0]) * window - keep)
     end = min(len(speech.samples), (int(heard[-1]) + 1) * window + keep)
     return Speech(speech.samples[start:end], speech.sample_rate)
+
+
+def to_pcm(speech: Speech) -> NDArray[np.int16]:
+    """The samples in 16 bits; what is beyond full scale is clipped."""
+    return np.round(np.clip(speech.samples, -1.0, 1.0) * 32767.0).astype(np.int16)
+
+
+def from_pcm(samples: NDArray[np.int16], sample_rate: int) -> Speech:
+    """16-bit samples as a sound; `to_pcm` gives the same samples back."""
+    return Speech((samples / np.float32(32767.0)).astype(np.float32, copy=False), sample_rate)

@@ -29,6 +29,7 @@ class ToneEngine:
     name = "tone"
     voice = "tone"
     sample_rate = _SAMPLE_RATE
+    fingerprint = "tone-1"
 
     def speak(self, sentence: str, *, rate: float = 1.0) -> Speech:
         """See `SpeechEngine.speak`."""

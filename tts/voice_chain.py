@@ -1,19 +1,24 @@
 """A clip whatever happens: the chosen voice, else espeak-ng; for an emergency, at the very least its signal."""
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tts.chimes import Chime
-from tts.clip_file import ClipFile, Framing, Passage, make_clip, make_signal
+from tts.clip_file import ClipFile, Framing, Passage, Said, make_clip, make_signal
+from tts.engine import SpeechEngine
 from tts.errors import EngineError, VoiceError
 from tts.loudness import Level
 from tts.reader import Reader
+from tts.sentence_cache import SentenceCache
 from tts.voices import FALLBACK_VOICE, load_engine
 
 _log = logging.getLogger(__name__)
 _SIGNAL_TIMES = 3
+_PATIENCE_S = 3.0
+_FIRST_WORDS = "Kính thưa toàn thể bà con nhân dân trong xã."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,43 +32,74 @@ class ChainedClip:
 class VoiceChain:
     """Keeps the last chosen voice and the fallback loaded, and speaks with the first that can."""
 
-    def __init__(self, voices_dir: Path, level: Level | None = None) -> None:
-        """Speak with the voices installed in a folder, at one level."""
+    def __init__(
+        self,
+        voices_dir: Path,
+        level: Level | None = None,
+        cache: SentenceCache | None = None,
+        *,
+        open_voice: Callable[[str, Path], SpeechEngine] = load_engine,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Speak with the voices installed in a folder.
+
+        Args:
+            voices_dir: the folder.
+            level: how loud; the house level if left out.
+            cache: remembers sentences.
+            open_voice: gives the engine of a voice in the folder.
+            seconds: a clock that only goes forward.
+        """
         self._voices_dir = voices_dir
         self._level = level or Level()
+        self._cache = cache
+        self._open_voice = open_voice
+        self._seconds = seconds
         self._chosen: tuple[str, Reader] | None = None
         self._fallback: Reader | None = None
 
     def warm(self, voice: str) -> tuple[Reader, str | None]:
-        """Load the voice, or the fallback; give the reader and the reason for falling back.
+        """Load the voice, or the fallback, and have it speak once; give the reader and why it is the fallback.
 
         Raises:
             VoiceError, EngineError: not even the fallback can be loaded.
         """
         try:
-            return self._reader(voice), None
+            reader = self._reader(voice)
+            reader.engine.speak(_FIRST_WORDS)  # the first sentence of a model takes its memory, and twice the time
         except (VoiceError, EngineError) as error:
             _log.warning("voice %s cannot be used: %s", voice, error)
             return self._reader(FALLBACK_VOICE), str(error)
+        return reader, None
 
-    def make_clip(self, passages: Sequence[Passage], voice: str, framing: Framing) -> ChainedClip:
+    def make_clip(
+        self,
+        passages: Sequence[Passage],
+        voice: str,
+        framing: Framing,
+        on_said: Callable[[Said], None] | None = None,
+    ) -> ChainedClip:
         """Say the passages with the voice, with the fallback voice, or give the emergency's signal alone.
+
+        `on_said` is called with each piece as it is ready; when the voice is changed, from the beginning again.
 
         Raises:
             ClipError: there was nothing to say, or the encoder failed.
             VoiceError, EngineError: no voice could speak, and this is no emergency.
         """
+        urgent = framing.chime is Chime.EMERGENCY
+        watch = _hurried(on_said, self._seconds) if urgent else on_said
         try:
-            return ChainedClip(make_clip(passages, self._reader(voice), framing), None)
+            return ChainedClip(make_clip(passages, self._reader(voice), framing, watch), None)
         except (VoiceError, EngineError) as error:
             _log.warning("voice %s did not speak: %s", voice, error)
             reason = str(error)
             if self._chosen and self._chosen[0] == voice:
                 self._chosen = None  # loaded again at the next clip, in case its memory was the trouble
         try:
-            return ChainedClip(make_clip(passages, self._reader(FALLBACK_VOICE), framing), reason)
+            return ChainedClip(make_clip(passages, self._reader(FALLBACK_VOICE), framing, on_said), reason)
         except (VoiceError, EngineError) as error:
-            if framing.chime is not Chime.EMERGENCY:
+            if not urgent:
                 raise
             _log.exception("no voice can speak; the emergency's signal is given alone")
             signal = make_signal(Chime.EMERGENCY, times=_SIGNAL_TIMES, level=self._level)
@@ -72,9 +108,26 @@ class VoiceChain:
     def _reader(self, voice: str) -> Reader:
         if voice == FALLBACK_VOICE:
             if self._fallback is None:
-                self._fallback = Reader(load_engine(voice, self._voices_dir), self._level)
+                self._fallback = Reader(self._open_voice(voice, self._voices_dir), self._level, self._cache)
             return self._fallback
         if self._chosen is None or self._chosen[0] != voice:
             self._chosen = None  # two models at once would not fit in a renderer's memory
-            self._chosen = (voice, Reader(load_engine(voice, self._voices_dir), self._level))
+            self._chosen = (voice, Reader(self._open_voice(voice, self._voices_dir), self._level, self._cache))
         return self._chosen[1]
+
+
+def _hurried(on_said: Callable[[Said], None] | None, seconds: Callable[[], float]) -> Callable[[Said], None]:
+    """Watches an emergency being said, and gives up a voice that takes longer to speak than to be listened to."""
+    started = seconds()
+    said_s = 0.0
+
+    def watch(said: Said) -> None:
+        nonlocal said_s
+        said_s += said.speech.duration_s
+        took_s = seconds() - started
+        if took_s > max(said_s, _PATIENCE_S):
+            raise EngineError(f"đọc chậm hơn nói: {took_s:.0f} giây cho {said_s:.0f} giây lời")
+        if on_said:
+            on_said(said)
+
+    return watch

@@ -1,4 +1,5 @@
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,19 @@ import pytest
 
 from tests.tts.measuring import ebur128, find_tone, silences
 from tts.chimes import Chime
-from tts.clip_file import Framing, Passage, decode_clip, make_clip, make_signal, passages_of, probe_clip, write_wav
+from tts.clip_file import (
+    Framing,
+    Passage,
+    Said,
+    decode_clip,
+    make_clip,
+    make_signal,
+    passages_of,
+    probe_clip,
+    speak,
+    twice,
+    write_wav,
+)
 from tts.engine import SpeechEngine
 from tts.errors import ClipError
 from tts.espeak import EspeakEngine
@@ -176,3 +189,43 @@ def test_wav_is_sixteen_bit_mono(tmp_path: Path, tone_reader: Reader) -> None:
     assert np.allclose(decode_clip(tmp_path / "a.wav").samples, sound.samples, atol=1e-3)
     with pytest.raises(ClipError):
         write_wav(tmp_path / "none" / "a.wav", sound)
+
+
+def test_each_piece_is_told_as_soon_as_it_is_said(tone_reader: Reader) -> None:
+    told: list[Said] = []
+    long = "Đề nghị bà con chằng chống nhà cửa, thu hoạch lúa đã chín, đưa tàu thuyền về nơi tránh trú an toàn, "
+    passages = [Passage("Mưa."), Passage("…"), Passage(long * 2 + "và theo dõi loa.")]
+    clip = make_clip(passages, tone_reader, on_said=told.append)
+    assert [said.passage for said in told] == [0, 2, 2]
+    assert " ".join(said.text for said in told[1:]) == passages[2].spoken
+    seconds = sum(said.speech.duration_s for said in told)
+    assert seconds < clip.duration_ms / 1000 < seconds + 2
+
+
+def test_speaking_is_lazy(tone_reader: Reader) -> None:
+    """The first sentence can be heard before the second is asked for."""
+    asked: list[str] = []
+
+    def passages() -> Iterator[Passage]:
+        for word in ("mưa", "lũ"):
+            asked.append(word)
+            yield Passage(word)
+
+    first = next(speak(passages(), tone_reader))
+    assert asked == ["mưa"]
+    assert find_tone(first.speech, word_hz("mưa")) < first.speech.duration_s
+
+
+def test_twice_says_it_all_again_after_a_word_of_warning(tone_reader: Reader) -> None:
+    said = twice([Passage("Mưa."), Passage("Bão.", Pause.CLAUSE)])
+    assert [passage.spoken for passage in said] == ["Mưa.", "Bão.", "Xin nhắc lại.", "Mưa.", "Bão."]
+    assert [passage.pause for passage in said][1:3] == [Pause.PARAGRAPH, Pause.PARAGRAPH]
+    once = make_clip([Passage("Mưa."), Passage("Bão.")], tone_reader)
+    assert make_clip(said, tone_reader).duration_ms > 2 * once.duration_ms
+    assert twice([]) == ()
+
+
+def test_a_slower_rate_stretches_words_and_rests(tone_reader: Reader) -> None:
+    usual = make_clip(BULLETIN, tone_reader)
+    slower = make_clip(BULLETIN, tone_reader, Framing(rate=0.5))
+    assert abs(slower.duration_ms / usual.duration_ms - 2) < 0.1

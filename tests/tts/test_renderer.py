@@ -18,6 +18,7 @@ from tts.clip_file import decode_clip
 from tts.clip_store import ClipStore
 from tts.tone import word_hz
 
+NAMES = ["một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín", "mười"]
 SENTENCES = [{"spoken": "Mời bà con ra đồng thu hoạch lúa."}, {"spoken": "Trân trọng.", "pause": "paragraph"}]
 
 
@@ -129,6 +130,23 @@ def test_what_is_no_job_is_answered_and_survived(renderer: Renderer, line: objec
 
 def test_nothing_to_say_is_an_error_of_that_job(renderer: Renderer) -> None:
     assert renderer.ask(job("1", sentences=[{"spoken": "…"}])) == {"job": "1", "error": "ClipError: nothing to say"}
+
+
+def test_says_it_twice_if_asked(renderer: Renderer) -> None:
+    once, again = renderer.ask(job("1")), renderer.ask(job("2", twice=True))
+    assert again["duration_ms"] > 2 * once["duration_ms"]
+
+
+def test_a_changed_word_costs_one_sentence(renderer: Renderer) -> None:
+    """Issue 5: a second rendering with one word changed in under 0.35 of the time."""
+    sentences = [
+        {"spoken": f"Đề nghị bà con ở thôn {name} chằng chống nhà cửa, thu hoạch lúa đã chín."} for name in NAMES
+    ]
+    first = renderer.ask(job("1", voice=VOICE_NAME, sentences=sentences))
+    sentences[3] = {"spoken": "Đề nghị bà con ở thôn Đoài chằng chống nhà cửa, thu hoạch lúa đã chín."}
+    second = renderer.ask(job("2", voice=VOICE_NAME, sentences=sentences))
+    assert second["sha256"] != first["sha256"]
+    assert second["render_ms"] < 0.35 * first["render_ms"]
 
 
 def test_takes_lines_ahead_and_answers_in_order(renderer: Renderer) -> None:

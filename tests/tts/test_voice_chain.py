@@ -5,9 +5,13 @@ import pytest
 from tests.fakes.piper_voice import VOICE_NAME, vietnamese_voice_dir
 from tts.chimes import Chime
 from tts.clip_file import Framing, Passage, decode_clip, probe_clip
+from tts.engine import SpeechEngine
 from tts.errors import ClipError, VoiceUnusable
 from tts.preview import speak_to_file
+from tts.speech import Speech
+from tts.tone import ToneEngine
 from tts.voice_chain import VoiceChain
+from tts.voices import load_engine
 
 WORDS = [Passage("Mời bà con ra đồng."), Passage("Trân trọng cảm ơn.")]
 
@@ -86,3 +90,30 @@ def test_a_folder_can_be_named_instead_of_a_voice(tmp_path: Path) -> None:
 def test_names_that_are_no_names(voices_dir: Path) -> None:
     made = VoiceChain(voices_dir).make_clip(WORDS, "..", Framing())
     assert made.clip.engine == "espeak"
+
+
+class SlowEngine(ToneEngine):
+    """Takes longer to say a sentence than it is long."""
+
+    def __init__(self, clock: list[float]) -> None:
+        self.clock = clock
+
+    def speak(self, sentence: str, *, rate: float = 1.0) -> Speech:
+        speech = super().speak(sentence, rate=rate)
+        self.clock[0] += 2 * speech.duration_s
+        return speech
+
+
+@pytest.mark.parametrize(("chime", "engine"), [(Chime.EMERGENCY, "espeak"), (Chime.NORMAL, "tone")])
+def test_an_emergency_does_not_wait_for_a_voice_slower_than_real_time(
+    tmp_path: Path, chime: Chime, engine: str
+) -> None:
+    clock = [0.0]
+
+    def open_voice(name: str, folder: Path) -> SpeechEngine:
+        return SlowEngine(clock) if name == "slow" else load_engine(name, folder)
+
+    chain = VoiceChain(tmp_path, open_voice=open_voice, seconds=lambda: clock[0])
+    made = chain.make_clip(WORDS * 4, "slow", Framing(chime))
+    assert made.clip.engine == engine
+    assert ("chậm" in (made.fallback_reason or "")) == (engine == "espeak")

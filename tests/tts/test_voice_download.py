@@ -96,7 +96,7 @@ def test_a_stall_ends_the_try_and_the_next_one_goes_on(card: VoiceCard, server: 
     started = time.monotonic()
     with pytest.raises(VoiceDownloadError, match="tải tiếp"):
         download_voice(card, tmp_path, now=NOW, patience=SHORT)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert left_over(tmp_path) == [f".parts/{VOICE_NAME}/{path[1:]}.part" for path in (CONFIG, MODEL)]
     assert not (tmp_path / VOICE_NAME).exists()
     download_voice(card, tmp_path, now=NOW, patience=SHORT)
