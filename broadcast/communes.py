@@ -71,6 +71,16 @@ def set_windows(session: Session, windows: Sequence[Window], actor: str, now: da
     return commune
 
 
+def set_voice(session: Session, voice: str, actor: str, now: datetime) -> Commune:
+    """Choose the voice that reads from now on; what is rendered already stays as it is."""
+    commune = get_commune(session)
+    if commune.voice != voice:
+        before, commune.voice = commune.voice, voice
+        session.add(commune)
+        record(session, now, actor, "set-voice", commune.slug, {"before": before, "after": voice})
+    return commune
+
+
 def local_zone(commune: Commune) -> ZoneInfo:
     """The commune's time zone."""
     return ZoneInfo(commune.timezone)

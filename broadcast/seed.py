@@ -8,7 +8,7 @@ from importlib.resources import files
 from sqlmodel import Session, select
 
 from broadcast.bulletins import approve_bulletin, submit_bulletin, write_bulletin
-from broadcast.communes import create_commune, local_zone
+from broadcast.communes import DEFAULT_VOICE, create_commune, local_zone, set_voice
 from broadcast.entries import create_entry
 from broadcast.models import Commune, Role, User, row_id
 from broadcast.programmes import create_programme, place_bulletin
@@ -45,12 +45,16 @@ class SeededDemo:
         return f"SeededDemo({self.commune.slug}, {len(self.passwords)} people added)"
 
 
-def seed_demo(session: Session, now: datetime) -> SeededDemo:
-    """Make the demo's commune; one that is there already is kept as it is."""
+def seed_demo(session: Session, now: datetime, voice: str | None = None) -> SeededDemo:
+    """Make the demo's commune; one that is there already is kept as it is, but for the voice, if one is given."""
     known = session.exec(select(Commune)).first()
     if known is not None:
+        if voice is not None:
+            set_voice(session, voice, "loalang", now)
         return SeededDemo(known, {})
-    commune = create_commune(session, slug="hoa-binh-an", name="Xã Hòa Bình An", windows=ALL_DAY, now=now)
+    commune = create_commune(
+        session, slug="hoa-binh-an", name="Xã Hòa Bình An", windows=ALL_DAY, now=now, voice=voice or DEFAULT_VOICE
+    )
     session.flush()
     for slug, name in ZONES:
         create_zone(session, commune, slug=slug, name=name, now=now)

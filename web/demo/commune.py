@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlmodel import Session, col, select
 
 from broadcast.db import migrate, open_engine, session_of
-from broadcast.models import Commune, Role, User
+from broadcast.models import Role, User
 from broadcast.seed import SeededDemo, seed_demo
 from broadcast.users import make_token
 from scheduler.clock import utc_now
@@ -25,11 +25,7 @@ def prepare_commune(database_url: str, data_dir: Path, voice: str | None) -> tup
     try:
         migrate(engine)
         with session_of(engine) as session:
-            seeded = seed_demo(session, utc_now())
-            if voice is not None:
-                commune = session.exec(select(Commune)).one()
-                commune.voice = voice
-                session.add(commune)
+            seeded = seed_demo(session, utc_now(), voice)
             tokens = Tokens(
                 officer=_token(session, Role.OFFICER),
                 leader=_token(session, Role.LEADER),

@@ -70,8 +70,7 @@ async def running_commune(
             await _start_server(place, port, client, processes)
         async with screen.progress(f"pairing and starting {len(poles)} poles"):
             await asyncio.gather(*(_pair(place, pole, client) for pole in poles))
-            for pole in poles:
-                followers.append(await _start_node(place, pole, processes, screen))
+            followers.extend([await _start_node(place, pole, processes, screen) for pole in poles])
             await _until_online(client, processes, {pole.slug for pole in poles})
         yield client, processes
     finally:

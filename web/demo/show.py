@@ -14,6 +14,9 @@ from players.errors import ChildStopped
 
 SHOWN = ("received", "cued", "playing", "played", "cut", "failed", "missed")
 _PROGRESS_AFTER_S = 2.0
+_PLANNED = "e-"
+"""How ids of the timetable's broadcasts begin. A pole receives a week of them at once: only what sounds is shown."""
+_ID_SHOWN = 24
 
 
 class Screen:
@@ -86,7 +89,10 @@ def describe_event(pole: str, raw: bytes) -> str | None:
         return None
     if not isinstance(event, dict) or event.get("event") not in SHOWN:
         return None
+    broadcast = str(event.get("broadcast", ""))
+    if broadcast.startswith(_PLANNED) and event["event"] in {"received", "cued"}:
+        return None
     at = event.get("at")
     clock = datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S.%f")[:-3] if at else "            "
     reason = f" ({event['reason']})" if event.get("reason") else ""
-    return f"  {clock}  {pole:<10} {event['event']:<9} {event.get('broadcast', '')}{reason}"
+    return f"  {clock}  {pole:<10} {event['event']:<9} {broadcast[:_ID_SHOWN]}{reason}"

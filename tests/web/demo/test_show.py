@@ -28,6 +28,11 @@ def test_what_is_no_event_for_people_is_not_shown() -> None:
     assert describe_event("dong-1", _event(event="heartbeat")) is None
 
 
+def test_of_the_week_s_timetable_only_what_sounds_is_shown() -> None:
+    assert describe_event("dong-1", _event(event="cued", broadcast="e-1-20261123T0530")) is None
+    assert describe_event("dong-1", _event(event="playing", broadcast="e-1-20261123T0530")) is not None
+
+
 async def test_what_takes_longer_than_two_seconds_shows_that_it_goes_on() -> None:
     said = io.StringIO()
     async with Screen(said).progress("waiting"):
