@@ -148,7 +148,8 @@ def test_a_bulletin_is_aired_from_one_image_by_the_other(place: Place, tmp_path:
             aired = asyncio.run(air(place.url, tokens))
             assert place.node.ask_health().returncode == 0
         assert node.returncode == 0, node_log.read_text()[-3000:]
-    assert server.returncode == 0, server_log.read_text()[-3000:]
+    # uvicorn ends by the signal it got, once all is shut down: what an engine makes of that differs.
+    assert "Application shutdown complete" in server_log.read_text()
     assert not [child for child in children if child.is_running()], "the broker and the renderers end with the server"
 
     assert "bảy giờ ba mươi" in aired["spoken"]
@@ -160,7 +161,8 @@ def test_a_bulletin_is_aired_from_one_image_by_the_other(place: Place, tmp_path:
 
 
 def test_a_server_without_a_commune_says_what_to_do(images: Images) -> None:
-    with box(images.engine, images.server, {"LOALANG_HTTP__PLAIN_ON_NETWORK": "true"}) as server:
+    settings = {"LOALANG_HTTP__PLAIN_ON_NETWORK": "true", "LOALANG_HTTP__PORT": str(free_port())}
+    with box(images.engine, images.server, settings) as server:
         done = call(entry(server, *server.config["Cmd"]))
     assert done.returncode != 0
     assert "loalang init" in done.stderr
