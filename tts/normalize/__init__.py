@@ -18,7 +18,7 @@ from tts.normalize.foreign import read_foreign, read_known_foreign
 from tts.normalize.joints import read_joints
 from tts.normalize.layout import read_layout
 from tts.normalize.legacy import LegacyEncoding, LegacyText, detect_legacy
-from tts.normalize.letters import read_letters
+from tts.normalize.letters import read_initials, read_letters
 from tts.normalize.lexicon import Lexicon, LexiconEntry, dump_lexicon, load_lexicon
 from tts.normalize.ordinals import read_ordinals
 from tts.normalize.own_words import read_own_words
@@ -71,6 +71,7 @@ READERS: tuple[Reader, ...] = (
     read_known_foreign,
     read_codes,
     read_romans,
+    read_initials,
     read_abbreviations,
     read_cardinals,
     read_bare_units,

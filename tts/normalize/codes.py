@@ -21,6 +21,7 @@ _SERIAL = re.compile(r"(?<![^\W_])(?P<letters>[A-ZĐ]{1,3}) (?P<digits>\d{5,9})(
 _BOAT = re.compile(r"(?<![^\W_])(?P<place>[A-ZĐ][A-ZĐa-z]{1,2})[- ](?P<number>\d{4,5})[- ]?(?P<tail>TS)(?![^\W_])")
 _ALARM = re.compile(r"(?<![^\W_])BĐ\s?(?P<n>I{1,3})(?![^\W_])")
 _SERIAL_BEFORE = re.compile(r"(?<!\w)(?:số|sê ri|seri|mã|phát hành|hiệu|thẻ)[\s:]*\Z")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _GROUP = re.compile(r"[^\W\d_]+|\d+|[./-]")
 _LEAST_SPELLED_DIGITS = 4
 
@@ -37,7 +38,7 @@ def read_codes(draft: Draft) -> Iterator[Reading]:
 
 
 def _read_cultivar(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
-    if _CULTIVAR_BEFORE.search(draft.before(match.start())):
+    if not _YEAR.fullmatch(match["digits"]) and _CULTIVAR_BEFORE.search(draft.before(match.start())):
         said = f"{spell(match['letters'])} {_say_group(draft, match['digits'])}"
         yield Reading(*match.span(), said, SpanKind.CODE)
 
@@ -81,7 +82,7 @@ def _read_code(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         elif group == ".":
             said.append("phẩy" if groups[0] == "PM" else "chấm")
         elif group.isdigit():
-            said.append(_say_group(draft, group))
+            said.append(_say_group(draft, group.lstrip("0") if index == 0 and len(group) == 2 else group))
         else:
             said.append(_say_letters(draft, group, match, first=index == 0 or groups[index - 1] == "-"))
     yield Reading(*match.span(), " ".join(filter(None, said)), SpanKind.CODE, certain)

@@ -10,7 +10,7 @@ from tts.normalize.tables import pairs
 from tts.spoken import SpanKind
 
 _LONE = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])")
-_INITIALS = re.compile(r"(?<![^\W_])[A-ZĐ](?:\.[A-ZĐ]){1,6}(?![^\W_])")
+_INITIALS = re.compile(r"(?<![^\W_])[A-ZĐ](?:\.[A-ZĐ]){2,6}(?![^\W_])|(?<=[a-zà-ỹ] )[A-ZĐ]\.[A-ZĐ](?![^\W_])")
 _CAPITALS = re.compile(r"(?<![^\W_])(?=[^\W\d_a-z]{0,3}[A-ZĐ])[^\W\d_]{2,40}(?![^\W_])")
 _MIXED = re.compile(r"(?<![^\W_])(?=[^\W\d_]{0,6}[A-ZĐ]{2})[A-Za-zĐđ]{3,8}(?![^\W_])")
 _VOWELS = set("aeiouy")
@@ -23,9 +23,13 @@ def spell(letters: str) -> str:
     return " ".join(names[letter.lower()] for letter in letters if letter.lower() in names)
 
 
-def read_letters(draft: Draft) -> Iterator[Reading]:
-    """Read lone letters, initials (N.V.A) and unknown capitals (XYZ)."""
+def read_initials(draft: Draft) -> Iterator[Reading]:
+    """Read the initials that stand for a name: N.V.A."""
     yield from draft.search(_INITIALS, _read_initials)
+
+
+def read_letters(draft: Draft) -> Iterator[Reading]:
+    """Read lone letters and unknown capitals (XYZ)."""
     yield from draft.search(_CAPITALS, _read_capitals)
     yield from draft.search(_MIXED, _read_mixed)
     yield from draft.search(_LONE, _read_lone)

@@ -30,6 +30,7 @@ _BROKEN = re.compile(r"(?<![\w.,/+-])\d[\dxX]{1,14}(?:[ .-]{1,2}[\dxX]{2,8}){0,4
 _CONTACT = re.compile(
     r"(?<!\w)(?:điện thoại|đt|sđt|đtdđ|hotline|đường dây nóng|số máy|zalo|fax|tài khoản|stk)[\s:.(]*(?:số)?[\s:]*\Z"
 )
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _SHORTEST = 6
 _NAMES = {"x": "ích", "X": "ích"}
 _IDENTITY = re.compile(r"(?<!\d[.,])(?<![\w/+-])\d{7,24}(?![\w]|[.,]\d)")
@@ -101,11 +102,16 @@ def _read_mmi(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 
 def _read_broken(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     """Read a number behind "ĐT" that is too long, too short or has letters: as it stands, and in doubt."""
-    if len(re.sub(r"[^\dxX]", "", match[0])) < _SHORTEST or not _CONTACT.search(draft.before(match.start())):
+    if len(re.sub(r"[^\dxX]", "", match[0])) < _SHORTEST or not _near_contact(draft, match):
         return
     groups = re.split(r"[ .-]+", match[0])
     said = ", ".join(" ".join(_NAMES[c] if c in _NAMES else draft.numbers.digits(c) for c in group) for group in groups)
     yield Reading(*match.span(), said, SpanKind.PHONE, certain=False)
+
+
+def _near_contact(draft: Draft, match: re.Match[str]) -> bool:
+    before = draft.before(match.start())
+    return bool(_CONTACT.search(before) or ("x" in match[0].lower() and _CALLED.search(before)))
 
 
 def _read_identity(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
@@ -114,7 +120,7 @@ def _read_identity(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 
 def _read_named(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     before = draft.before(match.start())
-    if _NAMED.search(before):
+    if _NAMED.search(before) and not _YEAR.fullmatch(match[0]):
         yield Reading(*match.span(), draft.numbers.digits(match[0]), SpanKind.CODE)
     elif len(match[0]) >= 4 and re.search(
         r"(?:tổng đài|hotline|đường dây nóng|fax|số máy|đầu số|gửi|tin nhắn gửi|nhắn tin đến)\W*(?:số)?\W*\Z", before

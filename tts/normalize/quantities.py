@@ -35,7 +35,7 @@ _ELECTRIC_BEFORE = re.compile(
 )
 _DIAMETER = re.compile(r"(?<!\w)[ΦφØø⌀Фф]\s?(?=\d)")
 _LETTERED = re.compile(r"(?<!\w)(?P<letter>[A-Z])(?P<n>\d{1,3},\d{1,2})\s?(?P<u>m|cm|mm|km)(?![^\W_])")
-_TIMES = re.compile(r"(?<=[^\W\d_]\s|\ue000\s)[xX×*]\s?(?=\d)")
+_TIMES = re.compile(r"(?<=[^\W\d_]\s|\ue000\s)[xX×*]\s?(?=\d|\ue000)")
 _POLES = {"N": "bắc", "S": "nam", "E": "đông", "W": "tây", "B": "bắc", "Đ": "đông", "T": "tây"}
 _POLE_NUMBER = re.compile(rf"{_START}(?P<n>\d{{1,3}}[.,]\d{{1,3}}|\d{{1,3}})\s?(?P<pole>[NSEW])(?![^\W_])")
 _POLE_AFTER = re.compile(r"[ ,;-]{0,3}\d{1,3}[.,]\d{1,3}\s?[NSEW]\b")

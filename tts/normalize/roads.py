@@ -33,8 +33,10 @@ def _read_road(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if match["kind"] == "CT" and match["gap"] != "." and not _MOTORWAY.search(draft.before(match.start())):
         return
     said = f"{kinds[match['kind']]} {draft.numbers.cardinal(int(match['number']))} {spell(match['letter'])}"
-    before = draft.before(match.start())
-    if before.endswith(kinds[match["kind"]].split()[0]) and before.split()[-1:] == ["đường"]:
+    before, kind = draft.before(match.start()), kinds[match["kind"]]
+    if before.endswith(kind):
+        said = said.removeprefix(kind)
+    elif before.split()[-1:] == ["đường"]:
         said = said.removeprefix("đường ")
     yield Reading(*match.span(), said.strip(), SpanKind.ROAD)
 

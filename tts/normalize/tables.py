@@ -114,5 +114,10 @@ def _alternatives(words: str, edge: str, edge_pattern: str) -> str:
 
 
 def _word(word: str) -> str:
-    escaped = rf"(?i:{re.escape(word)})"
-    return (r"(?<!\w)" if word[0].isalnum() else "") + escaped + (r"(?!\w)" if word[-1].isalnum() else "")
+    pattern = re.escape(word).replace(r"\#", r"\d[\d.]*")
+    escaped = rf"(?i:{pattern})"
+    return (
+        (r"(?<!\w)" if word[0].isalnum() else "")
+        + escaped
+        + (r"(?!\w)" if word[-1].isalnum() or word[-1] == "#" else "")
+    )
