@@ -28,7 +28,7 @@ from broadcast.programmes import place_bulletin, programmes_of
 from broadcast.renderings import want_rendering
 from broadcast.typed_text import MAX_REASON, MAX_SCRIPT, MAX_TITLE, clean_line, clean_text
 from broadcast.windows import fits_windows, say_windows
-from broadcast.zones import zones_by_slug
+from broadcast.zones import sorted_by_name, zones_by_slug
 from players.messages import Urgency
 
 FURTHEST = timedelta(days=366)
@@ -227,7 +227,7 @@ def list_bulletins(session: Session, user: User, state: BulletinState | None = N
 def zones_of_bulletin(session: Session, bulletin_id: str) -> list[Zone]:
     """The villages it is for, by name."""
     query = select(Zone).join(BulletinZone).where(BulletinZone.bulletin_id == bulletin_id)
-    return list(session.exec(query.order_by(col(Zone.name), col(Zone.id))))
+    return sorted_by_name(session.exec(query))
 
 
 def draft_of(session: Session, bulletin: Bulletin) -> BulletinDraft:

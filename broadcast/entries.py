@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from broadcast.audit import record
 from broadcast.errors import InvalidInput, NotFound
 from broadcast.models import EntryZone, Programme, TimetableEntry, Zone, row_id
-from broadcast.zones import zones_by_slug
+from broadcast.zones import sorted_by_name, zones_by_slug
 
 EVERY_DAY = tuple(range(7))
 
@@ -76,4 +76,4 @@ def list_entries(session: Session) -> list[TimetableEntry]:
 def zones_of_entry(session: Session, entry: TimetableEntry) -> list[Zone]:
     """The villages an entry speaks to, by name."""
     query = select(Zone).join(EntryZone).where(EntryZone.entry_id == entry.id)
-    return list(session.exec(query.order_by(col(Zone.name), col(Zone.id))))
+    return sorted_by_name(session.exec(query))

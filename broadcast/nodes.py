@@ -14,7 +14,7 @@ from broadcast.audit import record
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from broadcast.models import Commune, Node, NodeZone, Zone, row_id
 from broadcast.typed_text import clean_line, clean_slug
-from broadcast.zones import zones_by_slug
+from broadcast.zones import sorted_by_name, zones_by_slug
 
 PAIRING_LASTS = timedelta(minutes=10)
 _CODE_SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without I, O, 0 and 1: it is read out and typed on a pole
@@ -142,8 +142,8 @@ def nodes_of_zones(session: Session, zone_ids: Iterable[int]) -> list[Node]:
 
 def zones_of_node(session: Session, node: Node) -> list[Zone]:
     """The villages a pole speaks for, by name."""
-    query = select(Zone).join(NodeZone).where(NodeZone.node_id == node.id).order_by(col(Zone.name), col(Zone.id))
-    return list(session.exec(query))
+    query = select(Zone).join(NodeZone).where(NodeZone.node_id == node.id)
+    return sorted_by_name(session.exec(query))
 
 
 def _give_code(session: Session, node: Node, now: datetime) -> str:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from broadcast.communes import get_commune
 from broadcast.models import Broadcast, BroadcastZone, IssuedOrder, Zone
+from broadcast.zones import sorted_by_name
 from players.messages import AnyOrder, ClipRef, CuedBroadcast, Play, Stop, Urgency
 
 NOW_LEAD = {
@@ -121,7 +122,7 @@ def ends_at_of(broadcast: Broadcast) -> datetime | None:
 def zones_of(session: Session, broadcast_id: str) -> list[Zone]:
     """Its villages, by name."""
     query = select(Zone).join(BroadcastZone).where(BroadcastZone.broadcast_id == broadcast_id)
-    return list(session.exec(query.order_by(col(Zone.name), col(Zone.id))))
+    return sorted_by_name(session.exec(query))
 
 
 def _time_play(

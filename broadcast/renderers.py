@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tts.render_job import Ready, Rendered, RenderFailed, RenderJob
 log = logging.getLogger(__name__)
 
 _READY_WITHIN_S = 120.0
+_NOTICE_WITHIN_S = 1.0
 
 
 class RendererLost(EngineError):
@@ -36,6 +38,7 @@ class Renderer:
         self._patience_s = patience_s
         self._patience_s_per_character = patience_s_per_character
         self._greeted: asyncio.StreamReader | None = None
+        self._lost: asyncio.StreamReader | None = None
         self._turn = asyncio.Lock()
         self.ready: Ready | None = None
         """What the present run said of itself."""
@@ -60,31 +63,39 @@ class Renderer:
             RendererLost: the process died, hung or answered nonsense; the job may be given again.
         """
         async with self._turn:
-            pipes = await self._greeted_pipes()
-            patience_s = self._patience_s + self._patience_s_per_character * sum(len(s.spoken) for s in job.sentences)
-            line = await self._exchange(pipes, job, patience_s)
             try:
-                answer = RenderFailed.model_validate_json(line) if b'"error"' in line else None
-                answer_ = answer or Rendered.model_validate_json(line)
-            except ValidationError as error:
+                return await self._render(job)
+            except RendererLost:
+                # Whatever state it is in, the next job gets a fresh run: none pays for another's crash.
+                self._lost = self._greeted
                 self._child.kill()
-                raise RendererLost(f"the renderer answered nonsense: {line[:100]!r}") from error
-            if answer_.job != job.job:
-                self._child.kill()
-                raise RendererLost("the renderer answered another job")
-            return answer_
+                raise
+
+    async def _render(self, job: RenderJob) -> Rendered | RenderFailed:
+        pipes = await self._greeted_pipes()
+        patience_s = self._patience_s + self._patience_s_per_character * sum(len(s.spoken) for s in job.sentences)
+        line = await self._exchange(pipes, job, patience_s)
+        answer: Rendered | RenderFailed
+        try:
+            answer = (RenderFailed if b'"error"' in line else Rendered).model_validate_json(line)
+        except ValidationError as error:
+            raise RendererLost(f"the renderer answered nonsense: {line[:100]!r}") from error
+        if answer.job != job.job:
+            raise RendererLost("the renderer answered another job")
+        return answer
 
     async def _greeted_pipes(self) -> ChildPipes:
         """The pipes of a run that has said it is ready."""
-        pipes = await self._child.pipes()
+        while (pipes := await self._child.pipes()).stdout is self._lost:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._child.ended(), _NOTICE_WITHIN_S)
         if pipes.stdout is not self._greeted:
+            self._greeted = pipes.stdout
             line = await self._line(pipes, _READY_WITHIN_S)
             try:
                 self.ready = Ready.model_validate_json(line)
             except ValidationError as error:
-                self._child.kill()
                 raise RendererLost(f"the renderer did not say that it is ready: {line[:100]!r}") from error
-            self._greeted = pipes.stdout
         return pipes
 
     async def _exchange(self, pipes: ChildPipes, job: RenderJob, patience_s: float) -> bytes:
@@ -99,10 +110,8 @@ class Renderer:
         try:
             line = await asyncio.wait_for(pipes.stdout.readline(), patience_s)
         except TimeoutError as error:
-            self._child.kill()
             raise RendererLost(f"the renderer said nothing for {patience_s:.0f} s") from error
         except (ValueError, ConnectionError) as error:  # a line longer than the limit
-            self._child.kill()
             raise RendererLost("the renderer's answer cannot be read") from error
         if not line.endswith(b"\n"):
             raise RendererLost("the renderer ended in the middle of its work")

@@ -29,6 +29,7 @@ from broadcast.models import (
 )
 from broadcast.nodes import zones_of_node
 from broadcast.orders import ends_at_of
+from broadcast.zones import sorted_by_name
 from players.messages import ClipRef, Urgency
 
 _SHOWN_AT_MOST = 500
@@ -269,8 +270,9 @@ def _rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[BroadcastRo
     ids = [broadcast.id for broadcast in found]
     zones: dict[str, list[Zone]] = {}
     of_zones = select(BroadcastZone.broadcast_id, Zone).join(Zone).where(col(BroadcastZone.broadcast_id).in_(ids))
-    for broadcast_id, zone in session.exec(of_zones.order_by(col(Zone.name), col(Zone.id))):
+    for broadcast_id, zone in session.exec(of_zones):
         zones.setdefault(broadcast_id, []).append(zone)
+    zones = {broadcast_id: sorted_by_name(its_zones) for broadcast_id, its_zones in zones.items()}
     states: dict[str, Counter[DeliveryState]] = {}
     of_deliveries = select(Delivery.broadcast_id, Delivery.state).where(col(Delivery.broadcast_id).in_(ids))
     for broadcast_id, delivery_state in session.exec(of_deliveries):

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from broadcast.audit import record
+from broadcast.collation import vietnamese_key
 from broadcast.errors import Conflict, InvalidInput
 from broadcast.models import Commune, User, Zone, row_id
 from broadcast.typed_text import clean_line, clean_slug
@@ -29,7 +30,12 @@ def create_zone(session: Session, commune: Commune, *, slug: str, name: str, now
 
 def list_zones(session: Session) -> Sequence[Zone]:
     """All villages by name."""
-    return session.exec(select(Zone).order_by(col(Zone.name), col(Zone.id))).all()
+    return sorted_by_name(session.exec(select(Zone)))
+
+
+def sorted_by_name(zones: Iterable[Zone]) -> list[Zone]:
+    """Villages as a person looks for them."""
+    return sorted(zones, key=lambda zone: (vietnamese_key(zone.name), zone.slug))
 
 
 def zones_by_slug(session: Session, slugs: Iterable[str], *, field: str = "zones") -> list[Zone]:

@@ -56,7 +56,11 @@ class Stage:
             self._republish,
             self.changed,
         )
-        self.playout = Playout(engine, self.hub, self.clips, self.presence, self.clock, self.changed)
+        self.start_playout()
+
+    def start_playout(self) -> None:
+        """A new one, which knows nothing but the database."""
+        self.playout = Playout(self.engine, self.hub, self.clips, self.presence, self.clock, self.changed)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:

@@ -151,3 +151,12 @@ async def test_the_real_renderers_speak_with_the_fallback_voice(house_engine: En
         assert rendering.state is RenderingState.RENDERED, rendering.error
         info = probe_clip(ClipStore(store).path_of(rendering.clip_sha256 or ""))
         assert info.duration_ms > 500
+
+
+async def test_a_text_does_not_pay_for_the_crash_that_another_caused(house_engine: Engine, tmp_path: Path) -> None:
+    bad = want(house_engine, "Câu này chết.", Urgency.EMERGENCY)
+    good = [want(house_engine, f"Câu số {number}.", Urgency.EMERGENCY) for number in range(4)]
+    async with running(house_engine, tmp_path) as pool:
+        failed, *done = await finished(pool, house_engine, bad, *good)
+    assert failed.state is RenderingState.FAILED
+    assert [(one.state, one.attempts) for one in done] == [(RenderingState.RENDERED, 0)] * 4

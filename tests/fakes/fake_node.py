@@ -56,6 +56,9 @@ class FakeNode:
         self.repeats = 1
         self.fails_with: Reason | None = None
         self.playing: str | None = None
+        self.played: list[str] = []
+        self.made: set[str] = set()
+        """The reports it has written."""
         self._transport, self._topics, self._zones, self._keys, self._clock = transport, topics, zones, keys, clock
         self._held: list[PlaybackReport] = []
         self._numbers = count(1)
@@ -162,9 +165,11 @@ class FakeNode:
         await self._say(self._report(item.broadcast, Outcome.PLAYING, item.starts_at))
         if not self.plays_on:
             self.playing = None
+            self.played.append(item.broadcast)
             await self._say(self._report(item.broadcast, Outcome.PLAYED, item.starts_at, ends_at))
 
     async def _say(self, report: PlaybackReport) -> None:
+        self.made.add(report.report)
         if self.holds_back:
             self._held.append(report)
         elif not self.keeps_silent:

@@ -1,0 +1,109 @@
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, select
+
+from broadcast.airtime import begin_due, close_finished, mark_cued
+from broadcast.communes import set_windows
+from broadcast.documents import LISTED_AFTER, build_documents
+from broadcast.models import BroadcastState, WireVersion
+from broadcast.nodes import revoke_node, set_node_zones
+from broadcast.stopping import cancel_broadcast
+from players.messages import CuedBroadcast, Timetable, Window
+from tests.broadcast.airing_kit import LASTS, add_broadcast, add_pole, render
+from tests.broadcast.conftest import House
+
+HOUR = timedelta(hours=1)
+EAST = "zones/thon-dong/timetable"
+
+
+def east(unit: Session, now: datetime) -> Timetable:
+    return build_documents(unit, now).timetables[EAST]
+
+
+def listed(unit: Session, now: datetime) -> list[str]:
+    return [item.broadcast for item in east(unit, now).broadcasts]
+
+
+def test_an_unchanged_document_keeps_its_version_and_a_changed_one_gets_a_higher(
+    unit: Session, house: House, now: datetime
+) -> None:
+    first = east(unit, now)
+    assert first.version == int(now.timestamp() * 1000)
+    assert east(unit, now + HOUR).version == first.version
+    broadcast = add_broadcast(unit, house, now, at=HOUR)
+    render(unit, broadcast, now)
+    second = east(unit, now)  # in the same millisecond
+    assert second.version == first.version + 1
+    cancel_broadcast(unit, broadcast.id, house.officer, now)
+    assert east(unit, now).version == first.version + 2
+
+
+def test_a_server_restored_from_a_backup_is_not_refused(unit: Session, house: House, now: datetime) -> None:
+    before = east(unit, now).version
+    for row in unit.exec(select(WireVersion)).all():
+        unit.delete(row)
+    unit.flush()
+    assert east(unit, now + timedelta(seconds=1)).version > before
+
+
+def test_a_line_names_instant_clips_and_stream(unit: Session, house: House, now: datetime) -> None:
+    broadcast = add_broadcast(unit, house, now, at=HOUR)
+    assert listed(unit, now) == []
+    render(unit, broadcast, now)
+    (item,) = east(unit, now).broadcasts
+    assert isinstance(item, CuedBroadcast)
+    assert (item.broadcast, item.starts_at, item.duration_ms, item.stream, item.join_within_ms) == (
+        broadcast.id,
+        now + HOUR,
+        30_000,
+        f"/streams/{broadcast.id}",
+        60_000,
+    )
+    west = build_documents(unit, now).timetables["zones/thon-tay/timetable"]
+    assert west.broadcasts == ()
+
+
+def test_a_clip_that_is_ready_too_late_is_not_listed_and_so_never_aired_late(
+    unit: Session, house: House, now: datetime
+) -> None:
+    broadcast = add_broadcast(unit, house, now, at=HOUR)
+    begin_due(unit, now + HOUR)
+    assert broadcast.state is BroadcastState.MISSED
+    render(unit, broadcast, now + HOUR)
+    assert listed(unit, now + HOUR + timedelta(seconds=5)) == []
+
+
+def test_what_began_stays_listed_for_a_day_so_that_poles_which_were_off_can_tell(
+    unit: Session, house: House, now: datetime
+) -> None:
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    broadcast = add_broadcast(unit, house, now, at=HOUR)
+    render(unit, broadcast, now)
+    mark_cued(unit, {broadcast.id})
+    begin_due(unit, now + HOUR)
+    close_finished(unit, now + HOUR + LASTS * 2)
+    assert broadcast.reason == "nodes-silent"
+    assert listed(unit, now + HOUR + LISTED_AFTER - timedelta(seconds=1)) == [broadcast.id]
+    assert listed(unit, now + HOUR + LISTED_AFTER) == []
+
+
+def test_quiet_hours_take_a_line_out(unit: Session, house: House, now: datetime) -> None:
+    broadcast = add_broadcast(unit, house, now, at=HOUR)
+    render(unit, broadcast, now)
+    assert listed(unit, now) == [broadcast.id]
+    set_windows(unit, [], "quantri", now)
+    assert listed(unit, now) == []
+
+
+def test_a_paired_poles_configuration_says_zones_and_windows(unit: Session, house: House, now: datetime) -> None:
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    add_pole(unit, house, "dong-2", "thon-dong", now, is_paired=False)
+    window = Window.model_validate({"opens": "05:00", "closes": "20:00"})
+    set_windows(unit, [window], "quantri", now)
+    set_node_zones(unit, "dong-1", ["thon-dong", "thon-tay"], now, "quantri")
+    documents = build_documents(unit, now)
+    (config,) = documents.configs.values()
+    assert (config.node, config.zones, config.windows) == ("dong-1", ("thon-dong", "thon-tay"), (window,))
+    revoke_node(unit, "dong-1", now)
+    documents = build_documents(unit, now)
+    assert (dict(documents.configs), documents.gone_nodes) == ({}, ("dong-1",))
