@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from players.node.settings import FILE_NAME, load_settings, write_settings
 from scheduler.clock import utc_now
 from web.demo.client import Client, DemoError, Tokens
 from web.demo.plan import Pole
@@ -84,7 +85,8 @@ async def running_commune(
 async def _start_server(place: Place, port: int, client: Client, processes: Processes) -> None:
     settings = place.root / "server.toml"
     settings.write_text(
-        f'data_dir = "{place.server}"\n[http]\nport = {port}\n[mqtt]\nport = 0\n[voice]\ndirectory = "{place.voices}"\n'
+        f'data_dir = "{place.server}"\n[http]\nport = {port}\n[mqtt]\nport = {_mqtt_port(place)}\n'
+        f'[voice]\ndirectory = "{place.voices}"\n'
     )
     await processes.start("server", "web.cli", ["serve", "--config", str(settings)])
     async with _limit(SERVER_WITHIN_S, f"the server did not start; see {processes.log_file}"):
@@ -93,10 +95,30 @@ async def _start_server(place: Place, port: int, client: Client, processes: Proc
             await asyncio.sleep(_LOOK_EVERY_S)
 
 
+def _mqtt_port(place: Place) -> int:
+    """The broker's port: poles learn it when they are paired, so it stays the same from run to run."""
+    kept = place.root / "mqtt-port"
+    if not kept.is_file():
+        kept.write_text(f"{free_port()}\n", encoding="ascii")
+    port = int(kept.read_text(encoding="ascii"))
+    if free_port(port) != port:
+        raise DemoError(f"port {port}, which the demo's poles know, is taken: is another demo running?")
+    return port
+
+
+def _point_to(folder: Path, url: str) -> None:
+    """Tell a paired pole where the server is this time."""
+    settings = load_settings(folder)
+    if settings.server.url != url:
+        server = settings.server.model_copy(update={"url": url})
+        write_settings(folder, settings.model_copy(update={"server": server}))
+
+
 async def _pair(place: Place, pole: Pole, client: Client) -> None:
     folder = place.node(pole.slug)
     known = pole.slug in await client.node_slugs()
-    if known and (folder / "node.toml").is_file():
+    if known and (folder / FILE_NAME).is_file():
+        _point_to(folder, client.base_url)
         return
     if known:
         code = await client.new_pairing_code(pole.slug)
