@@ -10,7 +10,7 @@ import re
 import subprocess
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,8 @@ pytestmark = [
 ]
 ROOT = Path(__file__).parents[2]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+NODE_VOLUME = "/var/lib/loalang-node"
+RECORDING = f"{NODE_VOLUME}/heard.wav"
 UP_WITHIN_S = 60.0
 SCRIPT = (
     "Thông báo của Ủy ban nhân dân xã: sáng mai, từ 7h30, bà con ra nhà văn hóa thôn nhận thuốc khử khuẩn giếng nước."
@@ -126,14 +128,24 @@ async def air(url: str, tokens: Tokens) -> dict[str, Any]:
         await client.close()
 
 
-def pair(place: Place) -> None:
+def pair(place: Place, output: Sequence[str]) -> None:
     code = said_by(entry(place.server, "node", "add", "cot-1", "--zone", "thon-dong"))
-    volume = place.node.config["Cmd"][-1]
-    options = ["--server", place.url, "--code", code, "--data", volume, "--output", "silent"]
+    options = ["--server", place.url, "--code", code, "--data", NODE_VOLUME, "--output", *output]
     assert "cot-1" in said_by(entry(place.node, "pair", *options))
 
 
-def test_a_bulletin_is_aired_from_one_image_by_the_other(place: Place, tmp_path: Path) -> None:
+def python_in(a_box: Box, program: str) -> str:
+    return said_by(a_box.command(["python3", "-c", program]))
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        pytest.param(("silent",), id="from its store"),
+        pytest.param(("vlc", "--record-to", RECORDING, "--no-pull"), id="from the stream, by libVLC"),
+    ],
+)
+def test_a_bulletin_is_aired_from_one_image_by_the_other(place: Place, tmp_path: Path, output: Sequence[str]) -> None:
     people = person(place, "canbo", "officer"), person(place, "lanhdao", "leader")
     server_log, node_log = tmp_path / "server.log", tmp_path / "node.log"
     with running(place.server, server_log) as server:
@@ -141,7 +153,7 @@ def test_a_bulletin_is_aired_from_one_image_by_the_other(place: Place, tmp_path:
         assert place.server.ask_health().returncode == 0
         children = psutil.Process(server.pid).children(recursive=True)
         tokens = Tokens(*(token(place.url, *who) for who in (*people, place.administrator)))
-        pair(place)
+        pair(place, output)
         assert place.node.ask_health().returncode != 0, "paired, but it does not run yet"
         with running(place.node, node_log) as node:
             until(lambda: online(place.url, tokens.administrator) == {"cot-1"}, node, node_log)
@@ -154,10 +166,15 @@ def test_a_bulletin_is_aired_from_one_image_by_the_other(place: Place, tmp_path:
 
     assert "bảy giờ ba mươi" in aired["spoken"]
     (delivery,) = aired["deliveries"]
-    assert (delivery["node"], delivery["state"], delivery["output"]) == ("cot-1", "played", "silent")
+    assert (delivery["node"], delivery["state"], delivery["output"]) == ("cot-1", "played", output[0])
     started, finished = (datetime.fromisoformat(delivery[key]) for key in ("started_at", "finished_at"))
     assert (finished - started).total_seconds() == pytest.approx(aired["duration_ms"] / 1000, abs=0.5)
     assert aired["duration_ms"] > 5000
+    if RECORDING in output:
+        loud = f"import soundfile as s; x, rate = s.read('{RECORDING}'); print(len(x) / rate, abs(x).max())"
+        length_s, peak = map(float, python_in(place.node, loud).split())
+        assert length_s > aired["duration_ms"] / 1000
+        assert peak > 0.1
 
 
 def test_a_server_without_a_commune_says_what_to_do(images: Images) -> None:
@@ -179,10 +196,6 @@ def test_an_unpaired_node_says_so_and_is_not_well(place: Place) -> None:
     done = call(entry(place.node, *place.node.config["Cmd"]))
     assert done.returncode != 0
     assert "node.toml" in done.stderr
-
-
-def python_in(a_box: Box, program: str) -> str:
-    return said_by(a_box.command(["python3", "-c", program]))
 
 
 def test_nothing_in_the_images_can_install_or_change_what_is_there(place: Place) -> None:
