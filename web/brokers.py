@@ -13,6 +13,7 @@ from typing import Protocol
 from players.broker import MosquittoBroker
 from players.broker_admin import BrokerAdmin, NodeAccess
 from players.child import ChildState
+from players.errors import BrokerError
 from players.memory import MemoryBroker, MemoryTransport
 from players.mqtt import MqttTransport
 from players.signing import write_secret
@@ -118,26 +119,35 @@ class ExternalBroker:
 
 
 class MemoryDoor:
-    """Lets everybody in, and remembers whom."""
+    """Lets everybody in, and remembers whom. Told to be down, it refuses as a broker does that cannot be reached."""
 
     def __init__(self) -> None:
         self.nodes: dict[str, tuple[str, ...]] = {}
+        self.is_down = False
 
     async def add_node(self, node: str, password: str, zones: Sequence[str]) -> None:
         """See `NodeDoor`."""
+        self._answer()
         self.nodes[node] = tuple(zones)
 
     async def set_zones(self, node: str, zones: Sequence[str]) -> None:
         """See `NodeDoor`."""
+        self._answer()
         self.nodes[node] = tuple(zones)
 
     async def revoke(self, node: str) -> None:
         """See `NodeDoor`."""
+        self._answer()
         self.nodes.pop(node, None)
 
     async def reconcile(self, wanted: Mapping[str, NodeAccess]) -> None:
         """See `NodeDoor`."""
+        self._answer()
         self.nodes = {node: access.zones for node, access in wanted.items()}
+
+    def _answer(self) -> None:
+        if self.is_down:
+            raise BrokerError("the broker cannot be reached")
 
 
 class InMemory:
