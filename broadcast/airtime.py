@@ -100,6 +100,7 @@ def begin_due(session: Session, now: datetime) -> list[str]:
         elif broadcast.is_now and not _is_sent(session, broadcast):
             continue
         else:
+            ensure_deliveries(session, broadcast)
             move(broadcast, BroadcastState.ON_AIR)
             session.add(broadcast)
         moved.append(broadcast.id)

@@ -15,12 +15,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, make_url
 from sqlmodel import Session, create_engine
 
 from broadcast.errors import DatabaseNewer
 
 BUSY_TIMEOUT_MS = 10_000
+_POOL = 40
 _READING = "loalang_reading"
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -32,11 +33,20 @@ _PRAGMAS = (
 
 
 def open_engine(url: str) -> Engine:
-    """Open a database such as `sqlite:////var/lib/loalang/loalang.db`; the file is made with mode 0600."""
-    engine = create_engine(url)
+    """Open a database such as `sqlite:////var/lib/loalang/loalang.db`; the file is made with mode 0600.
+
+    A database in memory is refused: it would be another one in every thread.
+
+    Raises:
+        ValueError: the address names no file.
+    """
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite" and address.database in {None, "", ":memory:"}:
+        raise ValueError("the database needs a file")
+    # As many as the web's worker threads: nobody waits for a connection, readers wait for nobody.
+    engine = create_engine(address, pool_size=_POOL, max_overflow=_POOL)
     if engine.dialect.name == "sqlite":
-        if engine.url.database and engine.url.database != ":memory:":
-            Path(engine.url.database).touch(mode=0o600)
+        Path(address.database or "").touch(mode=0o600)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -72,7 +72,6 @@ class WhyNot(StrEnum):
     BULLETIN_WITHDRAWN = "bulletin-withdrawn"
     BULLETIN_EDITED = "bulletin-edited"
     TIMETABLE_CHANGED = "timetable-changed"
-    PREEMPTED = "preempted"
 
 
 _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
@@ -92,7 +91,6 @@ _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
     WhyNot.BULLETIN_WITHDRAWN: "Bản tin đã được rút lại.",
     WhyNot.BULLETIN_EDITED: "Bản tin đã được sửa và phải duyệt lại.",
     WhyNot.TIMETABLE_CHANGED: "Lịch phát đã thay đổi.",
-    WhyNot.PREEMPTED: "Bị lượt phát ưu tiên hơn cắt ngang.",
     Reason.STOPPED: "Được lệnh dừng.",
     Reason.PREEMPTED: "Bị lượt phát ưu tiên hơn cắt ngang.",
     Reason.QUIET_HOURS: "Cụm loa từ chối: ngoài giờ được phép phát.",

@@ -142,6 +142,17 @@ def test_poles_that_come_before_the_start_get_their_delivery_and_those_that_leav
     assert (alone.state, alone.reason, planned.state) == ("missed", "node-not-paired", "aired")
 
 
+def test_a_pole_that_comes_at_the_last_moment_has_its_delivery(
+    unit: Session, house: House, planned: Broadcast, now: datetime
+) -> None:
+    render(unit, planned, now)
+    mark_cued(unit, {planned.id})
+    refresh_coming(unit, now)
+    late = add_pole(unit, house, "dong-2", "thon-dong", now + HOUR)
+    begin_due(unit, now + HOUR)
+    assert delivery_of(unit, planned, late).state is DeliveryState.PENDING
+
+
 def test_a_village_without_poles_is_missed_for_that_reason(unit: Session, house: House, now: datetime) -> None:
     broadcast = add_broadcast(unit, house, now, at=HOUR, zones=("thon-tay",))
     render(unit, broadcast, now)

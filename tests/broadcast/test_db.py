@@ -42,6 +42,12 @@ def test_the_database_is_for_its_owner_only(tmp_path: Path) -> None:
     assert (tmp_path / "a.db").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="needs a file"):
+        open_engine(url)
+
+
 def test_what_raises_leaves_nothing_behind(engine: Engine) -> None:
     with pytest.raises(KeyError), session_of(engine) as session:  # noqa: PT012
         session.add(Commune(slug="an", name="Xã An"))
