@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 ENV_PREFIX = "LOALANG_"
+DATABASE_FILE = "loalang.sqlite3"
 SETTINGS_FILE = ENV_PREFIX + "SETTINGS"
 """Names the TOML file when none is given on the command line."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -136,7 +137,7 @@ class Settings(_Section):
     @property
     def database_url(self) -> str:
         """SQLAlchemy's address of the database."""
-        return f"sqlite:///{self.data_dir / 'loalang.sqlite3'}"
+        return f"sqlite:///{self.data_dir / DATABASE_FILE}"
 
     @property
     def voices_dir(self) -> Path:

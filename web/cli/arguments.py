@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-DEFAULT_DATA = Path("data/server")
-DEFAULT_DEMO_DATA = Path("data/demo")
+DEFAULT_DATA = Path("data")
+DEFAULT_DEMO_DATA = DEFAULT_DATA / "demo"
 DEFAULT_DEMO_PORT = 8000
 MAX_DEMO_NODES = 20
 ROLES = ("officer", "leader", "village-head", "administrator")

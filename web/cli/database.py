@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from broadcast.db import migrate, open_engine, session_of
 from web.cli.errors import CommandError
-from web.settings import Settings
+from web.settings import DATABASE_FILE, Settings
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def database(settings: Settings, *, create: bool = False) -> Iterator[Session]:
     """
     if create:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    elif not (settings.data_dir / "loalang.sqlite3").is_file():
+    elif not (settings.data_dir / DATABASE_FILE).is_file():
         raise CommandError(f"no commune in {settings.data_dir} yet: run `loalang init` first, or name another --data")
     engine = open_engine(settings.database_url)
     try:

@@ -16,6 +16,7 @@ from web.demo.plan import Pole, plan_poles, zones_of
 from web.demo.run import Place, free_port, running_commune, until_interrupted
 from web.demo.show import Screen
 from web.demo.voice import choose_voice
+from web.settings import DATABASE_FILE
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,7 +76,7 @@ async def _once(args: argparse.Namespace, script: str, screen: Screen) -> int:
 
 
 def _seed(place: Place, voice: str | None, screen: Screen) -> Tokens:
-    seeded, tokens = prepare_commune(f"sqlite:///{place.server / 'loalang.sqlite3'}", place.server, voice)
+    seeded, tokens = prepare_commune(f"sqlite:///{place.server / DATABASE_FILE}", place.server, voice)
     if seeded.passwords:
         screen.say("\nPeople of the demo (passwords are shown this once; `loalang user reset NAME` makes a new one):")
         for username, password in seeded.passwords.items():

@@ -7,7 +7,7 @@ from broadcast.models import Role
 from broadcast.users import add_user, list_users, reset_password
 from scheduler.clock import utc_now
 from web.cli.database import database
-from web.cli.options import settings_of
+from web.cli.options import commune_of
 
 
 def run(args: argparse.Namespace) -> int:
@@ -17,7 +17,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add(args: argparse.Namespace) -> int:
-    with database(settings_of(args)) as session:
+    with database(commune_of(args)) as session:
         user, password = add_user(
             session,
             get_commune(session),
@@ -33,14 +33,14 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _reset(args: argparse.Namespace) -> int:
-    with database(settings_of(args)) as session:
+    with database(commune_of(args)) as session:
         password = reset_password(session, args.username, utc_now())
     print(f"{args.username} {password}")
     return 0
 
 
 def _list(args: argparse.Namespace) -> int:
-    with database(settings_of(args)) as session:
+    with database(commune_of(args)) as session:
         for user in list_users(session):
             print(f"{user.username:<20} {user.role.value:<14} {'' if user.is_active else '(locked) '}{user.name}")
     return 0
