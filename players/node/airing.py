@@ -179,8 +179,9 @@ def _prepared(state: NodeState, track: Track, way: Way, now: Instant) -> Step:
     if from_ms >= track.item.duration_ms:
         return finished(state, track, Outcome.MISSED, now, reason=Reason.TOO_LATE)
     gain_db = 0.0 if state.config is None else state.config.gain_db
-    state = state.with_track(replace(moved(track, Phase.PREPARED), way=way, from_ms=from_ms))
-    return state, (Prepare(track.item, way, from_ms, gain_db),)
+    serial = track.serial + 1
+    state = state.with_track(replace(moved(track, Phase.PREPARED), serial=serial, way=way, from_ms=from_ms))
+    return state, (Prepare(track.item, serial, way, from_ms, gain_db),)
 
 
 def _outranks(urgency: Urgency, other: Urgency) -> bool:

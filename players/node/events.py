@@ -80,6 +80,7 @@ class Began:
     """The first sample of a broadcast sounded at the output."""
 
     broadcast: str
+    serial: int
     started_at: datetime
 
 
@@ -88,6 +89,7 @@ class Ended:
     """The last sample of a broadcast sounded."""
 
     broadcast: str
+    serial: int
     started_at: datetime
     finished_at: datetime
     detail: str | None = None
@@ -98,6 +100,7 @@ class Broke:
     """A broadcast could not be prepared or started, or broke off by itself. `started_at` is none if nothing sounded."""
 
     broadcast: str
+    serial: int
     reason: Reason
     detail: str
     started_at: datetime | None = None
@@ -109,6 +112,7 @@ class Silenced:
     """A `Hush` was carried out. `started_at` is none if nothing had sounded."""
 
     broadcast: str
+    serial: int
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -154,6 +158,8 @@ class Prepare:
     """Open the sound at a place in it, silently."""
 
     item: CuedBroadcast
+    serial: int
+    """Which time this is for the broadcast; what is said of an earlier time is late."""
     way: Way
     from_ms: int
     gain_db: float

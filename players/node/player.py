@@ -47,6 +47,7 @@ class _Airing:
 
     def __init__(self, action: Prepare) -> None:
         self.item = action.item
+        self.serial = action.serial
         self.way = action.way
         self.from_ms = action.from_ms
         self.gain_db = action.gain_db
@@ -127,7 +128,7 @@ class Player:
             return
         log.error("playing %s failed", airing.item.broadcast, exc_info=task.exception())
         self._airings.pop(airing.item.broadcast, None)
-        self._emit(Broke(airing.item.broadcast, Reason.OUTPUT_FAILED, repr(task.exception())))
+        self._emit(Broke(airing.item.broadcast, airing.serial, Reason.OUTPUT_FAILED, repr(task.exception())))
 
     async def rest(self, limit_s: float) -> None:
         """Wait until nothing sounds or is prepared, at most so long."""
@@ -190,9 +191,11 @@ class Player:
     async def _watch(self, airing: _Airing, playing: Playing, starts: float) -> Event:
         wait_s = max(0.0, starts - self._clock.monotonic()) + START_WITHIN_S
         started = await _within(wait_s, playing.started(), "the output did not begin")
-        self._emit(Began(airing.item.broadcast, self._clock.at(started)))
+        self._emit(Began(airing.item.broadcast, airing.serial, self._clock.at(started)))
         finished = await _within(airing.remaining_s + END_GRACE_S, playing.finished(), "the output did not end")
-        return Ended(airing.item.broadcast, self._clock.at(started), self._clock.at(finished), playing.note)
+        return Ended(
+            airing.item.broadcast, airing.serial, self._clock.at(started), self._clock.at(finished), playing.note
+        )
 
     async def _stopped(self, playing: Playing | None) -> Sounded:
         if playing is None:
@@ -210,12 +213,12 @@ class Player:
                 self._emit(ClipTrouble(clip.sha256, Reason.CLIP_CORRUPT, "the clip on disk cannot be played"))
 
     def _silenced(self, airing: _Airing, sounded: Sounded) -> Silenced:
-        return Silenced(airing.item.broadcast, self._date(sounded.started), self._date(sounded.finished))
+        return Silenced(airing.item.broadcast, airing.serial, self._date(sounded.started), self._date(sounded.finished))
 
     def _broke(self, airing: _Airing, reason: Reason, detail: str, sounded: Sounded | None) -> Broke:
         started = None if sounded is None else self._date(sounded.started)
         finished = None if sounded is None else self._date(sounded.finished)
-        return Broke(airing.item.broadcast, reason, detail, started, finished)
+        return Broke(airing.item.broadcast, airing.serial, reason, detail, started, finished)
 
     def _date(self, instant: float | None) -> datetime | None:
         return None if instant is None else self._clock.at(instant)

@@ -87,6 +87,8 @@ class Track:
     told_cued: bool = False
     from_ms: int = 0
     way: Way | None = None
+    serial: int = 0
+    """How often it was prepared: tells what is said of this time from what is late."""
     attempts: int = 0
     """How often it was prepared in vain."""
     retry_at: datetime | None = None

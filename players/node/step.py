@@ -68,7 +68,8 @@ def _happened(state: NodeState, event: Event, now: Instant) -> Step:  # noqa: C9
             return _clip_trouble(state, event), ()
         case Began() | Ended() | Broke() | Silenced():
             track = state.tracks.get(event.broadcast)
-            return (state, ()) if track is None else _heard(state, track, event, now)
+            is_late = track is None or track.serial != event.serial
+            return (state, ()) if track is None or is_late else _heard(state, track, event, now)
         case Woke(clips):
             return _woken(state, clips, now)
         case Leaving():
@@ -89,7 +90,7 @@ def _clip_trouble(state: NodeState, event: ClipTrouble) -> NodeState:
 def _heard(state: NodeState, track: Track, event: Began | Ended | Broke | Silenced, now: Instant) -> Step:
     """The output says what became of a broadcast. Word of one that is over, or that holds nothing, is late."""
     match event:
-        case Began(_, started_at) if track.phase is Phase.STARTING:
+        case Began(_, _, started_at) if track.phase is Phase.STARTING:
             track = replace(moved(track, Phase.PLAYING), started_at=started_at)
             return state.with_track(track), (tell(state, track, Outcome.PLAYING, now),)
         case Ended() if track.is_sounding or track.phase is Phase.STOPPING:
@@ -138,7 +139,9 @@ def _woken(state: NodeState, clips: frozenset[str], now: Instant) -> Step:
         if track.is_sounding:
             state, more = finished(state, track, Outcome.CUT, now, reason=Reason.RESTARTED)
         elif track.phase is Phase.STOPPING:
-            state, more = _silenced(state, track, track.started_at, None, now)
+            # Whether it had begun is not known any more: it is not begun again.
+            ending = track.ending or Ending(Outcome.CUT, Reason.RESTARTED)
+            state, more = finished(state, track, Outcome.CUT, now, reason=ending.reason, detail=ending.detail)
         elif track.phase is Phase.PREPARED:
             state = state.with_track(laid_aside(track)[0])
         actions += more

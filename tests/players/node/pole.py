@@ -21,6 +21,7 @@ from players.node.events import (
     Refuse,
     Silenced,
     Tell,
+    Tick,
     Way,
     Woke,
 )
@@ -109,6 +110,7 @@ class Pole:
         abilities = Abilities("record", "vlc" if self.streams else None, self.pulls)
         self.state = NodeState("dong-1", COMMUNE, ("thon-dong", "thon-tay"), abilities)
         self._prepared: dict[str, Prepare] = {}
+        self._failing: set[str] = set()
         self._sounding: dict[str, tuple[datetime, int]] = {}
         self._due: list[tuple[datetime, int, Event, int]] = []
         self._order = count()
@@ -143,6 +145,7 @@ class Pole:
         """Power cut: what sounded is silent, what is on disk is left."""
         self._life += 1
         self._prepared.clear()
+        self._failing.clear()
         self._sounding.clear()
         self.now += seconds(down_s)
         self.awake_since, self.trusted = self.now, trusted
@@ -165,21 +168,17 @@ class Pole:
     # The player
 
     def _happen(self) -> None:
-        from players.node.events import Tick  # noqa: PLC0415
-
         event: Event = Tick()
         if self._due and self._due[0][0] <= self.now:
             _, _, event, life = heapq.heappop(self._due)
-            if life != self._life or not self._still_true(event):
+            if life != self._life or not self._is_true(event):
                 return
         self.feed(event)
 
-    def _still_true(self, event: Event) -> bool:
-        match event:
-            case Began(broadcast) | Ended(broadcast):
-                return broadcast in self._sounding
-            case Broke(broadcast):
-                return broadcast in self._sounding or broadcast in self._prepared
+    def _is_true(self, event: Event) -> bool:
+        """Whether the output would still say this: nothing begins or ends that was hushed. What broke stays broken."""
+        if isinstance(event, Began | Ended):
+            return self._sounding.get(event.broadcast, (None, None))[1] == event.serial
         return True
 
     def _later(self, at: datetime, event: Event) -> None:
@@ -193,35 +192,42 @@ class Pole:
                 self.refused.append(action)
             case Prepare(planned):
                 self._prepared[planned.broadcast] = action
+                self._failing.discard(planned.broadcast)
                 if self.prepare_fails:
                     self.prepare_fails -= 1
-                    self._later(self.now + HUSH_TAKES, Broke(planned.broadcast, Reason.OUTPUT_FAILED, "no device"))
+                    self._failing.add(planned.broadcast)
+                    self._later(
+                        self.now + HUSH_TAKES,
+                        Broke(planned.broadcast, action.serial, Reason.OUTPUT_FAILED, "no device"),
+                    )
             case Discard(broadcast):
                 self._prepared.pop(broadcast, None)
-            case Go(broadcast, starts_at):
+                self._failing.discard(broadcast)
+            case Go(broadcast, starts_at) if broadcast not in self._failing:
                 self._go(broadcast, max(starts_at, self.now))
-            case Hush(broadcast):
+            case Hush(broadcast) if broadcast not in self._failing:
                 self._hush(broadcast)
 
     def _go(self, broadcast: str, at: datetime) -> None:
         prepared = self._prepared.pop(broadcast)
-        self._sounding[broadcast] = (at, prepared.from_ms)
+        self._sounding[broadcast] = (at, prepared.serial)
         self.starts.append(Start(broadcast, prepared.item.urgency, at, prepared.from_ms, prepared.way))
         ends = at + timedelta(milliseconds=prepared.item.duration_ms - prepared.from_ms)
-        self._later(at, Began(broadcast, at))
+        serial = prepared.serial
+        self._later(at, Began(broadcast, serial, at))
         if self.breaks_after is not None and at + self.breaks_after < ends:
             ends = at + self.breaks_after
             self.breaks_after = None
-            self._later(ends, Broke(broadcast, Reason.OUTPUT_FAILED, "pulled out", at, ends))
+            self._later(ends, Broke(broadcast, serial, Reason.OUTPUT_FAILED, "pulled out", at, ends))
         else:
-            self._later(ends, Ended(broadcast, at, ends))
+            self._later(ends, Ended(broadcast, serial, at, ends))
 
     def _hush(self, broadcast: str) -> None:
-        at, _ = self._sounding.pop(broadcast)
+        at, serial = self._sounding.pop(broadcast)
         has_begun = at <= self.now
         if not has_begun:
             self.starts = [start for start in self.starts if (start.broadcast, start.at) != (broadcast, at)]
-        silenced = Silenced(broadcast, at if has_begun else None, self.now if has_begun else None)
+        silenced = Silenced(broadcast, serial, at if has_begun else None, self.now if has_begun else None)
         self._later(self.now + HUSH_TAKES, silenced)
 
     # What must be so at every moment

@@ -335,6 +335,14 @@ class TestRestart:
         final = pole.final("a")
         assert (final.outcome, final.reason, pole.began()) == (Outcome.CUT, Reason.RESTARTED, ["a"])
 
+    def test_in_the_moment_it_was_being_cut_it_is_not_begun_again(self) -> None:
+        pole = ready()
+        pole.feed(timetable(1, item("a", pole.now + seconds(5)))).run(4.9)
+        pole.feed(play("o", item("flood", pole.now, EMERGENCY), pole.now))
+        assert pole.state.tracks["a"].phase == "stopping"
+        pole.restart(5).run(60)
+        assert pole.outcomes("a") == ["received", "cued", "cut"]
+
     def test_before_its_minute_it_sounds(self) -> None:
         pole = ready()
         pole.feed(timetable(1, item("a", pole.now + seconds(30)))).run(5).restart(5).run(60)
@@ -490,7 +498,7 @@ class Story:
                 self.pole.breaks_after = seconds(happens.duration_s / 10)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     happenings=st.lists(HAPPENINGS, max_size=30),
     offset_s=st.sampled_from([-120.0, -20.0, 0.0, 3600.0, 16 * 3600 - 60.0]),
