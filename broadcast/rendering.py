@@ -131,7 +131,7 @@ class RendererPool:
                 return
             if isinstance(answer, Rendered):
                 store_rendered(session, rendering, answer, self._clock())
-            else:
+            elif rendering.state is RenderingState.WANTED:  # both renderers may have tried an emergency
                 store_failed(session, rendering, answer.error, self._clock())
 
 
