@@ -71,7 +71,9 @@ def _of_nodes(station: "Station", rows: Iterable[NodeRow]) -> Iterator[Alarm]:
 def _of_voice(session: Session) -> Iterator[Alarm]:
     last = session.exec(select(Clip).order_by(col(Clip.created_at).desc()).limit(1)).first()
     if last is not None and last.fallback_reason:
-        yield Alarm("warn", f"Giọng đọc dự phòng {_ENGINES.get(last.engine, last.engine)} đang được dùng", last.fallback_reason)
+        yield Alarm(
+            "warn", f"Giọng đọc dự phòng {_ENGINES.get(last.engine, last.engine)} đang được dùng", last.fallback_reason
+        )
 
 
 def _of_missed(session: Session, now: datetime) -> Iterator[Alarm]:
