@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from broadcast.airings import deliveries_of
 from broadcast.conclusion import conclude
-from broadcast.lifecycle import COMING, may_move, move, why_text
+from broadcast.lifecycle import COMING, WhyNot, may_move, move, why_text
 from broadcast.models import Broadcast, BroadcastState, Delivery, DeliveryState, Node, StoredReport, row_id
 from broadcast.orders import zones_of
 from players.messages import Outcome, PlaybackReport, Urgency
@@ -163,13 +163,14 @@ def _move(delivery: Delivery, report: PlaybackReport) -> None:
 
 
 def _correct(session: Session, broadcast: Broadcast) -> None:
-    """A broadcast that was thought missed and was not."""
-    if broadcast.state is not BroadcastState.MISSED:
+    """A broadcast that was concluded without the word of a pole that has spoken now."""
+    if broadcast.state not in {BroadcastState.MISSED, BroadcastState.CUT} or broadcast.reason == WhyNot.STOPPED_BY_USER:
         return
     state, reason = conclude(deliveries_of(session, broadcast.id))
-    if state is BroadcastState.MISSED:
-        return
-    move(broadcast, state, reason)
+    if may_move(broadcast.state, state):
+        move(broadcast, state, reason)
+    elif state is broadcast.state and broadcast.reason == WhyNot.NODES_SILENT:
+        broadcast.reason = reason
     session.add(broadcast)
 
 

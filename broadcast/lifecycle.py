@@ -27,7 +27,8 @@ BROADCAST_MOVES: Mapping[BroadcastState, frozenset[BroadcastState]] = {
     # Nobody reported in time; a pole that was out of reach then says that it did play.
     _X.MISSED: frozenset({_X.AIRED, _X.CUT}),
     _X.AIRED: frozenset(),
-    _X.CUT: frozenset(),
+    # Concluded while a pole was out of reach, which then says that it played whole. What a person stopped stays cut.
+    _X.CUT: frozenset({_X.AIRED}),
     _X.CANCELLED: frozenset(),
 }
 

@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session, func, select
 
+from broadcast.airings import ensure_deliveries
 from broadcast.airtime import begin_due, close_finished, mark_cued
 from broadcast.as_run import as_run_log, store_reports
 from broadcast.conclusion import conclude
 from broadcast.models import Broadcast, BroadcastState, Delivery, DeliveryState, Node, StoredReport
-from broadcast.stopping import cancel_broadcast
+from broadcast.stopping import cancel_broadcast, stop_broadcast
 from players.messages import Outcome, Reason
 from tests.broadcast.airing_kit import LASTS, Pole, add_broadcast, add_pole, delivery_of, render
 from tests.broadcast.conftest import House
@@ -96,6 +97,44 @@ def test_a_pole_that_says_it_missed_replaces_silence_with_its_reason(
     delivery = delivery_of(unit, on_air, pole)
     assert (delivery.state, delivery.reason) == (DeliveryState.MISSED, "too-late")
     assert on_air.state is BroadcastState.MISSED
+
+
+@pytest.mark.parametrize(
+    ("is_stopped", "state", "reason"),
+    [(False, BroadcastState.AIRED, None), (True, BroadcastState.CUT, "stopped-by-user")],
+    ids=["concluded", "stopped by a person"],
+)
+def test_what_was_cut_at_one_pole_turns_out_aired_when_another_comes_back_and_played_it(
+    unit: Session,
+    house: House,
+    on_air: Broadcast,
+    pole: Node,
+    now: datetime,
+    is_stopped: bool,
+    state: BroadcastState,
+    reason: str | None,
+) -> None:
+    add_pole(unit, house, "dong-2", "thon-dong", now)
+    ensure_deliveries(unit, on_air)
+    over = now + IN_AN_HOUR + LASTS * 2
+    if is_stopped:
+        stop_broadcast(unit, on_air.id, house.officer, now + IN_AN_HOUR)
+    store_reports(unit, [Pole("dong-1", on_air.id, now).says(Outcome.CUT, reason=Reason.RESTARTED)], over)
+    close_finished(unit, over)
+    assert on_air.state is BroadcastState.CUT
+    store_reports(unit, [Pole("dong-2", on_air.id, now + IN_AN_HOUR).says(Outcome.PLAYED)], over)
+    assert (on_air.state, on_air.reason) == (state, reason)
+
+
+def test_a_broadcast_is_not_called_silent_any_more_once_its_poles_have_said_that_they_missed_it(
+    unit: Session, on_air: Broadcast, pole: Node, now: datetime
+) -> None:
+    over = now + IN_AN_HOUR + LASTS * 2
+    close_finished(unit, over)
+    assert on_air.reason == "nodes-silent"
+    says = Pole("dong-1", on_air.id, now + IN_AN_HOUR).says
+    store_reports(unit, [says(Outcome.MISSED, reason=Reason.TOO_LATE)], over)
+    assert (on_air.state, on_air.reason) == (BroadcastState.MISSED, "no-node-played")
 
 
 def test_a_cancelled_broadcast_that_played_says_so_and_one_that_did_not_stays_cancelled(
