@@ -14,12 +14,15 @@ from tts.chimes import Chime, closing_chime, opening_chime
 Samples = NDArray[np.float64]
 
 RATE = 8000
+_BAND_HZ = 1800.0
+"""Only what is below is compared: a shift by part of a sample must not matter."""
 PIECE_S = 0.5
 _SAME = 0.8
 """Likeness of a piece and what was heard; different words stay far below, an MP3 of the same far above."""
 _APART_S = 0.12
 """Pieces that belong to one sounding agree on its beginning to this; a decoder's clock may differ a little."""
-_LOUD = 0.01
+_LOUD = 0.3
+"""Pieces softer than this part of the loudest are mostly rests."""
 _FEWEST = 2
 _WAV_HEADER_BYTES = 44
 _FRAME_BYTES = 2
@@ -70,9 +73,10 @@ def load_recordings(paths: Iterable[Path], since: datetime, until: datetime) -> 
 
 
 def resampled(samples: Samples, rate: int) -> Samples:
-    """The same at 8 kHz, by its spectrum."""
+    """The same at 8 kHz and without its highest tones, by its spectrum."""
     count = round(len(samples) * RATE / rate)
     spectrum = np.fft.rfft(samples)[: count // 2 + 1]
+    spectrum[int(_BAND_HZ * len(samples) / rate) :] = 0
     return np.asarray(np.fft.irfft(spectrum, count) * (count / len(samples)))
 
 
@@ -92,10 +96,11 @@ def find_soundings(recordings: Iterable[Recording], words: Samples, offset_s: fl
     pieces = _pieces(words)
     found = []
     for recording in recordings:
+        listener = _Listener(recording.samples, round(PIECE_S * RATE))
         votes = [
             (position / RATE - at_s - offset_s, number)
             for number, (at_s, piece) in enumerate(pieces)
-            for position in _places(recording.samples, piece)
+            for position in listener.places(piece)
         ]
         for begun_s, numbers in _agreed(votes):
             if len(numbers) >= min(_FEWEST, len(pieces)):
@@ -109,27 +114,33 @@ def _pieces(words: Samples) -> list[tuple[float, Samples]]:
     size = round(PIECE_S * RATE)
     starts = range(0, len(words) - size + 1, size)
     cut = [(start / RATE, words[start : start + size]) for start in starts]
-    return [(at_s, piece) for at_s, piece in cut if np.sqrt(np.mean(piece**2)) > _LOUD]
+    loudness = [float(np.sqrt(np.mean(piece**2))) for _, piece in cut]
+    return [one for one, loud in zip(cut, loudness, strict=True) if loud > _LOUD * max(loudness)]
 
 
-def _places(heard: Samples, piece: Samples) -> list[int]:
-    """Where a piece is heard: the peaks of the normalised cross-correlation."""
-    if len(heard) < len(piece):
-        return []
-    size = 1 << (len(heard) + len(piece) - 1).bit_length()
-    products = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(piece, size)), size)
-    products = products[: len(heard) - len(piece) + 1]
-    energy = np.concatenate([[0.0], np.cumsum(heard**2)])
-    window = np.sqrt(np.maximum(energy[len(piece) :] - energy[: -len(piece)], 1e-3))
-    likeness = products / (window * np.sqrt(np.sum(piece**2)))
-    places: list[int] = []
-    for position in np.flatnonzero(likeness > _SAME):
-        if places and position - places[-1] < _APART_S * RATE:
-            if likeness[position] > likeness[places[-1]]:
-                places[-1] = int(position)
-        else:
-            places.append(int(position))
-    return places
+class _Listener:
+    """Finds pieces of one length in what was heard, by their normalised cross-correlation."""
+
+    def __init__(self, heard: Samples, length: int) -> None:
+        heard = np.concatenate([heard, np.zeros(length)])
+        self._count = len(heard) - length + 1
+        self._size = 1 << (len(heard) + length).bit_length()
+        self._spectrum = np.fft.rfft(heard, self._size)
+        energy = np.concatenate([[0.0], np.cumsum(heard**2)])
+        self._loudness = np.sqrt(np.maximum(energy[length:] - energy[:-length], 1e-3))
+
+    def places(self, piece: Samples) -> list[int]:
+        """Where it is heard."""
+        products = np.fft.irfft(self._spectrum * np.conj(np.fft.rfft(piece, self._size)), self._size)[: self._count]
+        likeness = products / (self._loudness * np.sqrt(np.sum(piece**2)))
+        places: list[int] = []
+        for position in np.flatnonzero(likeness > _SAME):
+            if places and position - places[-1] < _APART_S * RATE:
+                if likeness[position] > likeness[places[-1]]:
+                    places[-1] = int(position)
+            else:
+                places.append(int(position))
+        return places
 
 
 def _agreed(votes: Sequence[tuple[float, int]]) -> list[tuple[float, set[int]]]:

@@ -15,7 +15,7 @@ WORDS_S = 4.0
 
 
 def noise(seed: int, seconds: float = WORDS_S) -> Samples:
-    return np.asarray(np.random.default_rng(seed).normal(0, 0.1, round(seconds * RATE)))
+    return resampled(np.random.default_rng(seed).normal(0, 0.1, round(seconds * RATE)), RATE)
 
 
 def at_48_khz(samples: Samples) -> Samples:
