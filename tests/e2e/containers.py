@@ -165,6 +165,9 @@ def box(engine: str, image: str, environment: Mapping[str, str]) -> Iterator[Box
             stack.callback(call, ["buildah", "rm", container])
             ids = said_by(["buildah", "run", "--isolation", "chroot", container, "--", "sh", "-c", "id -u; id -g"])
             user, group = map(int, ids.split())
+            # Or buildah 1.28 sometimes mounts an empty volume of its own over the one that it is given.
+            for target in config["Volumes"]:
+                said_by(["buildah", "config", "--volume", f"{target}-", container])
             os.chown(folder, user, group)
             yield BuildahBox(image, environment, folder, container, config)
         else:

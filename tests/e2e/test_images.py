@@ -126,6 +126,10 @@ def test_the_server_has_its_broker_and_its_fallback_voice_and_no_compiler() -> N
     assert not {name for name in packages if name.endswith("-dev") or name in {"gcc", "python3-venv", "python3-pip"}}
 
 
+def test_the_servers_voice_tells_nobody_that_it_speaks() -> None:
+    assert last_stage("server").environment()["ORT_DISABLE_TELEMETRY"] == "1"
+
+
 def test_the_node_has_its_outputs_and_nothing_of_the_server() -> None:
     packages = last_stage("node").packages()
     assert {"libportaudio2", "libasound2-plugins", "libvlc5", "vlc-plugin-base", "tzdata"} <= packages
