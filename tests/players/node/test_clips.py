@@ -1,0 +1,197 @@
+"""The clip store and its filling: whole and right, or not there."""
+
+import hashlib
+import os
+import resource
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from players.messages import ClipRef, Reason
+from players.node.cache import ClipStore
+from players.node.errors import ClipRefused
+from players.node.fetch import ClipFetcher, spread_s
+from players.signing import NodeKey, make_ticket
+from tests.fakes.fake_server import FakeDoor, FakeServer
+from tests.players.node.conftest import NodeBox
+
+MakeClip = Callable[..., ClipRef]
+
+
+def blob(size: int, seed: int = 0) -> tuple[bytes, ClipRef]:
+    data = hashlib.shake_256(bytes([seed])).digest(size)
+    return data, ClipRef(sha256=hashlib.sha256(data).hexdigest(), size_bytes=size, duration_ms=1000)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ClipStore:
+    return ClipStore(tmp_path / "clips", 1 << 24)
+
+
+@pytest.fixture
+async def fetcher(store: ClipStore, door: FakeDoor) -> AsyncIterator[ClipFetcher]:
+    key = NodeKey.generate()
+    door.keys["dong-1"] = key.public_jwk()
+    async with httpx.AsyncClient(base_url=door.url, trust_env=False, timeout=5) as client:
+        yield ClipFetcher(client, store, lambda path: make_ticket(key, "dong-1", path, datetime.now(UTC)))
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """A disk that is full, as far as a process can be told so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_broken_connection_is_resumed_where_it_broke(
+    store: ClipStore, fetcher: ClipFetcher, door: FakeDoor
+) -> None:
+    data, clip = blob(700_000)
+    door.clips[clip.sha256] = data
+    door.breaks_after = [300_000, 100_000]
+    for _ in range(2):
+        with pytest.raises(ClipRefused) as broke:
+            await fetcher.fetch(clip)
+        assert broke.value.reason is Reason.CLIP_UNAVAILABLE
+    await fetcher.fetch(clip)
+    assert store.path(clip.sha256).read_bytes() == data
+    ranges = [request.range for request in door.served]
+    assert ranges[0] is None
+    starts = [int(text.removeprefix("bytes=").rstrip("-")) for text in ranges[1:] if text]
+    assert 0 < starts[0] <= 300_000
+    assert starts[0] < starts[1] <= 400_000
+
+
+async def test_a_server_that_ignores_the_range_is_read_from_the_beginning(
+    store: ClipStore, fetcher: ClipFetcher, door: FakeDoor
+) -> None:
+    data, clip = blob(50_000)
+    door.clips[clip.sha256] = data
+    door.breaks_after = [20_000]
+    with pytest.raises(ClipRefused):
+        await fetcher.fetch(clip)
+    door.ignores_range = True
+    await fetcher.fetch(clip)
+    assert store.path(clip.sha256).read_bytes() == data
+
+
+async def test_wrong_bytes_never_get_the_clips_name(store: ClipStore, fetcher: ClipFetcher, door: FakeDoor) -> None:
+    data, clip = blob(50_000)
+    door.clips[clip.sha256] = data
+    door.corrupts.add(clip.sha256)
+    with pytest.raises(ClipRefused) as refused:
+        await fetcher.fetch(clip)
+    assert refused.value.reason is Reason.CLIP_CORRUPT
+    assert store.scan() == frozenset()
+    assert store.part_size(clip.sha256) == 0
+    door.corrupts.clear()
+    await fetcher.fetch(clip)
+    assert store.scan() == {clip.sha256}
+
+
+async def test_more_than_announced_is_not_taken(store: ClipStore, fetcher: ClipFetcher, door: FakeDoor) -> None:
+    data, clip = blob(200_000)
+    door.clips[clip.sha256] = data
+    with pytest.raises(ClipRefused, match="larger than announced"):
+        await fetcher.fetch(clip.model_copy(update={"size_bytes": 1000}))
+    assert store.part_size(clip.sha256) == 0
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+async def test_a_refusal_says_what_the_server_said(fetcher: ClipFetcher, door: FakeDoor, status: int) -> None:
+    _, clip = blob(10)
+    door.refuses_with = status
+    with pytest.raises(ClipRefused, match=f"answered {status}"):
+        await fetcher.fetch(clip)
+
+
+async def test_a_full_disk_is_named_and_leaves_nothing_false(
+    store: ClipStore, fetcher: ClipFetcher, door: FakeDoor
+) -> None:
+    data, clip = blob(400_000)
+    door.clips[clip.sha256] = data
+    with files_no_larger_than(100_000):
+        with pytest.raises(ClipRefused) as fetched:
+            await fetcher.fetch(clip)
+        with pytest.raises(ClipRefused) as pushed:
+            store.put(clip.sha256, data)
+    assert (fetched.value.reason, pushed.value.reason) == (Reason.DISK_FULL, Reason.DISK_FULL)
+    assert store.scan() == frozenset()
+    await fetcher.fetch(clip)
+    assert store.path(clip.sha256).read_bytes() == data
+
+
+def test_pushed_bytes_must_be_what_their_topic_says(store: ClipStore) -> None:
+    data, clip = blob(1000)
+    with pytest.raises(ClipRefused) as refused:
+        store.put(clip.sha256, data[:-1])
+    assert refused.value.reason is Reason.CLIP_CORRUPT
+    store.put(clip.sha256, data)
+    assert store.scan() == {clip.sha256}
+
+
+def test_a_clip_that_has_rotted_is_thrown_away(store: ClipStore) -> None:
+    data, clip = blob(1000)
+    store.put(clip.sha256, data)
+    assert store.is_whole(clip.sha256)
+    store.path(clip.sha256).write_bytes(b"x" + data[1:])
+    assert not store.is_whole(clip.sha256)
+    assert store.scan() == frozenset()
+
+
+def test_room_is_made_by_what_was_not_used_longest_and_is_not_wanted(tmp_path: Path) -> None:
+    store = ClipStore(tmp_path, 3500)
+    blobs = [blob(1000, seed) for seed in range(4)]
+    for age, (data, clip) in enumerate(blobs[:3]):
+        store.put(clip.sha256, data)
+        os.utime(store.path(clip.sha256), (age, age))
+    oldest, second = blobs[0][1].sha256, blobs[1][1].sha256
+    assert store.put(blobs[3][1].sha256, blobs[3][0], keep={oldest}) == {second}
+    everything = store.scan()
+    assert oldest in everything
+    with pytest.raises(ClipRefused) as full:
+        store.put(blob(1000, 9)[1].sha256, blob(1000, 9)[0], keep=everything)
+    assert full.value.reason is Reason.DISK_FULL
+
+
+def test_fetches_are_spread_evenly_and_the_same_each_time() -> None:
+    waits = [spread_s(f"cum-{number}", "0" * 64, 30) for number in range(300)]
+    assert waits == [spread_s(f"cum-{number}", "0" * 64, 30) for number in range(300)]
+    assert all(0 <= wait < 30 for wait in waits)
+    counts = [sum(third <= wait < third + 10 for wait in waits) for third in (0, 10, 20)]
+    assert min(counts) > 70
+
+
+async def test_a_corrupted_clip_is_fetched_again_and_joined_late(
+    box: NodeBox, server: FakeServer, door: FakeDoor, new_clip: MakeClip
+) -> None:
+    clip = new_clip(5.0, seed=8)
+    door.corrupts.add(clip.sha256)
+    async with box.running():
+        await server.configure()
+        item = server.item("a", [clip], in_s=1)
+        await server.schedule(item)
+        await server.until(lambda: len([request for request in door.served if request.status == 200]) >= 2)
+        door.corrupts.clear()
+        final = await server.until_final("a")
+    assert final.outcome == "played"
+
+
+async def test_a_clip_that_stays_corrupted_fails_with_that_reason(
+    box: NodeBox, server: FakeServer, door: FakeDoor, new_clip: MakeClip
+) -> None:
+    clip = new_clip(1.0, seed=9)
+    door.corrupts.add(clip.sha256)
+    async with box.running():
+        await server.configure()
+        await server.schedule(server.item("a", [clip], in_s=1))
+        final = await server.until_final("a")
+    assert (final.outcome, final.reason, final.started_at) == ("failed", "clip-corrupt", None)

@@ -1,0 +1,206 @@
+"""`loalang-node` as the processes it is made of: a real broker, real HTTP, kill -9, and what is left afterwards."""
+
+import asyncio
+import json
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from players.messages import ClipRef, PairingReply
+from players.mqtt import MqttTransport
+from players.signing import CommuneKey
+from tests.fakes.fake_server import COMMUNE, FakeDoor, FakeServer
+from tests.fakes.sounds import read_wave
+
+MakeClip = Callable[..., ClipRef]
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(shutil.which("mosquitto") is None, reason="needs mosquitto"),
+]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+async def port(tmp_path: Path) -> AsyncIterator[int]:
+    """A broker without rights to give or to refuse: those are tested with the server's own."""
+    port = free_port()
+    file = tmp_path / "mosquitto.conf"
+    file.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    process = await asyncio.create_subprocess_exec("mosquitto", "-c", str(file), stderr=asyncio.subprocess.DEVNULL)
+    yield port
+    process.terminate()
+    await asyncio.wait_for(process.wait(), 10)
+
+
+@pytest.fixture
+async def wired(port: int) -> AsyncIterator[FakeServer]:
+    transport = MqttTransport("127.0.0.1", port, "server", None, None)
+    async with FakeServer(transport).running() as server:
+        yield server
+
+
+def identity(port: int, key: CommuneKey) -> PairingReply:
+    return PairingReply.model_validate(
+        {
+            "commune": COMMUNE,
+            "commune_name": "Xã Hòa Bình An",
+            "node": "dong-1",
+            "node_name": "Cụm loa Đông 1",
+            "zones": ("thon-dong",),
+            "commune_keys": (key.public_jwk(),),
+            "mqtt_host": "127.0.0.1",
+            "mqtt_port": port,
+            "mqtt_username": "dong-1",
+            "mqtt_password": "secret",
+            "server_at": "2026-01-01T00:00:00Z",
+        }
+    )
+
+
+class Command:
+    """`loalang-node`, as others call it."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.events: list[dict[str, Any]] = []
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def once(self, *arguments: str) -> tuple[int, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "players.node.cli", *arguments),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await asyncio.wait_for(process.communicate(), 30)
+        return process.returncode or 0, said.decode()
+
+    async def pair(self, door: FakeDoor, *arguments: str, code: str = "ABCD2345") -> tuple[int, str]:
+        return await self.once("pair", "--server", door.url, "--code", code, "--data", str(self.data), *arguments)
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "players.node.cli", "run", "--data", str(self.data), "--events"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        self._reading = asyncio.create_task(self._read(self._process))
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            self.events.append(json.loads(line))
+
+    @property
+    def memory_mb(self) -> float:
+        assert self._process is not None
+        return float(psutil.Process(self._process.pid).memory_info().rss) / 1e6
+
+    async def end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        assert self._reading is not None
+        self._process.send_signal(number)
+        status = await asyncio.wait_for(self._process.wait(), 10)
+        await asyncio.wait_for(self._reading, 5)
+        return status
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[Command]:
+    command = Command(tmp_path / "node")
+    yield command
+    if command._process is not None and command._process.returncode is None:
+        await command.end(signal.SIGKILL)
+
+
+@pytest.fixture
+async def paired(node: Command, door: FakeDoor, port: int, wired: FakeServer, tmp_path: Path) -> Command:
+    door.codes["ABCD2345"] = lambda: identity(port, wired.key)
+    status, said = await node.pair(door, "--output", "record", "--record-to", str(tmp_path / "heard.wav"))
+    assert (status, said) == (0, "dong-1 (Cụm loa Đông 1), Xã Hòa Bình An\n")
+    await wired.configure()
+    return node
+
+
+async def test_paired_it_plays_and_ends_politely_within_its_memory(
+    paired: Command, wired: FakeServer, new_clip: MakeClip, tmp_path: Path
+) -> None:
+    await paired.start()
+    await wired.until(lambda: bool(wired.heartbeats))
+    item = wired.item("a", [new_clip(1.0)], in_s=2)
+    await wired.schedule(item)
+    final = await wired.until_final("a")
+    assert final.outcome == "played"
+    assert final.started_at is not None
+    assert abs((final.started_at - item.starts_at).total_seconds()) < 0.05
+    assert paired.memory_mb < 120
+    assert await paired.end(signal.SIGTERM) == 0
+    told = [event["event"] for event in paired.events if event.get("broadcast") == "a"]
+    assert told == ["received", "cued", "playing", "played"]
+    assert wired.presences[-1].online is False
+    assert (paired.data / "node-key.json").stat().st_mode & 0o077 == 0
+    assert (paired.data / "identity.json").stat().st_mode & 0o077 == 0
+
+
+async def test_killed_in_mid_broadcast_it_says_so_once_and_never_plays_it_again(
+    paired: Command, wired: FakeServer, new_clip: MakeClip, tmp_path: Path
+) -> None:
+    await paired.start()
+    await wired.schedule(wired.item("a", [new_clip(8.0)], in_s=3))
+    await wired.until(lambda: "playing" in wired.outcomes("a"))
+    await paired.end(signal.SIGKILL)
+    assert read_wave(tmp_path / "heard.wav").any(), "the recording of a killed process can be read"
+    await paired.start()
+    final = await wired.until_final("a")
+    assert (final.outcome, final.reason) == ("cut", "restarted")
+    await wired.schedule(wired.item("b", [new_clip(0.5, seed=2)], in_s=1))
+    await wired.until_final("b")
+    await paired.end(signal.SIGTERM)
+    assert wired.outcomes("a") == ["received", "cued", "playing", "cut"]
+    assert [event["event"] for event in paired.events if event.get("broadcast") == "a"].count("playing") == 1
+
+
+async def test_killed_with_unacknowledged_reports_it_sends_them_again(
+    paired: Command, wired: FakeServer, new_clip: MakeClip
+) -> None:
+    wired.acknowledges = False
+    await paired.start()
+    await wired.schedule(wired.item("a", [new_clip(0.5)], in_s=2))
+    await wired.until_final("a")
+    before = {report.report for report in wired.reports}
+    await paired.end(signal.SIGKILL)
+    wired.reports.clear()
+    wired.acknowledges = True
+    await paired.start()
+    await wired.until(lambda: {report.report for report in wired.reports} == before)
+    await wired.until(lambda: wired.heartbeats[-1].outbox == 0)
+
+
+async def test_two_processes_never_share_a_directory(paired: Command, wired: FakeServer) -> None:
+    await paired.start()
+    await wired.until(lambda: bool(wired.heartbeats))
+    status, said = await paired.once("run", "--data", str(paired.data))
+    assert status == 1
+    assert "another loalang-node plays from here" in said
+
+
+async def test_a_wrong_code_is_answered_with_the_servers_words(node: Command, door: FakeDoor) -> None:
+    status, said = await node.pair(door, "--output", "silent")
+    assert status == 1
+    assert said == "loalang-node: the server refuses (403): Mã sai\n"
+    status, said = await node.once("run", "--data", str(node.data))
+    assert status == 1
+    assert "node.toml" in said
