@@ -64,14 +64,14 @@ def stop_broadcast(
 
 
 def stop_stragglers(session: Session, playing: Mapping[str, str], now: datetime) -> list[str]:
-    """Order stopped again what poles still play although it was cut or cancelled; gives those poles.
+    """Order stopped again what poles still play although people stopped or cancelled it; gives those poles.
 
     `playing` is the broadcast by node. A pole is given time to have obeyed the order before.
     """
     stragglers = []
     for slug, broadcast_id in sorted(playing.items()):
         broadcast = session.get(Broadcast, broadcast_id)
-        if broadcast is None or broadcast.state not in {BroadcastState.CUT, BroadcastState.CANCELLED}:
+        if broadcast is None or not _was_taken_back(broadcast):
             continue
         recent = select(IssuedOrder.id).where(
             IssuedOrder.broadcast_id == broadcast_id, col(IssuedOrder.issued_at) > now - OBEYS_WITHIN
@@ -80,6 +80,12 @@ def stop_stragglers(session: Session, playing: Mapping[str, str], now: datetime)
             issue_stop(session, broadcast, now, [slug])
             stragglers.append(slug)
     return stragglers
+
+
+def _was_taken_back(broadcast: Broadcast) -> bool:
+    """Whether it is not to sound. One concluded as cut (a pole restarted) may well sound on at another."""
+    was_stopped = broadcast.state is BroadcastState.CUT and broadcast.reason == WhyNot.STOPPED_BY_USER
+    return was_stopped or broadcast.state is BroadcastState.CANCELLED
 
 
 def _stop_at_node(session: Session, broadcast_id: str, user: User, now: datetime, node: Node) -> Broadcast:

@@ -5,9 +5,10 @@ from sqlmodel import Session, select
 
 from broadcast.airtime import begin_due, begin_now, close_finished, mark_cued
 from broadcast.errors import Conflict, NotAllowed, NotFound
+from broadcast.lifecycle import move
 from broadcast.models import Broadcast, BroadcastState, IssuedOrder
 from broadcast.orders import due_orders, mark_sent
-from broadcast.stopping import cancel_broadcast, stop_broadcast
+from broadcast.stopping import cancel_broadcast, stop_broadcast, stop_stragglers
 from players.messages import Stop
 from tests.broadcast.airing_kit import LASTS, add_broadcast, add_pole, render
 from tests.broadcast.conftest import House
@@ -55,6 +56,15 @@ def test_stopping_at_one_pole_leaves_the_others(unit: Session, house: House, on_
         stop_broadcast(unit, on_air.id, house.officer, now + HOUR, "tay-1")
     with pytest.raises(NotFound, match="no-node"):
         stop_broadcast(unit, on_air.id, house.officer, now + HOUR, "tay-9")
+
+
+@pytest.mark.parametrize(("reason", "stopped"), [("stopped-by-user", ["dong-1"]), ("restarted", [])])
+def test_a_pole_that_plays_on_is_stopped_again_only_when_a_person_stopped_the_broadcast(
+    unit: Session, on_air: Broadcast, now: datetime, reason: str, stopped: list[str]
+) -> None:
+    move(on_air, BroadcastState.CUT, reason)
+    unit.flush()
+    assert stop_stragglers(unit, {"dong-1": on_air.id}, now + HOUR * 2) == stopped
 
 
 def test_what_is_over_cannot_be_stopped(unit: Session, house: House, on_air: Broadcast, now: datetime) -> None:
