@@ -34,7 +34,8 @@ from players.transport import Connection, Incoming, Transport
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 8.0
+"""A server that comes back finds its poles within this: an emergency must not wait for a pole that sleeps."""
 RESEND_S = 10.0
 """A report that was not acknowledged goes out again after this."""
 QUICK_REQUESTS = 4
@@ -125,7 +126,7 @@ class Link:
 
     async def run(self) -> None:
         """Connect, and again when the connection is lost, until cancelled."""
-        pause_s = FIRST_PAUSE_S
+        pause_s: float | None = None
         while True:
             began = self._clock.monotonic()
             try:
@@ -137,10 +138,8 @@ class Link:
                 if self._connection is not None:
                     self._connection = None
                     self._duties.connection_changed(connected=False)
-            if self._clock.monotonic() - began > LONGEST_PAUSE_S:
-                pause_s = FIRST_PAUSE_S
+            pause_s = pause_after(pause_s, self._clock.monotonic() - began)
             await asyncio.sleep(pause_s)
-            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
     async def farewell(self, limit_s: float) -> None:
         """Send what is waiting and say that the node leaves, as far as that goes in so many seconds."""
@@ -282,6 +281,13 @@ class Link:
                 await self._duties.clip_came(sha256, message.payload)
             case _:
                 raise MalformedMessage("not a topic of this node")
+
+
+def pause_after(before_s: float | None, lasted_s: float) -> float:
+    """How long to wait before connecting again: longer each time, unless the last connection held for a while."""
+    if before_s is None or lasted_s > LONGEST_PAUSE_S:
+        return FIRST_PAUSE_S
+    return min(LONGEST_PAUSE_S, before_s * 2)
 
 
 async def _wait(event: asyncio.Event, limit_s: float) -> None:
