@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from players.messages import Outcome, Reason
-from players.node.airing import advance, put_off
+from players.node.airing import SLACK, advance, put_off
 from players.node.clock import Instant
 from players.node.events import (
     Action,
@@ -94,13 +94,22 @@ def _heard(state: NodeState, track: Track, event: Began | Ended | Broke | Silenc
             track = replace(moved(track, Phase.PLAYING), started_at=started_at)
             return state.with_track(track), (tell(state, track, Outcome.PLAYING, now),)
         case Ended() if track.is_sounding or track.phase is Phase.STOPPING:
-            track = replace(track, started_at=event.started_at)
-            return finished(state, track, Outcome.PLAYED, now, detail=event.detail, finished_at=event.finished_at)
+            return _ended(state, replace(track, started_at=event.started_at), event, now)
         case Broke() if track.phase not in {Phase.WAITING, Phase.DONE}:
             return _broken(state, track, event, now)
         case Silenced() if track.phase is Phase.STOPPING:
             return _silenced(state, track, event.started_at, event.finished_at, now)
     return state, ()
+
+
+def _ended(state: NodeState, track: Track, event: Ended, now: Instant) -> Step:
+    """It sounded to its end: whole, unless it was joined so late that part of it had gone by."""
+    if timedelta(milliseconds=track.from_ms) <= SLACK:
+        return finished(state, track, Outcome.PLAYED, now, detail=event.detail, finished_at=event.finished_at)
+    detail = f"joined late: its first {track.from_ms / 1000:.1f} s were not heard"
+    return finished(
+        state, track, Outcome.CUT, now, reason=Reason.TOO_LATE, detail=detail, finished_at=event.finished_at
+    )
 
 
 def _broken(state: NodeState, track: Track, event: Broke, now: Instant) -> Step:

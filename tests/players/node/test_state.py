@@ -82,7 +82,9 @@ class TestOneBroadcast:
         start = pole.starts[0]
         assert start.at - seconds(start.from_ms / 1000) == at
         assert start.from_ms == 7120
-        assert pole.final("a").outcome is Outcome.PLAYED
+        final = pole.final("a")
+        assert (final.outcome, final.reason) == (Outcome.CUT, Reason.TOO_LATE)
+        assert final.detail == "joined late: its first 7.1 s were not heard"
 
     def test_its_clip_never_comes_and_the_last_reason_is_told(self) -> None:
         pole = Pole().feed(ConfigCame(config(1))).run(60)
@@ -168,7 +170,7 @@ class TestTwoBroadcasts:
         at = pole.now + seconds(5)
         pole.feed(timetable(1, item("a", at, duration_s=90), item("b", at + seconds(1)))).run(200)
         assert [(start.broadcast, start.from_ms) for start in pole.starts] == [("a", 0), ("b", 0)]
-        assert pole.final("b").outcome is Outcome.PLAYED
+        assert (pole.final("a").outcome, pole.final("b").outcome) == (Outcome.PLAYED, Outcome.PLAYED)
 
     def test_back_to_back_both_are_on_time(self) -> None:
         pole = ready()
@@ -353,7 +355,7 @@ class TestRestart:
         at = pole.now + seconds(5)
         pole.feed(timetable(1, item("short", at), item("long", at, duration_s=50))).run(1).restart(20).run(120)
         assert (pole.final("short").reason, pole.final("short").detail) == (Reason.TOO_LATE, "the node was off")
-        assert pole.final("long").outcome is Outcome.PLAYED
+        assert (pole.final("long").outcome, pole.final("long").reason) == (Outcome.CUT, Reason.TOO_LATE)
         assert pole.starts[0].at - seconds(pole.starts[0].from_ms / 1000) == at
 
     def test_with_an_unknown_time_what_is_planned_waits_and_says_why(self) -> None:
@@ -527,5 +529,10 @@ def test_whatever_happens_every_broadcast_ends_once_and_only_what_may_sounds(
     for start in pole.starts:
         final = pole.final(start.broadcast)
         assert final.outcome in {Outcome.PLAYED, Outcome.CUT}
+        assert final.outcome is Outcome.CUT or start.from_ms <= 500, "what was joined late was not played whole"
+    ranks = {start.broadcast: start.urgency.rank for start in pole.starts}
+    for report in pole.reports:
+        if report.reason is Reason.PREEMPTED and report.detail in ranks:
+            assert ranks[report.detail] > ranks[report.broadcast], "only the higher cuts"
     silent = accepted - set(pole.began())
     assert all(pole.final(name).reason is not None for name in silent), "what did not sound has a reason"
