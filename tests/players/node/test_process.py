@@ -7,17 +7,19 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import soundfile
 
 from players.messages import ClipRef, PairingReply
 from players.mqtt import MqttTransport
 from players.signing import CommuneKey
 from tests.fakes.fake_server import COMMUNE, FakeDoor, FakeServer
-from tests.fakes.sounds import read_wave
+from tests.fakes.sounds import RATE, find, read_wave
 
 MakeClip = Callable[..., ClipRef]
 
@@ -204,3 +206,29 @@ async def test_a_wrong_code_is_answered_with_the_servers_words(node: Command, do
     status, said = await node.once("run", "--data", str(node.data))
     assert status == 1
     assert "node.toml" in said
+
+
+async def test_a_node_that_pulls_nothing_plays_the_servers_stream_at_its_instant(
+    node: Command, door: FakeDoor, port: int, wired: FakeServer, new_clip: MakeClip, tmp_path: Path
+) -> None:
+    door.codes["ABCD2345"] = lambda: identity(port, wired.key)
+    await node.pair(door, "--output", "vlc", "--no-pull", "--record-to", str(tmp_path / "heard.wav"))
+    await wired.configure()
+    clip = new_clip(4.0, seed=3)
+    sound = read_wave(tmp_path / "3.ogg")
+    soundfile.write(tmp_path / "a.mp3", sound, RATE, format="MP3", subtype="MPEG_LAYER_III")
+    door.streams["a"] = lambda offset_ms: (tmp_path / "a.mp3").read_bytes() if offset_ms == 0 else b""
+    await node.start()
+    await wired.until(lambda: bool(wired.heartbeats))
+    item = wired.item("a", [clip], in_s=5)
+    await wired.schedule(item)
+    final = await wired.until_final("a")
+    memory_mb = node.memory_mb
+    await node.end(signal.SIGTERM)
+    assert (final.outcome, final.output, final.clip_sha256) == ("played", "vlc", None)
+    assert [request.path for request in door.served if "streams" in request.path] == ["/streams/a"]
+    place, likeness = find(sound, read_wave(tmp_path / "heard.wav"))
+    began = datetime.fromisoformat(json.loads((tmp_path / "heard.wav.json").read_text())["recording_started_at"])
+    assert likeness > 0.9
+    assert abs(began.timestamp() + place / RATE - item.starts_at.timestamp()) < 0.15
+    assert memory_mb < 120
