@@ -65,7 +65,9 @@ class Refusal(Exception):
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors an API operation documents, for `responses=`."""
+    """The errors an API operation documents, for `responses=`; a body that can be too long can also be unreadable."""
+    if 413 in statuses:
+        statuses = (400, *statuses)
     return {status: {"model": ErrorBody, "description": HTTPStatus(status).phrase} for status in sorted(statuses)}
 
 

@@ -1,4 +1,4 @@
-"""A real commune server with its Mosquitto and renderers, two real nodes that play to nowhere, and Debian's Chromium."""
+"""A real commune server with its Mosquitto and renderers, two real nodes that play to nowhere, and Chromium."""
 
 import os
 import re
@@ -41,12 +41,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(
-    command: list[str], log: Path, environment: dict[str, str] | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
+def process(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is ended with the test, politely and then not."""
     with log.open("ab") as out:
-        child = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | (environment or {}))
+        child = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | environment)
         try:
             yield child
         finally:
@@ -75,8 +73,8 @@ class House:
     def start(self) -> None:
         """Start the server and wait until all its parts run."""
         command = [sys.executable, "-m", "web.cli", "serve", "--data", str(self.folder), "--port", str(self.port)]
-        environment = {"LOALANG_MQTT__PORT": str(self.mqtt_port)}
-        child = self.server.enter_context(process(command, self.folder / "server.log", environment))
+        log = self.folder / "server.log"
+        child = self.server.enter_context(process(command, log, LOALANG_MQTT__PORT=str(self.mqtt_port)))
         transport = httpx.HTTPTransport(retries=60)  # refused connections, with a growing pause between them
         with httpx.Client(base_url=self.url, trust_env=False, transport=transport, timeout=30) as client:
             for _ in range(100):
@@ -116,15 +114,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         passwords = dict(seed_demo(session, datetime.now(UTC)).passwords)
     engine.dispose()
     house = House(folder, free_port(), free_port(), passwords)
-    with ExitStack() as nodes:
-        try:
-            house.start()
+    try:
+        house.start()
+        with ExitStack() as nodes:
             for node in NODES:
                 box = house.pair(*node)
                 nodes.enter_context(process([*NODE, "run", "--data", str(box)], folder / f"{node[0]}.log"))
             yield house
-        finally:
-            house.stop()
+    finally:
+        house.stop()
 
 
 @pytest.fixture(scope="session")

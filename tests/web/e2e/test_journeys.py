@@ -146,7 +146,7 @@ def test_every_page_fits_its_screen_with_targets_large_enough(people: People, sc
             page.goto(path)
             assert no_sideways_scrolling(page), (screen, path)
             small = page.eval_on_selector_all(
-                "main button:not([disabled]), main .button, main input:not([type=hidden]), main select, nav.menu a, .pick",
+                "main button, main .button, main input:not([type=hidden]), main select, nav.menu a, .pick",
                 """found => found.filter(one => one.offsetParent && !one.closest('.pick input')
                     && !(one.matches('input') && one.closest('.pick')) && one.getBoundingClientRect().height < 44)
                     .map(one => one.outerHTML.slice(0, 120))""",
