@@ -10,7 +10,7 @@ from itertools import pairwise, zip_longest
 from tts.normalize.canonical import Canonical
 from tts.normalize.draft import TAKEN, Draft, Reading
 from tts.normalize.segment import segment_sentences
-from tts.normalize.syllables import is_syllable
+from tts.normalize.syllables import is_syllable, place_tones
 from tts.spoken import Pause, Sentence, Span, SpanKind
 
 _PIECE = re.compile(r"[^\W\d_]+|[.,;:?!]|[()\[\]{}]|\s-+\s|\n")
@@ -25,7 +25,7 @@ def assemble(canonical: Canonical, draft: Draft) -> tuple[Sentence, ...]:
     readings = sorted(draft.readings, key=lambda reading: reading.start)
     starts = [reading.start for reading in readings]
     sentences: list[Sentence] = []
-    for start, end in _sentence_bounds(draft, readings, starts):
+    for start, end in _sentence_bounds(canonical, draft, readings, starts):
         inside = readings[bisect_left(starts, start) : bisect_left(starts, end)]
         sentence = _make_sentence(canonical, draft, start, end, inside)
         if sentence is None:
@@ -48,12 +48,20 @@ def _merged(canonical: Canonical, first: Sentence, second: Sentence) -> Sentence
     )
 
 
-def _sentence_bounds(draft: Draft, readings: list[Reading], starts: list[int]) -> Iterator[tuple[int, int]]:
-    """Give stretches that together hold the whole text; no reading is cut in two."""
-    cuts = []
-    for begin, _ in segment_sentences(draft.open.translate(_MASK)):
-        index = bisect_left(starts, begin) - 1
-        cuts.append(max(begin, readings[index].end) if index >= 0 else begin)
+def _sentence_bounds(
+    canonical: Canonical, draft: Draft, readings: list[Reading], starts: list[int]
+) -> Iterator[tuple[int, int]]:
+    """Give stretches that together hold the whole text; no reading and no original character is cut in two."""
+
+    def settle(cut: int) -> int:
+        index = bisect_left(starts, cut) - 1
+        if index >= 0 and readings[index].end > cut:
+            return settle(readings[index].end)
+        if 0 < cut < len(draft.text) and canonical.starts[cut] < canonical.ends[cut - 1]:
+            return settle(cut + 1)
+        return cut
+
+    cuts = [settle(begin) for begin, _ in segment_sentences(draft.open.translate(_MASK))]
     bounds = [0, *cuts[1:], len(draft.text)]
     for start, end in pairwise(bounds):
         if start < end:
@@ -102,17 +110,14 @@ def _read_gap(canonical: Canonical, draft: Draft, start: int, end: int, pieces: 
         said = piece.lower() if piece.isupper() and is_syllable(piece) else piece
         pieces.append(said)
         a, b = canonical.original(*match.span())
-        if unicodedata.normalize("NFC", canonical.written[a:b]).lower() != piece.lower():
-            _add_span(
-                canonical, Reading(*match.span(), said, SpanKind.SPELLING, _sure_spelling(canonical, a, b)), spans
-            )
+        written = canonical.written[a:b]
+        if unicodedata.normalize("NFC", written).lower() != piece.lower():
+            _add_span(canonical, Reading(*match.span(), said, SpanKind.SPELLING, _sure_spelling(written, piece)), spans)
 
 
-def _sure_spelling(canonical: Canonical, start: int, end: int) -> bool:
+def _sure_spelling(written: str, piece: str) -> bool:
     """A moved tone mark is sure; a word from a legacy encoding somebody should look at."""
-    return len(canonical.written[start:end]) != end - start or not re.search(
-        "[\u00a1-\u00bf\u00d7\u00f7]", canonical.written[start:end]
-    )
+    return place_tones(unicodedata.normalize("NFC", written)).lower() == piece.lower()
 
 
 def _add_span(canonical: Canonical, reading: Reading, spans: list[Span]) -> None:

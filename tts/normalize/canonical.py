@@ -12,7 +12,11 @@ VIETNAMESE = "àáảãạăằắẳẵặâầấẩẫậđèéẻẽẹêề
 UNREADABLE = "\ufffd"
 
 _ODD = re.compile(rf"[^\W\d_][\u0300-\u036f]+|[^\n -~{VIETNAMESE}{VIETNAMESE.upper()}]", re.DOTALL)
-_GLUED = re.compile(r"(?<![^\W\d_])(?P<before>[^\W\d_]{2,7})(?=\d)|(?<=\d)(?P<after>[^\W\d_]{2,7})(?![^\W_])")
+_LATIN = "A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff"
+_GLUED = re.compile(
+    r"(?<![^\W\d_])(?P<before>[^\W\d_]{2,7})(?=\d)|(?<=\d)(?P<after>[^\W\d_]{2,7})(?![^\W_])"
+    rf"|(?P<script>(?<=[{_LATIN}])(?=[^\W\d_{_LATIN}])|(?<=[^\W\d_µ{_LATIN}])(?=[{_LATIN}])|(?<=µ)(?=[{_LATIN}]{{2}}))"
+)
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
@@ -103,6 +107,8 @@ def _unglue(canonical: Canonical) -> Canonical:
 
 
 def _cut(match: re.Match[str]) -> list[int]:
+    if match["script"] is not None:
+        return [match.start()]
     word = match["before"] or match["after"]
     if word.isupper() or not has_marks(word) or not is_syllable(word):
         return []

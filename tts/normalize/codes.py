@@ -82,7 +82,7 @@ def _read_code(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         elif group == ".":
             said.append("phẩy" if groups[0] == "PM" else "chấm")
         elif group.isdigit():
-            said.append(_say_group(draft, group.lstrip("0") if index == 0 and len(group) == 2 else group))
+            said.append(_say_group(draft, group[1:] if index == 0 and len(group) == 2 and group[0] == "0" else group))
         else:
             said.append(_say_letters(draft, group, match, first=index == 0 or groups[index - 1] == "-"))
     yield Reading(*match.span(), " ".join(filter(None, said)), SpanKind.CODE, certain)
@@ -106,7 +106,7 @@ def _say_letters(draft: Draft, letters: str, match: re.Match[str], *, first: boo
     foreign = pairs("foreign")
     if letters.lower() in foreign and len(letters) > 2:
         return foreign[letters.lower()]
-    if not first and letters in units() and len(letters) > 1:
+    if letters in units() and len(letters) > 1:
         return units()[letters].spoken
     sense = _known(draft, letters, match) if first and len(letters) > 1 else None
     if sense is not None:

@@ -24,7 +24,7 @@ _SHORT_BEFORE = re.compile(
     r"(?<!\w)(?:luật|tt|nđ|nq|ct|qđ|nghị định|thông tư|quyết định|nghị quyết|chỉ thị|thông báo)(?: số)?\s*\Z"
 )
 _SPLIT = re.compile(r"\s?[-/.]\s?")
-_NUMBERED_PART = re.compile(r"(\D+)(\d+)")
+_NUMBERED_PART = re.compile(r"(\D{1,20})(\d{1,4})")
 _CALLED_NUMBER = re.compile(r"(?<!\w)(?:số|cv|công văn|kế hoạch|quyết định|thông báo|nghị quyết|chỉ thị|tờ trình)\W*\Z")
 
 

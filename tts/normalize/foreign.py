@@ -92,8 +92,8 @@ def _read_word(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if not plain:
         yield Reading(*match.span(), "từ nước ngoài", SpanKind.FOREIGN, certain=False)
     elif len(plain) > 1 and re.search("[aeiouy]", without_marks(plain)):
-        yield Reading(
-            *match.span(), pairs("foreign").get(plain) or _short_form(plain) or plain, SpanKind.FOREIGN, False
-        )
+        as_written = word if plain == lower and not word.isupper() else plain
+        said = pairs("foreign").get(plain) or _short_form(plain) or as_written
+        yield Reading(*match.span(), said, SpanKind.FOREIGN, certain=False)
     else:
         yield Reading(*match.span(), spell(without_marks(plain)) or plain, SpanKind.LETTERS, certain=False)

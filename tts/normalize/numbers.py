@@ -17,7 +17,7 @@ NUMBER_ANYWHERE = r"\d{1,24}(?:[.,]\d{1,12}){0,8}(?!\d)"
 
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?")
 _GROUPED_ENGLISH = re.compile(r"[1-9]\d{0,2}(?:,\d{3}){2,}(?:\.\d+)?|[1-9]\d{0,2}(?:,\d{3})+\.\d+")
-_DECIMAL = re.compile(r"\d+[.,]\d+")
+_DECIMAL = re.compile(r"\d{1,24}[.,]\d{1,24}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,7 @@ def _bare_unit() -> re.Pattern[str]:
     names = sorted(
         (re.escape(n) for n, u in units().items() if u.family not in _WITH_DIGITS_ONLY), key=len, reverse=True
     )
-    return re.compile(rf"(?<=\ue000)\s?(?P<u>{'|'.join(names)})(?![^\W_])")
+    return re.compile(rf"(?<=\ue000)[\s'\"-]{{0,3}}(?P<u>{'|'.join(names)})(?![^\W_])")
 
 
 def _read_bare_unit(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -106,7 +106,7 @@ def check(text: str) -> None:
     assert again.spoken == spoken.spoken
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text())
 def test_any_string(text: str) -> None:
     check(text)
