@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from players.errors import OutputError
 from players.messages import (
     CuedBroadcast,
     Heartbeat,
@@ -80,8 +81,8 @@ class NodeParts:
     jitter_s: float
     announce: Announce
     """Takes each thing that happens, for who watches (`--events`)."""
-    clock_trusted: Callable[[], None]
-    """Called once, when the time is known."""
+    clock_improved: Callable[[], None]
+    """Called in a thread whenever a good answer about the time has come; may raise `OutputError`."""
 
 
 class Agent:
@@ -299,9 +300,12 @@ class Agent:
         if not self._was_trusted:
             self._was_trusted = True
             self._announce("clock", error_ms=self._clock.error_ms)
-            self._parts.clock_trusted()
             self._link.heartbeat_now()
             self.emit(Tick())
+        try:
+            await asyncio.to_thread(self._parts.clock_improved)
+        except OutputError as error:
+            log.warning("%s", error)
         try:
             await self._on_disk(self._parts.store.keep_time, self._clock.now().at)
         except StoreUnusable as error:

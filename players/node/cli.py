@@ -142,7 +142,7 @@ async def _parts(
                 ahead=timedelta(hours=settings.clips.ahead_hours),
                 jitter_s=settings.clips.jitter_s,
                 announce=_print_event if events else _log_event,
-                clock_trusted=outputs.clock_trusted,
+                clock_improved=outputs.clock_improved,
             )
     finally:
         store.close()

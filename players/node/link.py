@@ -38,7 +38,7 @@ LONGEST_PAUSE_S = 8.0
 """A server that comes back finds its poles within this: an emergency must not wait for a pole that sleeps."""
 RESEND_S = 10.0
 """A report that was not acknowledged goes out again after this."""
-QUICK_REQUESTS = 4
+QUICK_REQUESTS = 8
 QUICK_PAUSE_S = 0.3
 CALM_PAUSE_S = 64.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")

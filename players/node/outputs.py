@@ -17,8 +17,8 @@ class ChosenOutputs:
     """What plays what. The same output may play both."""
 
     by_way: Mapping[Way, AudioOutput]
-    clock_trusted: Callable[[], None]
-    """To be called when the time is known: a recording then says when it really began."""
+    clock_improved: Callable[[], None]
+    """To be called when the time is known better: a recording then says when it really began."""
 
     @property
     def distinct(self) -> tuple[AudioOutput, ...]:

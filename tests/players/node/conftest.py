@@ -131,7 +131,7 @@ class NodeBox:
                     ahead=timedelta(hours=48),
                     jitter_s=0.2,
                     announce=lambda fields: self.events.append(dict(fields)),
-                    clock_trusted=recording.write_sidecar if record else lambda: None,
+                    clock_improved=recording.write_sidecar if record else lambda: None,
                 )
             )
             task = asyncio.create_task(agent.run())
