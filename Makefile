@@ -73,7 +73,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-images:
+images: setup
 	docker/build-images
 
 clean:
