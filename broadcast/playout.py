@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
@@ -16,6 +16,7 @@ from broadcast.db import session_of
 from broadcast.documents import Documents
 from broadcast.models import User
 from broadcast.renderings import want_lost_clip
+from broadcast.returning import unheard_plays
 from players.errors import TransportClosed
 from players.hub import Hub
 from players.messages import MAX_PUSHED_CLIP_BYTES, ClipRef, NodeActivity, PlaybackReport, Urgency
@@ -26,6 +27,7 @@ from tts.errors import ClipError
 log = logging.getLogger(__name__)
 
 _AT_A_TIME = 20
+_REPEAT_EVERY = timedelta(seconds=5)
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -60,6 +62,7 @@ class Playout:
         self._on_change = on_change
         self._listeners: list[Callable[[], None]] = []
         self._published: dict[str, int] = {}
+        self._repeated: dict[tuple[str, str], datetime] = {}
         self._publishing = asyncio.Lock()
         self._sending = asyncio.Lock()
 
@@ -109,6 +112,21 @@ class Playout:
             await self._send_orders()
         except TransportClosed as error:
             log.warning("orders wait: %s", error)
+
+    async def repeat_orders(self) -> None:
+        """Send orders that hold again to poles that came back after they were sent, now and then until they answer."""
+        now = self._clock()
+        online = [row for row in self._presence.snapshot(now).values() if row.state is PresenceState.ONLINE]
+        heard_at = {row.node: row.last_seen_at for row in online if row.last_seen_at is not None}
+        repeated = {key: at for key, at in self._repeated.items() if now - at < _REPEAT_EVERY}
+        for due in await self._work(unheard_plays, heard_at, now) if heard_at else ():
+            nodes = tuple(node for node in due.nodes if (due.order.order, node) not in repeated)
+            try:
+                await self._hub.send_order(due.order, nodes=nodes)
+            except TransportClosed as error:
+                log.warning("an order waits: %s", error)
+            repeated.update({(due.order.order, node): now for node in nodes})
+        self._repeated = repeated
 
     async def publish_documents(self) -> None:
         """Publish the documents that say something new; a broadcast that is listed is cued."""

@@ -134,6 +134,7 @@ class Runner:
     async def _run_urgent(self) -> None:
         await self._step("air now", self._air_ready_now)
         await self._step("orders", self._playout.send_orders)
+        await self._step("orders again", self._playout.repeat_orders)
 
     async def _air_ready_now(self) -> None:
         if await self._playout.air_ready_now():

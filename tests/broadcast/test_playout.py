@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -210,6 +211,46 @@ async def test_a_pole_that_was_out_of_reach_when_it_was_stopped_is_stopped_when_
         await orders(east, 2)
         assert isinstance(east.orders[1], Stop)
         assert len(east.orders) == 2
+
+
+async def test_a_pole_that_comes_back_is_sent_the_order_that_it_missed_and_no_other_is(stage: Stage) -> None:
+    there, late = stage.pole("dong-1", "thon-dong"), stage.pole("dong-2", "thon-dong")
+    async with running(there):
+        broadcast = stage.broadcast()
+        stage.render(broadcast)
+        await stage.playout.air_ready_now()
+        await stage.until_told(broadcast, "dong-1", "played")
+        stage.now += 5 * SECOND
+        async with running(late):
+            await stage.playout.repeat_orders()
+            assert late.orders == []  # nothing was heard of it
+            for pole in (there, late):
+                await pole.beats()
+            await stage.until(lambda: len(stage.presence.snapshot(stage.now)) == 2)
+            await stage.playout.repeat_orders()
+            await stage.until_told(broadcast, "dong-2", "played")
+            stage.now += 6 * SECOND
+            await stage.playout.repeat_orders()
+            assert [order.order for order in (*there.orders, *late.orders)] == [f"play-{broadcast}"] * 2
+
+
+async def test_a_missed_order_is_repeated_now_and_then_until_it_expires(stage: Stage) -> None:
+    late = stage.pole("dong-1", "thon-dong")
+    late.keeps_silent = True
+    broadcast = stage.broadcast()
+    stage.render(broadcast)
+    await stage.playout.air_ready_now()
+    async with running(late):
+        for wanted, wait_s in ((1, 5), (1, 1), (2, 5), (3, 20), (3, 60)):
+            stage.now += wait_s * SECOND
+            await late.beats()
+            async with asyncio.timeout(10):
+                # A heartbeat that changes nothing tells nobody.
+                while stage.presence.row_of("dong-1", stage.now).last_seen_at != stage.now:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            await stage.playout.repeat_orders()
+            await orders(late, wanted)
+            assert len(late.orders) == wanted
 
 
 async def test_a_cancelled_broadcast_leaves_the_timetable_and_is_stopped_by_name_when_close(stage: Stage) -> None:
