@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tts.spoken import Sentence, SpokenText
+from tts.spoken import Sentence, Span, SpokenText
 from web.words import SPAN
 
 
@@ -27,7 +27,7 @@ class Reading:
 
 def reading_of(text: SpokenText) -> Reading:
     """Mark every changed span of `text`; the unchanged words stay as they were written."""
-    spans = [span for span in text.spans if span.written.strip()]
+    spans = [span for span in text.spans if _is_shown(span)]
     return Reading(
         sentences=tuple(pieces for sentence in text.sentences if (pieces := tuple(_pieces(text, sentence)))),
         changed=len(spans),
@@ -35,12 +35,18 @@ def reading_of(text: SpokenText) -> Reading:
     )
 
 
+def _is_shown(span: Span) -> bool:
+    """A dash or a bracket that is not spoken is no change that anybody would check."""
+    return bool(span.spoken) or any(sign.isalnum() for sign in span.written)
+
+
 def _pieces(text: SpokenText, sentence: Sentence) -> list[Piece]:
     pieces: list[Piece] = []
     at = sentence.start
     for span in sentence.spans:
         pieces.append(Piece(text.written[at : span.start]))
-        pieces.append(Piece(span.spoken, span.written, SPAN[span.kind], span.certain))
+        if _is_shown(span):
+            pieces.append(Piece(span.spoken, span.written, SPAN[span.kind], span.certain))
         at = max(at, span.end)
     pieces.append(Piece(text.written[at : sentence.end]))
-    return [piece for piece in pieces if piece.spoken or (piece.written and piece.written.strip())]
+    return [piece for piece in pieces if piece.spoken or piece.written]

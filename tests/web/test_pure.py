@@ -148,6 +148,14 @@ def test_a_reading_marks_every_changed_span() -> None:
     )
 
 
+def test_a_dash_that_is_not_spoken_is_no_change_to_check() -> None:
+    dash, left_out = Span(0, 2, "- ", "", SpanKind.PAUSE), Span(7, 12, "(TBA)", "", SpanKind.ABBREVIATION)
+    text = SpokenText("- Trạm (TBA)", (Sentence(0, 12, "- Trạm (TBA)", "Trạm", (dash, left_out)),))
+    reading = reading_of(text)
+    assert reading.changed == 1
+    assert [piece.written for piece in reading.sentences[0]] == [None, "(TBA)"]
+
+
 def test_a_reading_of_a_real_bulletin_loses_no_word_that_is_read_as_written() -> None:
     written = "UBND xã mời 120 hộ dân họp lúc 14h30 ngày 22/9/2026 tại NVH thôn Đông."
     reading = reading_of(normalize(written))
