@@ -57,11 +57,12 @@ def _early(first: str, second: str) -> str:
     return unicodedata.normalize("NFC", first + "".join(marks)) + base
 
 
+def read_table(path: Path) -> list[Row]:
+    """Give the rows of one table."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [Row(*line.split("\t")) for line in lines if line.strip() and not line.startswith("#")]
+
+
 def rows() -> list[Row]:
     """Give every row of every table."""
-    return [
-        Row(*line.split("\t"))
-        for path in sorted(TABLES.glob("*.tsv"))
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if line.strip() and not line.startswith("#")
-    ]
+    return [row for path in sorted(TABLES.glob("*.tsv")) for row in read_table(path)]
