@@ -30,6 +30,8 @@ class ReadyNow:
     id: str
     urgency: Urgency
     zones: tuple[str, ...]
+    nodes: tuple[str, ...]
+    """Its paired poles."""
     clips: tuple[ClipRef, ...]
 
 
@@ -70,7 +72,7 @@ def ready_now(session: Session, now: datetime) -> list[ReadyNow]:
             end_before_start(session, broadcast, BroadcastState.MISSED, reason, now)
         elif clips is not None:
             zones = tuple(zone.slug for zone in zones_of(session, broadcast.id))
-            ready.append(ReadyNow(broadcast.id, broadcast.urgency, zones, clips))
+            ready.append(ReadyNow(broadcast.id, broadcast.urgency, zones, _paired_poles(session, broadcast.id), clips))
     return sorted(ready, key=lambda one: -one.urgency.rank)
 
 
@@ -149,6 +151,12 @@ def next_due(session: Session, now: datetime) -> datetime | None:
     sounding = session.exec(select(Broadcast).where(Broadcast.state == BroadcastState.ON_AIR)).all()
     instants = [_waits_until(broadcast) for broadcast in sounding]
     return min([instant for instant in (first, *instants) if instant is not None and instant > now], default=None)
+
+
+def _paired_poles(session: Session, broadcast_id: str) -> tuple[str, ...]:
+    query = select(Node.slug).join(Delivery, col(Delivery.node_id) == col(Node.id))
+    paired = query.where(col(Node.paired_at).is_not(None), col(Node.revoked_at).is_(None))
+    return tuple(session.exec(paired.where(Delivery.broadcast_id == broadcast_id).order_by(col(Node.slug))))
 
 
 def _coming(session: Session, only: Collection[str] | None = None) -> list[Broadcast]:

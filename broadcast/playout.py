@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 _AT_A_TIME = 20
 _REPEAT_EVERY = timedelta(seconds=5)
+POLES_RETURN_WITHIN = timedelta(seconds=12)
+"""A pole tries again after 8 s at most, then tells us that it is there."""
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -43,6 +45,7 @@ class Playout:
         presence: What the poles say they play.
         clock: The present.
         on_change: Told what has changed, for live pages: "broadcasts".
+        poles_return_within: After a connection is made, so long what has time waits for poles that are not back.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Playout:
         presence: PresenceBoard,
         clock: Callable[[], datetime],
         on_change: Callable[[str], None],
+        poles_return_within: timedelta = POLES_RETURN_WITHIN,
     ) -> None:
         self._engine = engine
         self._hub = hub
@@ -62,6 +66,8 @@ class Playout:
         self._on_change = on_change
         self._listeners: list[Callable[[], None]] = []
         self._published: dict[str, int] = {}
+        self._poles_return_within = poles_return_within
+        self._connected_at: datetime | None = None
         self._repeated: dict[tuple[str, str], datetime] = {}
         self._publishing = asyncio.Lock()
         self._sending = asyncio.Lock()
@@ -84,6 +90,7 @@ class Playout:
         Raises:
             TransportClosed: the connection was lost meanwhile.
         """
+        self._connected_at = self._clock()
         self._published.clear()
         await self._publish_documents()
         await self._send_orders()
@@ -100,6 +107,8 @@ class Playout:
         for ready in await self._work(airtime.ready_now, self._clock()):
             if not self._hub.connected:
                 break
+            if self._waits_for_poles(ready):
+                continue
             if await self._have_clips(ready) and await self._work(airtime.begin_now, ready.id, self._clock()):
                 await self.send_orders()
                 self._on_change("broadcasts")
@@ -181,6 +190,18 @@ class Playout:
         await self.send_orders()
         await self.publish_documents()
         self._on_change("broadcasts")
+
+    def _waits_for_poles(self, ready: ReadyNow) -> bool:
+        """Whether its poles are still finding their way back to us, or to a broker that was started again.
+
+        They would join it late, or never hear of it. An emergency waits for nobody.
+        """
+        now = self._clock()
+        if ready.urgency is Urgency.EMERGENCY or self._connected_at is None:
+            return False
+        if not timedelta() <= now - self._connected_at < self._poles_return_within:
+            return False
+        return any(self._presence.state_of(node, now) is not PresenceState.ONLINE for node in ready.nodes)
 
     async def _have_clips(self, ready: ReadyNow) -> bool:
         """Whether the broadcast's clips are in the store; those of an emergency are pushed to its poles."""

@@ -39,6 +39,7 @@ class Stage:
     def __init__(self, engine: Engine, root: Path, clock: Callable[[], datetime] | None = None) -> None:
         self.engine = engine
         self.now = NOW
+        self.poles_return_within = timedelta()
         self.clock = clock or (lambda: self.now)
         self.broker = MemoryBroker()
         self.clips = ClipStore(root / "clips")
@@ -60,7 +61,15 @@ class Stage:
 
     def start_playout(self) -> None:
         """A new one, which knows nothing but the database."""
-        self.playout = Playout(self.engine, self.hub, self.clips, self.presence, self.clock, self.changed)
+        self.playout = Playout(
+            self.engine,
+            self.hub,
+            self.clips,
+            self.presence,
+            self.clock,
+            self.changed,
+            poles_return_within=self.poles_return_within,
+        )
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:

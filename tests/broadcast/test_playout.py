@@ -213,6 +213,36 @@ async def test_a_pole_that_was_out_of_reach_when_it_was_stopped_is_stopped_when_
         assert len(east.orders) == 2
 
 
+async def test_after_a_restart_what_has_time_waits_for_its_poles_and_an_emergency_does_not(
+    house_engine: Engine, tmp_path: Path
+) -> None:
+    stage = Stage(house_engine, tmp_path)
+    stage.poles_return_within = 12 * SECOND
+    stage.start_playout()
+    east, gone = stage.pole("dong-1", "thon-dong"), stage.pole("dong-2", "thon-dong")
+    async with stage.connected(), running(east):
+        first, urgent = stage.broadcast(), alarm(stage)
+        for broadcast in (first, urgent):
+            stage.render(broadcast)
+        await east.until(lambda n: n.configs)
+        await stage.playout.air_ready_now()
+        assert (stage.told(first)[0], stage.told(urgent)[0]) == ("planned", "cued")
+        async with running(gone):
+            for pole in (east, gone):
+                await pole.beats()
+            await stage.until(lambda: len(stage.presence.snapshot(stage.now)) == 2)
+            await stage.playout.air_ready_now()
+            assert stage.told(first)[0] == "cued"
+        stage.presence.forget("dong-2")
+        second = stage.broadcast()
+        stage.render(second)
+        await stage.playout.air_ready_now()
+        assert stage.told(second)[0] == "planned"
+        stage.now += 12 * SECOND
+        await stage.playout.air_ready_now()
+        assert stage.told(second)[0] == "cued"
+
+
 async def test_a_pole_that_comes_back_is_sent_the_order_that_it_missed_and_no_other_is(stage: Stage) -> None:
     there, late = stage.pole("dong-1", "thon-dong"), stage.pole("dong-2", "thon-dong")
     async with running(there):
