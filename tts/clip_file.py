@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tts.chimes import Chime, closing_chime, opening_chime
 from tts.errors import ClipError
 from tts.joining import joined, rested
-from tts.loudness import Level, LoudnessMeter
-from tts.opus import OpusWriter
+from tts.loudness import Level, LoudnessMeter, true_peak_dbtp
+from tts.opus import OpusWriter, set_output_gain
 from tts.reader import Reader, amplified, calibrated_gain, header_gain_db
 from tts.sound import MIX_RATE
 from tts.speech import Speech
@@ -25,6 +25,7 @@ from tts.spoken import Pause, SpokenText
 _AFTER_CHIME_MS = 400
 _BEFORE_CLOSING_MS = 500
 _BETWEEN_PIECES_MS = 120
+_BLOCK_S = 10
 _PAUSE_MS = {Pause.CLAUSE: 250, Pause.SENTENCE: 500, Pause.PARAGRAPH: 1000}
 
 
@@ -214,10 +215,21 @@ def _levelled(speech: Speech, level: Level) -> Speech:
 
 def _encode(pieces: Iterable[NDArray[np.int16]], level: Level) -> tuple[bytes, int]:
     """Encode the pieces as they come, correct the level in the header, and count the samples."""
-    writer, meter, peak = OpusWriter(MIX_RATE), LoudnessMeter(MIX_RATE), 0.0
+    writer = OpusWriter(MIX_RATE)
     for piece in pieces:
         writer.write(piece)
-        sound = piece.astype(np.float32) / 32768.0
-        meter.add(sound)
-        peak = max(peak, float(np.max(np.abs(sound), initial=0.0)))
-    return writer.finish(gain_db=header_gain_db(level, meter.loudness(), peak)), writer.sample_count
+    data = writer.finish()
+    # What Opus makes of a peak is only known when it is decoded; that costs a thirtieth of speaking it.
+    loudness_lufs, peak_dbtp = _measure(data)
+    return set_output_gain(data, header_gain_db(level, loudness_lufs, peak_dbtp)), writer.sample_count
+
+
+def _measure(data: bytes) -> tuple[float, float]:
+    """Loudness (LUFS) and true peak (dBTP) of an encoded clip, a few seconds of sound in memory at a time."""
+    peak_dbtp = float("-inf")
+    with soundfile.SoundFile(io.BytesIO(data)) as clip:
+        meter = LoudnessMeter(clip.samplerate)
+        for block in clip.blocks(_BLOCK_S * clip.samplerate, dtype="float32", always_2d=True):
+            meter.add(block[:, 0])
+            peak_dbtp = max(peak_dbtp, true_peak_dbtp(Speech(block[:, 0], clip.samplerate)))
+    return meter.loudness(), peak_dbtp

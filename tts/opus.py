@@ -17,7 +17,7 @@ from tts.errors import ClipError
 DECODED_RATE = 48_000
 """Hertz at which every Opus decoder gives the sound back, and what the header of our clips says."""
 
-_BIT_RATE = 32_000
+_BIT_RATE = 24_000  # about 29 kbit/s of speech as it comes out
 _COMPLEXITY = 5
 _SERIAL = 0x4C4F41
 _GAIN_LIMIT_DB = 24.0
@@ -58,11 +58,11 @@ class OpusWriter:
         except av.FFmpegError as error:
             raise ClipError(f"the Opus encoder failed: {error}") from error
 
-    def finish(self, *, gain_db: float = 0.0) -> bytes:
-        """Close the file and give it, with `gain_db` to be applied by whoever decodes it.
+    def finish(self) -> bytes:
+        """Close the file and give it, with no output gain yet.
 
         Raises:
-            ClipError: nothing was written, or the gain is beyond ±24 dB.
+            ClipError: nothing was written, or the encoder failed.
         """
         if self._count == 0:
             raise ClipError("a clip without a sample")
@@ -72,11 +72,13 @@ class OpusWriter:
             raise ClipError(f"the Opus encoder failed: {error}") from error
         finally:
             self._container.close()
-        return set_output_gain(self._file.getvalue(), gain_db)
+        return self._file.getvalue()
 
 
 def set_output_gain(file: bytes, gain_db: float) -> bytes:
-    """The Ogg Opus file with another output gain in its header, and 48 kHz as its original rate.
+    """The Ogg Opus file with another output gain in its header, to be applied by whoever decodes it.
+
+    The header's original rate becomes 48 kHz too, so that every decoder gives that.
 
     Raises:
         ClipError: not an Ogg Opus file as `OpusWriter` writes it, or the gain is beyond ±24 dB.

@@ -1,16 +1,14 @@
 """A voice brought to the house level: what reads the sentences of a clip."""
 
-import math
-
 import numpy as np
 
 from tts.engine import SpeechEngine
-from tts.loudness import BETWEEN_SAMPLES_DB, Level, LoudnessMeter, limit, to_gain
+from tts.loudness import SILENCE_LUFS, Level, LoudnessMeter, limit, to_gain
 from tts.sentence_cache import SentenceCache
 from tts.sound import MIX_RATE, from_pcm, resample, to_pcm, trim_silence
 from tts.speech import Speech
 
-_SOUND_VERSION = 1
+_SOUND_VERSION = 2
 """Counted up when this package changes what a sentence sounds like, so that old sounds are not taken for new."""
 
 _CALIBRATION = (
@@ -18,28 +16,22 @@ _CALIBRATION = (
     "Mời bà con đến nhà văn hóa thôn vào lúc bảy giờ tối nay.",
     "Trân trọng cảm ơn và kính chúc bà con sức khỏe.",
 )
-_ENCODER_MARGIN_DB = 2.0
-_CORRECTION_MARGIN_DB = 1.0
-_CALIBRATION_ROUNDS = 4
+_OVERSHOOT_DB = 2.5
+_DECODERS_DIFFER_DB = 0.1
+_CALIBRATION_ROUNDS = 6
+_REST_S = 0.5
 
 
 def mix_ceiling_dbtp(level: Level) -> float:
-    """How high peaks may be before encoding: Opus overshoots a little, and the last correction may add a little."""
-    return level.ceiling_dbtp - _ENCODER_MARGIN_DB - _CORRECTION_MARGIN_DB
+    """How high peaks may be before encoding: what Opus makes of them is usually 1 to 2 dB higher."""
+    return level.ceiling_dbtp - _OVERSHOOT_DB
 
 
-def header_gain_db(level: Level, loudness_lufs: float, sample_peak: float) -> float:
-    """The last correction of a whole clip, kept under the ceiling; 0 for silence.
-
-    Args:
-        level: what the clip should be.
-        loudness_lufs: what was encoded.
-        sample_peak: the largest absolute sample of it, of pieces that went through `amplified`.
-    """
-    if sample_peak <= 0.0:
+def header_gain_db(level: Level, loudness_lufs: float, peak_dbtp: float) -> float:
+    """The last correction of a whole clip as it was measured decoded, kept under the ceiling; 0 for silence."""
+    if loudness_lufs <= SILENCE_LUFS:
         return 0.0
-    peak_dbtp = min(mix_ceiling_dbtp(level), 20 * math.log10(sample_peak) + BETWEEN_SAMPLES_DB)
-    return min(level.target_lufs - loudness_lufs, level.ceiling_dbtp - _ENCODER_MARGIN_DB - peak_dbtp)
+    return min(level.target_lufs - loudness_lufs, level.ceiling_dbtp - _DECODERS_DIFFER_DB - peak_dbtp)
 
 
 class Reader:
@@ -81,7 +73,8 @@ class Reader:
         known = self._cache.text(key) if self._cache else None
         if known is not None:
             return float(known)
-        gain = calibrated_gain([self._raw(sentence, 1.0) for sentence in _CALIBRATION], self.level)
+        said = [self._raw(sentence, 1.0) for sentence in _CALIBRATION]
+        gain = calibrated_gain(said, self.level, rest_s=_REST_S)
         if self._cache:
             self._cache.keep_text(key, repr(gain))
         return gain
@@ -96,12 +89,16 @@ def amplified(speech: Speech, gain: float, level: Level) -> Speech:
     return limit(louder, mix_ceiling_dbtp(level))
 
 
-def calibrated_gain(sentences: list[Speech], level: Level) -> float:
-    """The gain that brings the sentences to the target: found in a few rounds, as holding peaks down costs loudness."""
+def calibrated_gain(sounds: list[Speech], level: Level, *, rest_s: float = 0.0) -> float:
+    """The gain that brings the sounds to the target, with a rest after each.
+
+    Found in a few rounds, as holding peaks down costs loudness.
+    """
     gain_db = 0.0
     for _ in range(_CALIBRATION_ROUNDS):
-        meter = LoudnessMeter(sentences[0].sample_rate)
-        for sentence in sentences:
-            meter.add(amplified(sentence, to_gain(gain_db), level).samples)
+        meter = LoudnessMeter(sounds[0].sample_rate)
+        for sound in sounds:
+            meter.add(amplified(sound, to_gain(gain_db), level).samples)
+            meter.add(np.zeros(round(rest_s * sound.sample_rate), dtype=np.float32))
         gain_db += level.target_lufs - meter.loudness()
     return to_gain(gain_db)
