@@ -182,7 +182,10 @@ async def test_a_corrupted_clip_is_fetched_again_and_joined_late(
         await server.until(lambda: len([request for request in door.served if request.status == 200]) >= 2)
         door.corrupts.clear()
         final = await server.until_final("a")
-    assert final.outcome == "played"
+    assert (final.outcome, final.reason) == ("cut", "too-late")
+    assert final.started_at is not None
+    assert final.finished_at is not None
+    assert abs((final.finished_at - item.starts_at).total_seconds() - 5.0) < 0.1, "it ended with the others"
 
 
 async def test_a_clip_that_stays_corrupted_fails_with_that_reason(
