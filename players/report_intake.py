@@ -33,17 +33,17 @@ class ReportIntake:
     ) -> None:
         self._store = store
         self._stored = stored
-        self._waiting: dict[str, PlaybackReport] = {}
+        self._waiting: dict[tuple[str, str], PlaybackReport] = {}
         self._has_some = asyncio.Event()
         self._most = MAX_BATCH
         self._pause_s = 0.0
 
     def take(self, report: PlaybackReport) -> None:
         """Accept a report; a copy of one that waits already is the same report."""
-        if len(self._waiting) >= MAX_WAITING and report.report not in self._waiting:
+        if len(self._waiting) >= MAX_WAITING and _name(report) not in self._waiting:
             log.warning("too many reports wait to be stored: one of %s will have to come again", report.node)
             return
-        self._waiting[report.report] = report
+        self._waiting[_name(report)] = report
         self._has_some.set()
 
     async def run(self) -> None:
@@ -64,7 +64,7 @@ class ReportIntake:
         except Exception:
             log.exception("%d reports could not be stored", len(batch))
             for report in batch if len(batch) > 1 else ():
-                self._waiting.setdefault(report.report, report)
+                self._waiting.setdefault(_name(report), report)
                 self._has_some.set()
             self._pause_s = min(max(self._pause_s * 2, FIRST_PAUSE_S), MOST_PAUSE_S) if len(batch) == 1 else 0.0
             self._most = 1
@@ -72,3 +72,8 @@ class ReportIntake:
             self._most = min(self._most * 2, MAX_BATCH)
             self._pause_s = 0.0
             await self._stored(batch)
+
+
+def _name(report: PlaybackReport) -> tuple[str, str]:
+    """What makes a report itself: a node's own id for it says nothing of another node's."""
+    return report.node, report.report
