@@ -83,8 +83,9 @@ class ExternalBroker:
 
     def __init__(self, settings: MqttSettings, topics: Topics, secret_path: Path) -> None:
         self._settings = settings
-        self._topics = topics
         self._secret_path = secret_path
+        # One for all: a second one with the same client id would throw the first out in the middle of a change.
+        self._admin = BrokerAdmin(self._transport("loalang-admin"), topics)
 
     @property
     def port(self) -> int:
@@ -103,7 +104,7 @@ class ExternalBroker:
 
     def admin(self) -> NodeDoor:
         """See `Broker`."""
-        return BrokerAdmin(self._transport("loalang-admin"), self._topics)
+        return self._admin
 
     def node_password(self, node: str, kid: str) -> str:
         """See `Broker`."""
