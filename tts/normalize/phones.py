@@ -18,7 +18,7 @@ _SERVICE = re.compile(
 _SHORT = re.compile(r"(?<!\d[.,])(?<![\w/+-])1\d{2,3}(?![\w]|[.,/-]\d)")
 _CALLED = re.compile(
     rf"(?<!\w)(?:{context('dialled')})(?:\s*(?:[:(]|{context('dialled-filler')})){{0,6}}[\s:(]*"
-    r"(?:\d{3,12}[\s,;/()-]*(?:và|hoặc|hay)?[\s,;/()-]*){0,4}\Z"
+    r"(?:[\d.]{3,14}[\s,;/()-]*(?:và|hoặc|hay)?[\s,;/()-]*){0,4}\Z"
 )
 _COUNTED = re.compile(
     r"\A(?:hộ|người|con|ha|trường hợp|ca|vụ|đồng|triệu|tỷ|nghìn|cây|suất|em|lượt|bao|cái|chiếc|lần|tấn|tạ|kg)(?!\w)"
@@ -26,7 +26,7 @@ _COUNTED = re.compile(
 _GENERAL = {"111", "112", "113", "114", "115", "1022", "1080", "116", "117", "118", "119", "1039", "156", "5656"}
 _EXTENSION = re.compile(r"(?<!\w)(?:máy lẻ|nhánh|bấm phím|phím)\s*(\d{1,5})(?!\w)")
 _MMI = re.compile(r"(?<![\w*])[*#]\d{1,5}(?:[*#]\d{0,8}){0,3}#?(?!\w)")
-_BROKEN = re.compile(r"(?<![\w.,/+-])\d[\dxX]{1,14}(?:[ .-]{1,2}[\dxX]{2,8}){0,4}(?![\w]|[.,/-]\d)")
+_BROKEN = re.compile(r"(?<![\w.,/+-])\d[\dxX]{1,14}(?:[ .-]{1,2}[\dxX]{1,8}){0,4}(?![\w]|[.,/-]\d)")
 _CONTACT = re.compile(
     r"(?<!\w)(?:điện thoại|đt|sđt|đtdđ|hotline|đường dây nóng|số máy|zalo|fax|tài khoản|stk)[\s:.(]*(?:số)?[\s:]*\Z"
 )

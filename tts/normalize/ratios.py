@@ -29,6 +29,7 @@ _SHARE_BEFORE = re.compile(rf"(?<!\w)(?:{context('share')})\s*\Z")
 _GRADE_BEFORE = re.compile(
     r"(?<!\w)(?:thương binh|hạng|loại|huyết áp|mắt|thị lực|bệnh binh|xếp thứ|xếp hạng|đạt|tỷ lệ)[\s:]*\Z"
 )
+_TIGHT = re.compile(r"\S{1,40}")
 _SIMPLE = {2, 3, 4, 5, 10, 100, 1000}
 
 
@@ -84,7 +85,8 @@ def _is_share(draft: Draft, match: re.Match[str], a: float | None, b: float | No
     if shares_next(draft, match.end()):
         return True, True
     if counts_next(draft, match.end()):
-        return b <= 5 and _SHARE_BEFORE.search(before) is not None, True
+        half = (a, b) == (1, 2)
+        return half or (b <= 5 and _SHARE_BEFORE.search(before) is not None), not half
     if _SHARE_BEFORE.search(before):
         return True, True
     return b <= 5, False
@@ -92,5 +94,7 @@ def _is_share(draft: Draft, match: re.Match[str], a: float | None, b: float | No
 
 def _read_colon(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     said_a, said_b = (draft.numbers.written(match[part]) for part in "ab")
+    if not _TIGHT.fullmatch(match[0]) and not _SCALE_BEFORE.search(draft.before(match.start())):
+        return
     scale = _SCALE_BEFORE.search(draft.before(match.start())) is not None
     yield Reading(*match.span(), f"{said_a} trên {said_b}", SpanKind.RATIO, scale)

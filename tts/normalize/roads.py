@@ -16,6 +16,7 @@ _POST = re.compile(
     r"|(?<![^\W_])K[Mm]\s?(?P<plain>\d{1,4}(?:,\d{1,3})?)(?![^\W_])"
 )
 _BRIDGE = re.compile(r"(?<![\w+])(?P<km>\d{1,4})\+(?P<metre>\d{3})(?![\w+])")
+_CULTIVAR_BEFORE = re.compile(r"(?<!\w)(?:giống|lúa|ngô|đậu tương|lạc)\s*\Z")
 _MOTORWAY = re.compile(r"(?<!\w)(?:cao tốc|đường)\W*\Z")
 
 
@@ -33,6 +34,8 @@ def _read_road(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if match["kind"] == "CT" and match["gap"] != "." and not _MOTORWAY.search(draft.before(match.start())):
         return
     said = f"{kinds[match['kind']]} {draft.numbers.cardinal(int(match['number']))} {spell(match['letter'])}"
+    if _CULTIVAR_BEFORE.search(draft.before(match.start())):
+        return
     before, kind = draft.before(match.start()), kinds[match["kind"]]
     if before.endswith(kind):
         said = said.removeprefix(kind)

@@ -10,6 +10,7 @@ from tts.spoken import SpanKind
 
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+_LETTERS_ALONE = frozenset("LCDM")
 _TOKEN = re.compile(r"(?<![^\W_])[IVXLCDM]{1,9}(?![^\W_])")
 _LETTERED = re.compile(r"(?<![^\W_])([IVX]{1,5})([a-cA-C])(?![^\W_])")
 
@@ -39,7 +40,7 @@ def read_romans(draft: Draft) -> Iterator[Reading]:
 
 def _read_roman(draft: Draft, match: re.Match[str], ends: set[int]) -> Iterator[Reading]:
     value = roman_value(match[0])
-    if value is None:
+    if value is None or match[0] in _LETTERS_ALONE:
         return
     before = draft.before(match.start())
     if _ORDINAL_BEFORE.search(before):
