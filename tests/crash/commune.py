@@ -120,21 +120,22 @@ class Commune:
         for wire in self._wires[node]:
             await wire.mend()
 
-    def is_up(self) -> bool:
-        """Whether all that nobody supervises runs."""
-        return all(unit.pid is not None for unit in self.units.values())
-
-    async def is_healthy(self, http: httpx.AsyncClient) -> bool:
-        """Whether the server says that all its parts work and all nodes are online."""
-        if not self.is_up():
-            return False
+    async def what_is_wrong(self, http: httpx.AsyncClient) -> str:
+        """What the server says does not work, or that it says nothing; empty when all is well."""
+        dead = [name for name, unit in self.units.items() if unit.pid is None]
+        if dead:
+            return f"not running: {', '.join(dead)}"
         try:
-            if (await http.get("/api/health")).status_code != httpx.codes.OK:
-                return False
+            health = (await http.get("/api/health")).json()
             answer = await http.get("/api/nodes", headers={"Authorization": f"Bearer {self.tokens.administrator}"})
         except httpx.TransportError:
-            return False
-        return answer.is_success and all(node["presence"] == "online" for node in answer.json()["nodes"])
+            return "the server does not answer"
+        if answer.is_error:
+            return f"the server answers {answer.status_code}"
+        broken = [f"{one['name']} {one['state']}" for one in health["processes"] if one["state"] != "running"]
+        broken += [] if health["broker_connected"] else ["the server is not connected"]
+        away = [f"{one['slug']} {one['presence']}" for one in answer.json()["nodes"] if one["presence"] != "online"]
+        return ", ".join([*broken, *away])
 
     def _server(self) -> Unit:
         settings = self.root / "server.toml"

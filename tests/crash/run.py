@@ -1,6 +1,7 @@
 """One run, and a batch of runs in one commune: people at work, blows from a plan, rest, a verdict, a journal."""
 
 import asyncio
+import contextlib
 import json
 import shutil
 import tempfile
@@ -92,6 +93,7 @@ async def run_one(commune: Commune, plan: RunPlan, out: Path, earlier: Sequence[
     since = utc_now()
     people = People(commune.base_url, commune.tokens, journal.say, utc_now)
     broken = ""
+    watching = asyncio.create_task(_watch(commune, people, journal))
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_work(people, plan))
@@ -103,6 +105,9 @@ async def run_one(commune: Commune, plan: RunPlan, out: Path, earlier: Sequence[
     try:
         open_ = await _rest(commune, people, since, journal)
     finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
         await people.close()
     facts = await asyncio.to_thread(gather, commune, people.ledger, since, utc_now(), earlier, broken or open_)
     findings = tuple(judge(facts))
@@ -154,6 +159,17 @@ async def _strike(commune: Commune, blow: Kill | Cut, journal: Journal) -> None:
             journal.say("started again", victim=victim)
 
 
+async def _watch(commune: Commune, people: People, journal: Journal) -> None:
+    """Write down what the server says is broken, whenever it says something else."""
+    before = None
+    while True:
+        wrong = await commune.what_is_wrong(people.http)
+        if wrong != before:
+            journal.say("seen", wrong=wrong)
+        before = wrong
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
 async def _rest(commune: Commune, people: People, since: datetime, journal: Journal) -> str:
     """Wait until everything is back and all has come to an end; what has not, when the time is over."""
     open_ = "nothing was looked at"
@@ -162,8 +178,7 @@ async def _rest(commune: Commune, people: People, since: datetime, journal: Jour
     deadline = loop.time() + REST_WITHIN_S
     while loop.time() < deadline:
         before = open_
-        open_ = "" if await commune.is_healthy(people.http) else "the commune is not healthy"
-        open_ = open_ or await asyncio.to_thread(what_is_open, commune, since)
+        open_ = await commune.what_is_wrong(people.http) or await asyncio.to_thread(what_is_open, commune, since)
         if open_ != before:
             journal.say("open" if open_ else "at rest", open=open_)
         # Twice at rest: what is just being sent when we look is seen the second time.
