@@ -84,6 +84,8 @@ def gather(
         acknowledged=ledger.bulletins,
         kept=kept,
         emergencies=ledger.emergencies,
+        asked_to_stop=ledger.asked_to_stop,
+        stopped=ledger.stopped,
         broken_answers=ledger.broken_answers,
         broken_audit=broken,
     )

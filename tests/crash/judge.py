@@ -13,6 +13,7 @@ OPEN = frozenset({"pending", "cued", "playing"})
 PLAYED = frozenset({"played", "heard"})
 OVER = frozenset({"aired", "cut", "missed", "cancelled"})
 UNHEARD = frozenset({"failed", "missed", "cancelled", "silent"})
+_TAKEN_BACK = frozenset({"cut", "cancelled"})
 _RANK = {"draft": 0, "submitted": 1, "approved": 2}
 _OUTCOMES = frozenset(outcome.value for outcome in Outcome)
 _FINAL = frozenset(outcome.value for outcome in Outcome if outcome.is_final)
@@ -71,6 +72,10 @@ class Facts:
     """Bulletins as they are in the database, with the ids of their broadcasts."""
     emergencies: Sequence[str]
     """Broadcasts of emergencies that were answered."""
+    asked_to_stop: Sequence[str]
+    """Broadcasts that somebody tried to stop, and may have."""
+    stopped: Sequence[str]
+    """Broadcasts whose stop was answered."""
     broken_answers: Sequence[str]
     broken_audit: int | None
     """The first entry of the audit log that does not follow from the one before."""
@@ -103,7 +108,9 @@ def _judge_states(facts: Facts) -> Iterator[Finding]:
         if state not in OVER or any(one in OPEN for one in deliveries.values()):
             yield Finding(Kind.UNTRUE, f"{broadcast} is {state} with {dict(deliveries)}")
             continue
-        wanted = _conclusion(deliveries.values())
+        wanted = _TAKEN_BACK if broadcast in facts.stopped else _conclusion(deliveries.values())
+        if broadcast in facts.asked_to_stop:
+            wanted |= _TAKEN_BACK
         if state not in wanted:
             yield Finding(Kind.UNTRUE, f"{broadcast} is {state}, but its deliveries are {dict(deliveries)}")
 

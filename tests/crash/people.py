@@ -17,6 +17,7 @@ from web.demo.client import Tokens
 
 PATIENCE_S = 120.0
 _AGAIN_S = 0.3
+_TOO_LATE_TO_STOP = "already-ended"
 _FINAL_REFUSALS = frozenset({"time-passed"})
 
 
@@ -40,6 +41,10 @@ class Ledger:
     bulletins: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By id: the title and script that were kept, and the furthest state that was answered."""
     emergencies: list[str] = field(default_factory=list)
+    asked_to_stop: list[str] = field(default_factory=list)
+    """Broadcasts that somebody tried to stop, and may have."""
+    stopped: list[str] = field(default_factory=list)
+    """Broadcasts whose stop was answered."""
     broken_answers: list[str] = field(default_factory=list)
     """Answers of 5xx: nothing a crash of a part excuses."""
     given_up: list[str] = field(default_factory=list)
@@ -97,6 +102,29 @@ class People:
         self._say("emergency raised")
         self.ledger.emergencies.append(made["broadcast"])
         return str(made["broadcast"])
+
+    async def stop_bulletin(self, title: str) -> None:
+        """Silence a bulletin, as soon as it is approved, unless it is over."""
+
+        async def stop() -> dict[str, Any]:
+            found = await self._call("GET", "/api/bulletins", self._tokens.officer)
+            broadcasts = [name for one in found["bulletins"] if one["title"] == title for name in one["broadcasts"]]
+            if not broadcasts:
+                raise Unreachable("there is nothing to be stopped yet")
+            self.ledger.asked_to_stop.append(broadcasts[0])
+            return await self._call(
+                "POST", f"/api/broadcasts/{broadcasts[0]}/stop", self._tokens.leader, {"node": None}
+            )
+
+        try:
+            stopped = await self._insist(stop)
+        except Refused as error:
+            if error.code != _TOO_LATE_TO_STOP:
+                raise
+            self._say(f"not stopped: {error}")
+        else:
+            self._say("stopped")
+            self.ledger.stopped.append(stopped["broadcast"])
 
     async def _written(self, title: str, fields: dict[str, Any]) -> dict[str, Any]:
         body = {"title": title, "zones": list(ZONES), "urgency": "normal", **fields}

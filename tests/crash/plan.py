@@ -22,6 +22,8 @@ class Aired(StrEnum):
     EMERGENCY = "emergency"
     PREEMPTED = "preempted"
     """A bulletin now, and an emergency some seconds later."""
+    STOPPED = "stopped"
+    """A bulletin now, which the leader stops some seconds later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class RunPlan:
     draft: str
     ahead_s: float
     """Of a planned bulletin: how long before its minute it is written."""
-    emergency_at_s: float
+    second_at_s: float
+    """When the emergency is raised, or the bulletin stopped."""
     blows: tuple[Kill | Cut, ...]
 
     def told(self) -> dict[str, Any]:
@@ -66,10 +69,10 @@ class RunPlan:
 def plan_run(seed: int, longest_cut_s: float = 10.0) -> RunPlan:
     """The run of a seed. Most cuts last up to 10 s; with a larger `longest_cut_s` some last as long as that."""
     random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
-    aired = random.choices(list(Aired), weights=(4, 3, 2, 2))[0]
+    aired = random.choices(list(Aired), weights=(4, 3, 2, 2, 1))[0]
     ahead_s = random.uniform(7, 12)
     # From typing (0) to the last report: rendering takes about a second, the lead is 3 s, the sound lasts 6 s to 8 s.
-    lasts_s = {Aired.NOW: 13.0, Aired.PLANNED: ahead_s + 9, Aired.EMERGENCY: 10.0, Aired.PREEMPTED: 18.0}[aired]
+    lasts_s = {Aired.PLANNED: ahead_s + 9, Aired.EMERGENCY: 10.0, Aired.PREEMPTED: 18.0}.get(aired, 13.0)
     blows = [_blow(random, lasts_s, longest_cut_s)]
     if random.random() < 0.25:
         blows.append(_blow(random, lasts_s, longest_cut_s))
@@ -80,7 +83,7 @@ def plan_run(seed: int, longest_cut_s: float = 10.0) -> RunPlan:
         emergency=_words(random, 8),
         draft=_words(random, 12),
         ahead_s=ahead_s,
-        emergency_at_s=random.uniform(2, 9),
+        second_at_s=random.uniform(2, 9),
         blows=tuple(sorted(blows, key=lambda blow: blow.at_s)),
     )
 

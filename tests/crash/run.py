@@ -131,14 +131,15 @@ async def _work(people: People, plan: RunPlan) -> None:
         await people.raise_emergency(plan.emergency, key)
         return
     ahead_s = plan.ahead_s if plan.aired is Aired.PLANNED else None
-    bulletin = people.air_bulletin(f"Bản tin {plan.seed}", plan.script, ahead_s)
-    if plan.aired is not Aired.PREEMPTED:
-        await bulletin
-        return
+    title = f"Bản tin {plan.seed}"
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(bulletin)
-        await asyncio.sleep(plan.emergency_at_s)
-        await people.raise_emergency(plan.emergency, key)
+        tasks.create_task(people.air_bulletin(title, plan.script, ahead_s))
+        if plan.aired in {Aired.PREEMPTED, Aired.STOPPED}:
+            await asyncio.sleep(plan.second_at_s)
+        if plan.aired is Aired.PREEMPTED:
+            await people.raise_emergency(plan.emergency, key)
+        if plan.aired is Aired.STOPPED:
+            await people.stop_bulletin(title)
 
 
 async def _strike(commune: Commune, blow: Kill | Cut, journal: Journal) -> None:

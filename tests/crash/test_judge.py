@@ -34,6 +34,8 @@ GOOD = Facts(
     acknowledged={"1": BULLETIN},
     kept={"1": {**BULLETIN, "broadcasts": [B]}},
     emergencies=(),
+    asked_to_stop=(),
+    stopped=(),
     broken_answers=(),
     broken_audit=None,
 )
@@ -64,7 +66,14 @@ NEVER = replace(
 )
 
 
-@pytest.mark.parametrize("facts", [GOOD, CUT, NEVER], ids=["played", "cut", "never heard of it"])
+STOPPED = replace(CUT, broadcasts=east("cut", "cut"), asked_to_stop=(B,), stopped=(B,))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [GOOD, CUT, NEVER, STOPPED, replace(STOPPED, stopped=())],
+    ids=["played", "cut", "never heard of it", "stopped", "stopped without an answer"],
+)
 def test_a_good_run_has_no_findings(facts: Facts) -> None:
     assert judge(facts) == []
 
@@ -96,6 +105,7 @@ WRONG = {
     "approval gone": ("lost", replace(GOOD, kept={"1": {**GOOD.kept["1"], "state": "submitted", "broadcasts": []}})),
     "approved and not aired": ("lost", replace(GOOD, kept={"1": {**GOOD.kept["1"], "broadcasts": []}})),
     "aired twice": ("doubled", replace(GOOD, kept={"1": {**GOOD.kept["1"], "broadcasts": [B, "b-2"]}})),
+    "the stop is lost": ("untrue", replace(STOPPED, broadcasts=east("cut", "aired"))),
     "emergency gone": ("lost", replace(GOOD, emergencies=("x-1",))),
 }
 
