@@ -31,6 +31,8 @@ class Level:
     """Integrated loudness of the clip, in LUFS."""
     ceiling_dbtp: float = -1.5
     """No true peak of the decoded clip is above this, in dBTP."""
+    horn: bool = False
+    """Shape speech for horn loudspeakers (see `tts.horn`)."""
 
 
 class LoudnessMeter:

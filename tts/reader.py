@@ -3,6 +3,7 @@
 import numpy as np
 
 from tts.engine import SpeechEngine
+from tts.horn import shape_for_horn
 from tts.loudness import SILENCE_LUFS, Level, LoudnessMeter, limit, to_gain
 from tts.sentence_cache import SentenceCache
 from tts.sound import MIX_RATE, from_pcm, resample, to_pcm, trim_silence
@@ -80,7 +81,8 @@ class Reader:
         return gain
 
     def _raw(self, sentence: str, rate: float) -> Speech:
-        return resample(trim_silence(self.engine.speak(sentence, rate=rate)), MIX_RATE)
+        said = trim_silence(self.engine.speak(sentence, rate=rate))
+        return resample(shape_for_horn(said) if self.level.horn else said, MIX_RATE)
 
 
 def amplified(speech: Speech, gain: float, level: Level) -> Speech:

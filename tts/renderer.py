@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     replies = _take_stdout()
     cache = SentenceCache(options.cache or options.store.parent / "sentences", options.cache_mb << 20)
-    chain = VoiceChain(options.voices_dir, Level(target_lufs=options.target_lufs), cache)
+    chain = VoiceChain(options.voices_dir, Level(target_lufs=options.target_lufs, horn=options.horn), cache)
     store = ClipStore(options.store)
     _say(replies, _warmed(chain, options.warm))
     for line in sys.stdin:
@@ -83,6 +83,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="the folder of sentences said before (default: beside the store)")
     parser.add_argument("--cache-mb", type=int, default=256, help="how much of them to keep")
     parser.add_argument("--target-lufs", type=float, default=Level().target_lufs, help="the house level")
+    parser.add_argument("--horn", action="store_true", help="shape speech for horn loudspeakers")
     return parser.parse_args(argv)
 
 

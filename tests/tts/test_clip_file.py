@@ -229,3 +229,12 @@ def test_a_slower_rate_stretches_words_and_rests(tone_reader: Reader) -> None:
     usual = make_clip(BULLETIN, tone_reader)
     slower = make_clip(BULLETIN, tone_reader, Framing(rate=0.5))
     assert abs(slower.duration_ms / usual.duration_ms - 2) < 0.1
+
+
+def test_a_clip_for_horns_is_as_loud_and_holds_the_ceiling(tmp_path: Path) -> None:
+    usual, horn = (make_clip(BULLETIN, Reader(EspeakEngine(), Level(horn=horn))) for horn in (False, True))
+    assert usual.sha256 != horn.sha256
+    (tmp_path / "a.opus").write_bytes(horn.data)
+    loudness, peak = ebur128(tmp_path / "a.opus")
+    assert abs(loudness + 16) <= 0.5
+    assert peak <= -1.5

@@ -14,6 +14,7 @@ from tests.tts.measuring import ebur128
 from tts.chimes import Chime, closing_chime, opening_chime
 from tts.clip_file import write_wav
 from tts.errors import ClipError
+from tts.horn import shape_for_horn
 from tts.joining import rested
 from tts.loudness import SILENCE_LUFS, LoudnessMeter, limit, measure_loudness, true_peak_dbtp
 from tts.opus import OpusWriter, set_output_gain
@@ -225,3 +226,22 @@ def test_splitting_loses_nothing_and_keeps_the_limit(words: list[str]) -> None:
     pieces = split_long(sentence)
     assert " ".join(pieces).split() == sentence.split()
     assert all(len(piece) <= LONGEST for piece in pieces)
+
+
+# -- horns -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("hertz", "lowest_db", "highest_db"), [(60, -80, -20), (1000, -12, -8), (10_500, -80, -15)])
+def test_a_horn_gets_what_it_can_carry(hertz: float, lowest_db: float, highest_db: float) -> None:
+    before = tone(2, hertz)
+    after = shape_for_horn(chain(tone(2, 1000), before)).samples[48_000:]
+    change_db = 20 * np.log10(np.sqrt(np.mean(after[12_000:] ** 2)) / np.sqrt(np.mean(before.samples**2)))
+    assert lowest_db < change_db < highest_db
+
+
+def test_a_horn_hears_quiet_syllables_nearer_to_loud_ones() -> None:
+    shaped = shape_for_horn(chain(tone(2, 1000, amplitude=0.5), tone(2, 1000, amplitude=0.1))).samples
+    loud, quiet = (np.sqrt(np.mean(part**2)) for part in (shaped[12_000:47_000], shaped[60_000:95_000]))
+    assert 2.0 < loud / quiet < 2.6  # it was 5
+    assert len(shape_for_horn(silence(0)).samples) == 0
+    assert not shape_for_horn(silence(1)).samples.any()
