@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from tts.normalize.draft import TAKEN, Draft, Reading
-from tts.normalize.syllables import is_syllable
+from tts.normalize.syllables import has_marks, is_syllable
 from tts.normalize.tables import Sense, senses
 from tts.spoken import SpanKind
 
@@ -13,7 +13,8 @@ _RUN = re.compile(r"(?<![^\W_])[^\W_]{1,24}(?![^\W_])")
 _AMPERSAND = re.compile(r"\s?&\s?")
 _LINE = re.compile(r"[^\n]+")
 _SHORTEST_SMALL = 3
-_LETTER = re.compile(r"[^\W\d_]")
+_WORD = re.compile(r"[^\W\d_]+")
+_LEAST_HEADING = 3
 
 
 @cache
@@ -60,9 +61,9 @@ def _read_small(draft: Draft, run: re.Match[str]) -> Iterator[Reading]:
 
 def in_capitals(line: str) -> bool:
     """Tell a heading in capitals, whose words are words and not abbreviations."""
-    letters = _LETTER.findall(line)
-    upper = sum(letter.isupper() for letter in letters)
-    return len(letters) >= 8 and upper * 10 >= len(letters) * 7 and any(ord(c) > 127 and c != "Đ" for c in letters)
+    words = _WORD.findall(line)
+    syllables = sum(word.isupper() and len(word) > 1 and is_syllable(word) for word in words)
+    return syllables >= _LEAST_HEADING and syllables * 2 > len(words) and any(map(has_marks, words))
 
 
 def _first_that_fits(

@@ -12,6 +12,7 @@ from tts.spoken import SpanKind
 _RATE = re.compile(
     rf"(?<=[^\W_{TAKEN}]|{TAKEN})(?<!\d)\s?/\s?(?:(?P<n>{NUMBER_ANYWHERE})\s?)?(?P<u>[^\W\d_]{{1,8}}[23]?|%)(?![^\W_])"
 )
+_BARE_RATE = re.compile(r"(?<=\d)/(?=[^\W\d_]{2,8}(?![^\W_]))")
 _BETWEEN = re.compile(rf"(?<=[^\W\d_]|{TAKEN}|\))\s?/\s?(?=[^\W\d_]|{TAKEN}|\()")
 _LAST_WORD = re.compile(r"[^\W\d_]+\Z")
 _AMOUNTS = {
@@ -50,6 +51,7 @@ def read_rates(draft: Draft) -> Iterator[Reading]:
     """Read "per": "trên" before technical units, "một" before what people count."""
     yield from draft.search(_RATE, _read_rate)
     yield from draft.search(_RATE, _read_rate)
+    yield from draft.search(_BARE_RATE, _read_bare_rate)
 
 
 def read_word_slashes(draft: Draft) -> Iterator[Reading]:
@@ -72,6 +74,12 @@ def _read_rate(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         yield Reading(match.start(), match.end("n"), said, SpanKind.MEASURE)
     else:
         yield Reading(match.start(), match.start("u"), said, SpanKind.MEASURE)
+
+
+def _read_bare_rate(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Read the rate behind a number without a unit: 25.000/suất."""
+    if counts_next(draft, match.end()):
+        yield Reading(*match.span(), "một", SpanKind.MEASURE)
 
 
 def _behind_amount(draft: Draft, position: int) -> bool:

@@ -10,7 +10,6 @@ from tts.spoken import SpanKind
 
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
-_LETTERS_ALONE = frozenset("LCDM")
 _TOKEN = re.compile(r"(?<![^\W_])[IVXLCDM]{1,9}(?![^\W_])")
 _LETTERED = re.compile(r"(?<![^\W_])([IVX]{1,5})([a-cA-C])(?![^\W_])")
 
@@ -18,6 +17,7 @@ _NUMBERED_BEFORE = re.compile(rf"(?<!\w)(?:{context('roman')})\s*\Z")
 _ORDINAL_BEFORE = re.compile(r"(?<!\w)thứ\s*\Z")
 _REIGN_BEFORE = re.compile(r"(?<!\w)(?:thế chiến|chiến tranh thế giới)\s*\Z")
 _LINE_START = re.compile(r"\A[\W_]*\Z")
+_OF_YEAR = re.compile(r"\s?/\s?((?:19|20)\d\d)(?![\w/])")
 _HEADING_MARK = re.compile(r"\s?[.):-]")
 _LIST_BEFORE = re.compile(r"(?:,|;|-|/|và|đến|tới|hoặc)\s*\Z")
 
@@ -40,7 +40,7 @@ def read_romans(draft: Draft) -> Iterator[Reading]:
 
 def _read_roman(draft: Draft, match: re.Match[str], ends: set[int]) -> Iterator[Reading]:
     value = roman_value(match[0])
-    if value is None or match[0] in _LETTERS_ALONE:
+    if value is None or not set(match[0]) & set("IVX"):
         return
     before = draft.before(match.start())
     if _ORDINAL_BEFORE.search(before):
@@ -54,7 +54,10 @@ def _read_roman(draft: Draft, match: re.Match[str], ends: set[int]) -> Iterator[
     else:
         return
     ends.add(match.end())
-    yield Reading(*match.span(), spoken, SpanKind.ROMAN, certain)
+    year = _OF_YEAR.match(draft.open, match.end())
+    if year is not None:
+        spoken = f"{spoken} năm {draft.numbers.cardinal(int(year[1]))}"
+    yield Reading(match.start(), year.end() if year else match.end(), spoken, SpanKind.ROMAN, certain)
 
 
 def _heads_line(draft: Draft, match: re.Match[str]) -> bool:

@@ -10,7 +10,7 @@ from tts.normalize.syllables import is_syllable, without_marks
 from tts.normalize.tables import pairs
 from tts.spoken import SpanKind
 
-_TLD = "vn|com|net|org|gov|edu|info|io|me|asia|biz|xyz|app|dev|online|tv"
+_TLD = "vn|com|net|org|gov|edu|info|io|me|asia|biz|xyz|app|dev|online|tv|ly"
 _W = f"A-Za-z0-9_{VIETNAMESE}{VIETNAMESE.upper()}"
 _PATH = rf"[{_W}.~:/?#@!$&'*+,;=%-]"
 _MAIL = re.compile(rf"(?<![\w.@+-])[{_W}.+-]{{1,64}}@[{_W}-]{{1,63}}(?:\.[{_W}-]{{1,63}}){{1,5}}")
