@@ -102,7 +102,7 @@ async def _pole(app: FastAPI, reply: PairingReply, key: NodeKey, folder: Path) -
                 ahead=timedelta(hours=48),
                 jitter_s=0,
                 announce=lambda _: None,
-                clock_trusted=outputs.clock_trusted,
+                clock_improved=outputs.clock_improved,
             )
         )
         running = asyncio.create_task(agent.run())
