@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tts.normalize.legacy import Piece, legacy_pieces
-from tts.normalize.syllables import has_marks, is_syllable, place_tones
+from tts.normalize.syllables import has_marks, is_syllable, place_tones, without_marks
 
 VIETNAMESE = "àáảãạăằắẳẵặâầấẩẫậđèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵ"
 UNREADABLE = "\ufffd"
 
 _ODD = re.compile(rf"[^\W\d_][\u0300-\u036f]+|[^\n -~{VIETNAMESE}{VIETNAMESE.upper()}]", re.DOTALL)
-_LATIN = "A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff"
+_LATIN = "A-Za-z" + "".join(
+    char for char in map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))) if without_marks(char).isascii()
+)
 _GLUED = re.compile(
     r"(?<![^\W\d_])(?P<before>[^\W\d_]{2,7})(?=\d)|(?<=\d)(?P<after>[^\W\d_]{2,7})(?![^\W_])"
     rf"|(?P<script>(?<=[{_LATIN}])(?=[^\W\d_{_LATIN}])|(?<=[^\W\d_µ{_LATIN}])(?=[{_LATIN}])|(?<=µ)(?=[{_LATIN}]{{2}}))"
