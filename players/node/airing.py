@@ -38,8 +38,11 @@ def advance(state: NodeState, now: Instant) -> Step:
 
 
 def is_judged(track: Track, now: Instant) -> bool:
-    """Whether the time is known well enough for this broadcast: emergencies do not wait for it."""
-    return now.trusted or track.is_emergency
+    """Whether the time is known well enough for this broadcast.
+
+    Emergencies do not wait for it, unless by a date that nobody has confirmed they would be over.
+    """
+    return now.trusted or (track.is_emergency and now.at < deadline(track))
 
 
 def deadline(track: Track) -> datetime:
@@ -97,7 +100,7 @@ def _tell_cued(state: NodeState, now: Instant) -> Step:
 def _end_hopeless(state: NodeState, now: Instant) -> Step:
     actions: tuple[Action, ...] = ()
     for track in tuple(waiting(state)):
-        ending = _hopeless(state, track, now) if is_judged(track, now) else None
+        ending = _hopeless(state, track, now) if now.trusted else None
         if ending is not None:
             track, discarded = laid_aside(track)  # noqa: PLW2901
             state, final = finished(state, track, ending.outcome, now, reason=ending.reason, detail=ending.detail)
@@ -207,7 +210,7 @@ def _start_due(state: NodeState, now: Instant) -> Step:
 
 
 def _is_due(track: Track, now: Instant) -> bool:
-    return now.at >= track.item.starts_at - GO_LEAD
+    return is_judged(track, now) and now.at >= track.item.starts_at - GO_LEAD
 
 
 def _started(state: NodeState, track: Track, now: Instant) -> Step:

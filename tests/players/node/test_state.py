@@ -366,6 +366,29 @@ class TestRestart:
         pole.feed(Tick()).run(5)
         assert (pole.final("a").outcome, pole.final("a").reason) == (Outcome.MISSED, Reason.CLOCK_DISTRUSTED)
 
+    @pytest.mark.parametrize("wrong_by", [timedelta(days=-365 * 56), timedelta(days=365 * 14)])
+    def test_a_board_in_1970_or_2040_plays_what_was_listed_before_it_learnt_the_time(self, wrong_by: timedelta) -> None:
+        pole = ready()
+        at = pole.now + seconds(30)
+        pole.trusted, pole.now = False, pole.now + wrong_by
+        pole.feed(timetable(1, item("a", at))).run(5)
+        assert pole.outcomes("a") == ["received", "cued"]
+        pole.trusted, pole.now = True, at - seconds(20)
+        pole.feed(Tick()).run(60)
+        assert pole.outcomes("a") == ["received", "cued", "playing", "played"]
+        assert [start.at for start in pole.starts] == [at]
+
+    def test_a_board_that_wakes_in_2040_does_not_give_up_the_emergency_that_waits(self) -> None:
+        pole = Pole().feed(ConfigCame(config(1)))
+        came = pole.now
+        pole.feed(play("o", item("flood", came, EMERGENCY), came, for_s=600))
+        pole.now += timedelta(days=365 * 14)
+        pole.restart(5, trusted=False).feed(stored()).run(60)
+        assert pole.outcomes("flood") == ["received", "cued"]
+        pole.trusted, pole.now = True, came + seconds(80)
+        pole.feed(Tick()).run(60)
+        assert pole.outcomes("flood") == ["received", "cued", "playing", "played"]
+
     def test_told_to_end_it_cuts_what_sounds_and_begins_nothing(self) -> None:
         pole = ready()
         at = pole.now + seconds(3)
