@@ -165,7 +165,8 @@ class Agent:
         wake = next_wake(self._state, now)
         sleep_s = _LONGEST_SLEEP_S if wake is None else min(_LONGEST_SLEEP_S, (wake - now.at).total_seconds())
         try:
-            return await asyncio.wait_for(self._events.get(), max(0.001, sleep_s)), True
+            async with asyncio.timeout(max(0.001, sleep_s)):
+                return await self._events.get(), True
         except TimeoutError:
             return Tick(), False
 

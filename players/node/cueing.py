@@ -88,7 +88,9 @@ class Cueing:
             while True:
                 pause_s = self._begin_due()
                 try:
-                    await asyncio.wait_for(self._changed.wait(), pause_s)
+                    # wait_for swallows a cancellation that comes together with the event (Python 3.11).
+                    async with asyncio.timeout(pause_s):
+                        await self._changed.wait()
                 except TimeoutError:
                     continue
                 finally:

@@ -84,7 +84,8 @@ class FedPlaying:
             if self._first is None:
                 self._end(None)
         try:
-            await asyncio.wait_for(self._silent.wait(), _STOP_WITHIN_S)
+            async with asyncio.timeout(_STOP_WITHIN_S):
+                await self._silent.wait()
         except TimeoutError:
             self.fail("the output does not answer")
         if self._last is not None:

@@ -293,6 +293,7 @@ def pause_after(before_s: float | None, lasted_s: float) -> float:
 async def _wait(event: asyncio.Event, limit_s: float) -> None:
     """Wait for an event, at most so long."""
     try:
-        await asyncio.wait_for(event.wait(), limit_s)
+        async with asyncio.timeout(limit_s):
+            await event.wait()
     except TimeoutError:
         return

@@ -242,7 +242,8 @@ async def _within(limit_s: float, awaitable: Awaitable[T], complaint: str) -> T:
         OutputFailed: it took longer.
     """
     try:
-        return await asyncio.wait_for(awaitable, limit_s)
+        async with asyncio.timeout(limit_s):
+            return await awaitable
     except TimeoutError as error:
         raise OutputFailed(complaint) from error
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
@@ -191,6 +192,25 @@ async def test_killed_with_unacknowledged_reports_it_sends_them_again(
     await wired.until(lambda: wired.heartbeats[-1].outbox == 0)
 
 
+async def test_told_to_end_while_the_server_is_away_it_ends_soon(paired: Command) -> None:
+    knocked = asyncio.Event()
+
+    async def shut(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        knocked.set()
+        writer.close()
+
+    async with await asyncio.start_server(shut, "127.0.0.1", 0) as away:
+        identity_file = paired.data / "identity.json"
+        kept = json.loads(identity_file.read_bytes())
+        identity_file.write_text(json.dumps({**kept, "mqtt_port": away.sockets[0].getsockname()[1]}))
+        await paired.start()
+        async with asyncio.timeout(20):
+            await knocked.wait()
+        began = time.monotonic()
+        assert await paired.end(signal.SIGTERM) == 0
+        assert time.monotonic() - began < 5
+
+
 async def test_two_processes_never_share_a_directory(paired: Command, wired: FakeServer) -> None:
     await paired.start()
     await wired.until(lambda: bool(wired.heartbeats))
@@ -206,6 +226,7 @@ async def test_a_wrong_code_is_answered_with_the_servers_words(node: Command, do
     status, said = await node.once("run", "--data", str(node.data))
     assert status == 1
     assert "node.toml" in said
+    assert "loalang-node pair" in said
 
 
 async def test_a_node_that_pulls_nothing_plays_the_servers_stream_at_its_instant(
