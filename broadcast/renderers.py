@@ -88,7 +88,8 @@ class Renderer:
         """The pipes of a run that has said it is ready."""
         while (pipes := await self._child.pipes()).stdout is self._lost:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._child.ended(), _NOTICE_WITHIN_S)
+                async with asyncio.timeout(_NOTICE_WITHIN_S):
+                    await self._child.ended()
         if pipes.stdout is not self._greeted:
             self._greeted = pipes.stdout
             line = await self._line(pipes, _READY_WITHIN_S)
@@ -108,7 +109,8 @@ class Renderer:
 
     async def _line(self, pipes: ChildPipes, patience_s: float) -> bytes:
         try:
-            line = await asyncio.wait_for(pipes.stdout.readline(), patience_s)
+            async with asyncio.timeout(patience_s):
+                line = await pipes.stdout.readline()
         except TimeoutError as error:
             raise RendererLost(f"the renderer said nothing for {patience_s:.0f} s") from error
         except (ValueError, ConnectionError) as error:  # a line longer than the limit

@@ -96,7 +96,8 @@ class RendererPool:
                 did_something = False
             if not did_something:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), _LOOK_AGAIN_S)
+                    async with asyncio.timeout(_LOOK_AGAIN_S):
+                        await event.wait()
 
     async def render_due(self, renderer: Renderer, *, is_emergency: bool) -> bool:
         """Render the one text that is due first in this lane; whether there was one.
