@@ -96,7 +96,9 @@ def load_settings(data_dir: Path) -> NodeSettings:
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise SettingsWrong(f"{path} is missing: is this a node's directory? `loalang-node pair` makes it one") from error
+        raise SettingsWrong(
+            f"{path} is missing: is this a node's directory? `loalang-node pair` makes it one"
+        ) from error
     except OSError as error:
         raise SettingsWrong(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
