@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
 from broadcast.db import reading
-from broadcast.lifecycle import COMING
-from broadcast.models import BroadcastState
+from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot
+from broadcast.models import BroadcastState, DeliveryState
 from broadcast.nodes import get_node, zones_of_node
 from broadcast.views import BroadcastCard, broadcast_card
 from tts.errors import ClipError
@@ -33,15 +33,24 @@ def send_stream(
     station: StationDep,
     offset_ms: Annotated[int, Query(ge=0, le=4 * 3600 * 1000)] = 0,
 ) -> StreamingResponse:
-    """The sound of a broadcast from `offset_ms` on. A node gets what is for its zones, and only until it has ended."""
+    """The sound of a broadcast from `offset_ms` on. A node gets what is for its zones, until it has ended there."""
     node = require_listener(request, station)
     card = _card_for(station, broadcast_id, node)
-    if card.row.state not in {*COMING, BroadcastState.ON_AIR}:
+    if not _may_still_sound(card, node):
         raise Refusal(409, "broadcast-over", "Lượt phát này đã kết thúc hoặc đã hủy.")
     if card.clips is None:
         raise Refusal(404, "no-clip", "Lượt phát này chưa có âm thanh.")
     paths = [station.clips.path_of(clip.sha256) for clip in card.clips]
     return StreamingResponse(_begun(paths, offset_ms), media_type=STREAM_TYPE)
+
+
+def _may_still_sound(card: BroadcastCard, node: str | None) -> bool:
+    """Whether it is not over; at a pole that had others to play first, not before it has had its last word."""
+    if card.row.state in {*COMING, BroadcastState.ON_AIR}:
+        return True
+    is_taken_back = card.row.state is BroadcastState.CANCELLED or card.row.reason == WhyNot.STOPPED_BY_USER
+    waits = any(row.node == node and row.state in {*OPEN_DELIVERIES, DeliveryState.SILENT} for row in card.deliveries)
+    return waits and not is_taken_back
 
 
 def _card_for(station: Station, broadcast_id: str, node: str | None) -> BroadcastCard:
