@@ -23,6 +23,8 @@ SLACK = timedelta(milliseconds=500)
 """Late by less than this is on time."""
 QUEUE_PATIENCE = timedelta(hours=1)
 """What had to wait for others is not played later than this."""
+QUEUE_TRIES = 8
+"""So often what waited for its turn is tried when it has come: for about half a minute."""
 _LONGEST_PAUSE_S = 10.0
 
 
@@ -115,6 +117,8 @@ def _hopeless(state: NodeState, track: Track, now: Instant) -> Ending | None:
         return Ending(Outcome.MISSED, Reason.WITHDRAWN) if now.at >= starts_at else None
     if now.at >= deadline(track):
         return _expired(state, track, now)
+    if track.queued and not track.is_emergency and track.attempts >= QUEUE_TRIES:
+        return track.trouble  # its turn has come; what keeps it from sounding is no other broadcast
     is_due = now.at >= starts_at - GO_LEAD
     if is_due and not track.is_emergency and state.config is not None and not _may_sound(state, track, now):
         return Ending(Outcome.MISSED, Reason.QUIET_HOURS)
@@ -128,7 +132,7 @@ def _expired(state: NodeState, track: Track, now: Instant) -> Ending:
         return Ending(Outcome.MISSED, Reason.TOO_LATE, "the node was off")
     if not track.is_emergency and (state.trusted_since is None or state.trusted_since > last):
         return Ending(Outcome.MISSED, Reason.CLOCK_DISTRUSTED)
-    if track.queued:
+    if track.queued and track.trouble is None:
         return Ending(Outcome.MISSED, Reason.TOO_LATE, "others sounded all the time")
     if not track.is_emergency and state.config is None:
         return Ending(Outcome.MISSED, Reason.QUIET_HOURS, "the node had no configuration")

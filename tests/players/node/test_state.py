@@ -172,6 +172,16 @@ class TestTwoBroadcasts:
         assert [(start.broadcast, start.from_ms) for start in pole.starts] == [("a", 0), ("b", 0)]
         assert (pole.final("a").outcome, pole.final("b").outcome) == (Outcome.PLAYED, Outcome.PLAYED)
 
+    def test_what_had_to_wait_and_then_cannot_be_opened_ends_soon_with_that_reason(self) -> None:
+        pole = ready()
+        at = pole.now + seconds(5)
+        pole.feed(timetable(1, item("a", at, duration_s=60), item("b", at + seconds(1)))).run(50)
+        pole.prepare_fails = 1000
+        pole.restart(1).run(90)
+        assert pole.final("a").reason == Reason.RESTARTED
+        final = pole.final("b")
+        assert (final.outcome, final.reason) == (Outcome.FAILED, Reason.OUTPUT_FAILED)
+
     def test_back_to_back_both_are_on_time(self) -> None:
         pole = ready()
         at = pole.now + seconds(5)
