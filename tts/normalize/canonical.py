@@ -12,12 +12,12 @@ VIETNAMESE = "àáảãạăằắẳẵặâầấẩẫậđèéẻẽẹêề
 UNREADABLE = "\ufffd"
 
 _ODD = re.compile(rf"[^\W\d_][\u0300-\u036f]+|[^\n -~{VIETNAMESE}{VIETNAMESE.upper()}]", re.DOTALL)
-_LATIN = "A-Za-z" + "".join(
+LATIN = "A-Za-z" + "".join(
     char for char in map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))) if without_marks(char).isascii()
 )
 _GLUED = re.compile(
     r"(?<![^\W\d_])(?P<before>[^\W\d_]{2,7})(?=\d)|(?<=\d)(?P<after>[^\W\d_]{2,7})(?![^\W_])"
-    rf"|(?P<script>(?<=[{_LATIN}])(?=[^\W\d_{_LATIN}])|(?<=[^\W\d_µ{_LATIN}])(?=[{_LATIN}])|(?<=µ)(?=[{_LATIN}]{{2}}))"
+    rf"|(?P<script>(?<=[{LATIN}])(?=[^\W\d_{LATIN}])|(?<=[^\W\d_µ{LATIN}])(?=[{LATIN}])|(?<=µ)(?=[{LATIN}]{{2}}))"
 )
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from tts.normalize.canonical import VIETNAMESE
+from tts.normalize.canonical import LATIN, VIETNAMESE
 from tts.normalize.draft import TAKEN, Draft, Reading
 from tts.normalize.legacy import seems_legacy
 from tts.normalize.letters import spell
@@ -25,9 +25,7 @@ _SCRIPTS = (
     (re.compile(r"[\uaa80-\uaadf]"), "chữ Thái"),
     (re.compile(r"[\uaa00-\uaa5f]"), "chữ Chăm"),
 )
-_OTHER_LETTERS = re.compile(
-    rf"[^\W\d_A-Za-z{VIETNAMESE}{VIETNAMESE.upper()}]+(?:[ ,]*[^\W\d_A-Za-z{VIETNAMESE}{VIETNAMESE.upper()}]+){{0,40}}"
-)
+_OTHER_LETTERS = re.compile(rf"[^\W\d_{LATIN}]+(?:[ ,]*[^\W\d_{LATIN}]+){{0,40}}")
 
 
 @cache

@@ -80,7 +80,7 @@ def _continues(draft: Draft, start: int, ends: set[int]) -> bool:
 
 def _read_lettered(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     value = roman_value(match[1])
-    if value is None or not _NUMBERED_BEFORE.search(draft.before(match.start())):
+    if value is None or is_syllable(match[0]) or not _NUMBERED_BEFORE.search(draft.before(match.start())):
         return
     letter = {"a": "a", "b": "bê", "c": "xê"}[match[2].lower()]
     yield Reading(*match.span(), f"{draft.numbers.cardinal(value)} {letter}", SpanKind.ROMAN)
