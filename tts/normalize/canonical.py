@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tts.normalize.legacy import Piece, legacy_pieces
@@ -88,7 +88,8 @@ def iron(written: str) -> Canonical:
     ends: list[int] = []
     for piece in legacy_pieces(written):
         _iron_piece(piece, out, starts, ends)
-    return _unglue(Canonical(written, place_tones("".join(out)), starts, ends))
+    parted = _unglue(Canonical(written, "".join(out), starts, ends))
+    return replace(parted, text=place_tones(parted.text))
 
 
 def _unglue(canonical: Canonical) -> Canonical:
