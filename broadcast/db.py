@@ -16,9 +16,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session, create_engine
 
-from broadcast.errors import DatabaseNewer
+from broadcast.errors import DatabaseNewer, DatabaseUnusable
 
 BUSY_TIMEOUT_MS = 10_000
 _POOL = 40
@@ -39,6 +40,7 @@ def open_engine(url: str) -> Engine:
 
     Raises:
         ValueError: the address names no file.
+        DatabaseUnusable: the file cannot be made.
     """
     address = make_url(url)
     if address.get_backend_name() == "sqlite" and address.database in {None, "", ":memory:"}:
@@ -46,7 +48,10 @@ def open_engine(url: str) -> Engine:
     # As many as the web's worker threads: nobody waits for a connection, readers wait for nobody.
     engine = create_engine(address, pool_size=_POOL, max_overflow=_POOL)
     if engine.dialect.name == "sqlite":
-        Path(address.database or "").touch(mode=0o600)
+        try:
+            Path(address.database or "").touch(mode=0o600)
+        except OSError as error:
+            raise DatabaseUnusable(f"the database {address.database} cannot be used: {error.strerror}") from error
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -72,7 +77,15 @@ def migrate(engine: Engine) -> None:
 
     Raises:
         DatabaseNewer: the database is at a revision that this version does not know.
+        DatabaseUnusable: its file is no database, is damaged or locked, or its disk is full.
     """
+    try:
+        _migrate(engine)
+    except DatabaseError as error:
+        raise DatabaseUnusable(f"the database {engine.url.database} cannot be used: {error.orig}") from error
+
+
+def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", "broadcast:migrations")
     known = ScriptDirectory.from_config(config)

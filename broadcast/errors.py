@@ -6,7 +6,8 @@ BroadcastError(code, message)     `message` is Vietnamese and goes to the screen
 ├── InvalidInput(field)           what was typed cannot be used
 └── Conflict                      the thing has changed since, or its state does not allow the move
 
-DatabaseNewer                     for the terminal, in English: the database was made by a newer Loa Làng
+DatabaseUnusable                  for the terminal, in English: the database's file cannot be used
+└── DatabaseNewer                 it was made by a newer Loa Làng
 """
 
 
@@ -39,5 +40,9 @@ class Conflict(BroadcastError):
     """The thing has changed since it was read, or its state does not allow the move."""
 
 
-class DatabaseNewer(Exception):
+class DatabaseUnusable(Exception):
+    """The database's file cannot be read, written or brought up to date; the text says why."""
+
+
+class DatabaseNewer(DatabaseUnusable):
     """The database was made by a newer version than this one; nothing in it was touched."""

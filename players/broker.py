@@ -128,7 +128,11 @@ class MosquittoBroker:
                 await self._until_it_answers(self._child)
             except BrokerError as error:
                 await self.stop()
-                if self._wanted_port or not tries_left or "Address already in use" not in str(error):
+                is_taken = "Address already in use" in str(error)
+                if self._wanted_port and is_taken:
+                    where = f"{self._bind_address}:{self._wanted_port}"
+                    raise BrokerError(f"Mosquitto cannot listen on {where}: Address already in use") from error
+                if self._wanted_port or not tries_left or not is_taken:
                     raise
             else:
                 return

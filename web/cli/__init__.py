@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from broadcast.errors import BroadcastError
+from broadcast.errors import BroadcastError, DatabaseUnusable
 from players.errors import PlayersError
 from tts.errors import TtsError
 from web.cli.arguments import parse
@@ -29,6 +29,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BroadcastError as error:
         print(f"loalang: {error.code.replace('-', ' ')}", file=sys.stderr)
         return 2
-    except (CommandError, TtsError, PlayersError) as error:
+    except (CommandError, DatabaseUnusable, TtsError, PlayersError) as error:
         print(f"loalang: {error}", file=sys.stderr)
         return 2

@@ -5,18 +5,28 @@ import logging
 import socket
 
 import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from broadcast.errors import DatabaseUnusable
+from players.errors import PlayersError
 from web.app import create_app
 from web.cli.errors import CommandError
 from web.cli.options import settings_of
+from web.parts import NotSetUp
 from web.settings import Settings
+
+_TO_MEND = (NotSetUp, DatabaseUnusable, PlayersError, OSError)
+"""Why a server may not start that the person at the terminal can mend. Everything else is a bug."""
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     given = {"http.host": args.host, "http.port": args.port}
     settings = settings_of(args, **given)
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise CommandError(f"{settings.data_dir} cannot be used: {error.strerror}") from error
     listener = _listen(settings)
     return _serve(settings, listener)
 
@@ -34,10 +44,43 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
+class _Starting:
+    """The app, with a memory: why it did not start is kept, not logged as a bug, when somebody can mend it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.failure: Exception | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        failed: list[Message] = []
+
+        async def send_unless_failed(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                failed.append(message)
+            else:
+                await send(message)
+
+        try:
+            await self._app(scope, receive, send_unless_failed)
+        except _TO_MEND as error:
+            if not failed:
+                raise
+            self.failure = error
+            await send({"type": "lifespan.startup.failed", "message": ""})
+        except Exception:
+            for message in failed:
+                await send(message)
+            raise
+
+
 def _serve(settings: Settings, listener: socket.socket) -> int:
     logging.getLogger().setLevel(settings.log_level.upper())
+    app = _Starting(create_app(settings))
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -49,5 +92,14 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
     )
     server = uvicorn.Server(config)
     with listener:
-        server.run(sockets=[listener])
+        try:
+            config.load()
+        except OSError as error:  # also ssl.SSLError
+            raise CommandError(f"the certificate or its key cannot be used: {error}") from error
+        try:
+            server.run(sockets=[listener])
+        except SystemExit as error:  # uvicorn's way to say that the app did not start
+            if app.failure is not None:
+                raise CommandError(str(app.failure)) from app.failure
+            return int(error.code or 1)
     return 0 if server.started else 1
