@@ -15,6 +15,7 @@ from broadcast.typed_text import clean_line, clean_slug, clean_text
         ("  một\r\nhai\rba\tbốn  ", "một\nhai\nba bốn"),
         ("đọc \u202eegassem\u202c này", "đọc egassem này"),
         ("\ufeffcó BOM\u200b", "có BOM"),
+        ("\u061c\u2067số\u2069 \u200f12\u200c3\u200d4\U000e0031", "số 1234"),
     ],
 )
 def test_text_is_kept_as_it_is_seen(typed: str, kept: str) -> None:
