@@ -10,7 +10,7 @@ APT_RUN := python3-venv mosquitto espeak-ng ffmpeg libportaudio2 libasound2-plug
 APT_TEST := pulseaudio pulseaudio-utils chromium iproute2 iptables
 APT := $(APT_RUN) $(APT_TEST)
 
-.PHONY: help setup apt demo test check format screenshots images clean constraints
+.PHONY: help setup apt demo test check format screenshots images clean constraints bench-normalize bench-speech bench-crash
 
 help:
 	@echo 'make demo    a commune on this machine, speaking (Ctrl-C ends it)'
@@ -72,6 +72,17 @@ constraints:
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# --- benchmarks: raw evidence in bench-out/, one JSON line at the end ---
+
+bench-normalize: setup
+	@GOLD=$(GOLD) $(BIN)/python -m tests.bench.bench_normalize
+
+bench-speech: setup
+	@$(BIN)/python -m tests.bench.bench_speech
+
+bench-crash: setup
+	@$(BIN)/python -m tests.crash --runs 200
 
 images: setup
 	docker/build-images
