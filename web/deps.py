@@ -17,7 +17,7 @@ from broadcast.db import reading, session_of
 from broadcast.models import User
 from broadcast.permissions import Action, may
 from web.auth import Visitor, is_same_secret, visitor_of
-from web.errors import SAID, Refusal
+from web.errors import SAID, SCOPE_MISSING, Refusal
 from web.navigation import NOTICES, nav_for
 from web.station import Station
 from web.templating import Frame, Page, render
@@ -115,7 +115,7 @@ def scoped(scope: str) -> Callable[[Door], Door]:
     def check(door: SignedIn) -> Door:
         scopes = door.visitor.scopes
         if scopes is not None and not scopes & {scope, "*"}:
-            raise Refusal(403, "scope-missing", "Mã truy cập không có phạm vi quyền này.")
+            raise Refusal(403, *SCOPE_MISSING)
         if scopes is None and door.request.method not in {"GET", "HEAD"}:
             _check_csrf(door, door.request.headers.get(CSRF_HEADER, ""))
         return door

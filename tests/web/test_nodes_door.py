@@ -12,7 +12,9 @@ from fastapi import FastAPI
 from sqlmodel import Session, select
 
 from broadcast.airings import deliveries_of
+from broadcast.emergency import raise_emergency
 from broadcast.models import AuditEntry, Broadcast, BroadcastState, DeliveryState
+from broadcast.users import get_user
 from players.messages import PairingReply
 from players.signing import NodeKey, make_ticket
 from tests.web.conftest import NOW, Clock, Commune, Programs, SignIn
@@ -184,6 +186,14 @@ async def test_a_broadcast_streams_for_its_own_villages_until_it_is_over(
     assert lengths[0] - lengths[1] == pytest.approx(2, abs=0.15)
     assert (await other.get(path)).status_code == 403
     assert (await box.http.get(path)).status_code == 401
+    assert (await api("leader").get(path)).status_code == 200
+    deaf = await api("leader", ("write",)).get(path)
+    assert (deaf.status_code, deaf.json()["error"]["code"]) == (403, "scope-missing")
+    with commune.work() as session:
+        elsewhere = raise_emergency(session, get_user(session, "leader"), ["thon-tay"], "Nước lên.", NOW, "k" * 20).id
+    assert (await api("head").get(path)).status_code == 200
+    other_village = await api("head").get(f"/streams/{elsewhere}")
+    assert (other_village.status_code, other_village.json()["error"]["code"]) == (404, "no-broadcast")
     for state, wanted in ((DeliveryState.SILENT, 200), (DeliveryState.PLAYED, 409)):
         with commune.work() as session:
             finish(session, broadcast.id, state)

@@ -7,12 +7,13 @@ from starlette.responses import FileResponse
 
 from broadcast.db import reading
 from broadcast.errors import NotFound
+from broadcast.models import User
 from broadcast.nodes import get_node
 from players.errors import WireError
 from players.signing import check_ticket, checked_public_jwk, ticket_subject
 from web.auth import visitor_of
 from web.deps import StationDep
-from web.errors import SAID, Refusal, answers
+from web.errors import SAID, SCOPE_MISSING, Refusal, answers
 from web.station import Station
 
 router = APIRouter(tags=["nodes"])
@@ -23,7 +24,7 @@ Sha256Path = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 @router.get(
     "/clips/{sha256}",
     response_class=FileResponse,
-    responses={206: {"description": "Partial Content"}, **answers(401, 404, 416, 422)},
+    responses={206: {"description": "Partial Content"}, **answers(401, 403, 404, 416, 422)},
 )
 def send_clip(sha256: Sha256Path, request: Request, station: StationDep) -> FileResponse:
     """The bytes of a clip, whole or by `Range`. A clip is named by its SHA-256 and never changes."""
@@ -35,13 +36,13 @@ def send_clip(sha256: Sha256Path, request: Request, station: StationDep) -> File
     return FileResponse(path, media_type=MEDIA_TYPE, headers=headers)
 
 
-def require_listener(request: Request, station: Station) -> str | None:
-    """Let pass a paired node by its ticket (its slug is given), or anybody signed in (none is given).
+def require_listener(request: Request, station: Station) -> str | User:
+    """Let pass a paired node by its ticket (its slug is given), or anybody signed in (the user is given).
 
     The ticket is `Authorization: Bearer …` or, for players that cannot send headers, `?ticket=…`.
 
     Raises:
-        Refusal: 401, neither.
+        Refusal: 401, neither; 403, a program whose token may not read.
     """
     now = station.clock()
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
@@ -55,6 +56,9 @@ def require_listener(request: Request, station: Station) -> str | None:
                 return check_ticket(ticket, checked_public_jwk(node.public_key), request.url.path, now)
             except (WireError, NotFound) as error:
                 raise Refusal(401, "bad-ticket", "Cụm loa không chứng minh được mình.") from error
-        if visitor_of(session, request, now, is_secure=station.settings.http.is_secure) is None:
-            raise Refusal(401, *SAID[401])
-    return None
+        visitor = visitor_of(session, request, now, is_secure=station.settings.http.is_secure)
+    if visitor is None:
+        raise Refusal(401, *SAID[401])
+    if visitor.scopes is not None and not visitor.scopes & {"read", "*"}:
+        raise Refusal(403, *SCOPE_MISSING)
+    return visitor.user

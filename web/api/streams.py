@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 
 from broadcast.db import reading
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot
-from broadcast.models import BroadcastState, DeliveryState
+from broadcast.models import BroadcastState, DeliveryState, User
 from broadcast.nodes import get_node, zones_of_node
 from broadcast.views import BroadcastCard, broadcast_card
 from tts.errors import ClipError
@@ -17,6 +17,7 @@ from tts.stream import STREAM_TYPE, stream_clips
 from web.api.clips import require_listener
 from web.deps import StationDep
 from web.errors import Refusal, answers
+from web.fragments import is_open_to
 from web.station import Station
 
 router = APIRouter(tags=["nodes"])
@@ -34,8 +35,9 @@ def send_stream(
     offset_ms: Annotated[int, Query(ge=0, le=4 * 3600 * 1000)] = 0,
 ) -> StreamingResponse:
     """The sound of a broadcast from `offset_ms` on. A node gets what is for its zones, until it has ended there."""
-    node = require_listener(request, station)
-    card = _card_for(station, broadcast_id, node)
+    listener = require_listener(request, station)
+    card = _card_for(station, broadcast_id, listener)
+    node = listener if isinstance(listener, str) else None
     if not _may_still_sound(card, node):
         raise Refusal(409, "broadcast-over", "Lượt phát này đã kết thúc hoặc đã hủy.")
     if card.clips is None:
@@ -53,11 +55,14 @@ def _may_still_sound(card: BroadcastCard, node: str | None) -> bool:
     return waits and not is_taken_back
 
 
-def _card_for(station: Station, broadcast_id: str, node: str | None) -> BroadcastCard:
+def _card_for(station: Station, broadcast_id: str, listener: str | User) -> BroadcastCard:
     with reading(station.engine) as session:
         card = broadcast_card(session, broadcast_id)
-        if node is not None:
-            own = {zone.slug for zone in zones_of_node(session, get_node(session, node))}
+        if isinstance(listener, User):
+            if not is_open_to(session, listener, card.row.zone_slugs):
+                raise Refusal(404, "no-broadcast", "Không có lượt phát này.")
+        else:
+            own = {zone.slug for zone in zones_of_node(session, get_node(session, listener))}
             if own.isdisjoint(card.row.zone_slugs):
                 raise Refusal(403, "other-zone", "Lượt phát này không dành cho cụm loa.")
         return card
