@@ -12,6 +12,7 @@ from typing import Protocol
 
 from players.broker import MosquittoBroker
 from players.broker_admin import BrokerAdmin, NodeAccess
+from players.broker_watch import BrokerWatch
 from players.child import ChildState
 from players.errors import BrokerError
 from players.memory import MemoryBroker, MemoryTransport
@@ -55,6 +56,11 @@ class Broker(Protocol):
         """What our own process is doing; none when it is not ours."""
         ...
 
+    @property
+    def watch(self) -> BrokerWatch | None:
+        """What happens at its door; none when it is not ours."""
+        ...
+
     async def start(self) -> None:
         """Start it, if it is ours. Raises `BrokerError`."""
         ...
@@ -80,6 +86,7 @@ class ExternalBroker:
     """A Mosquitto with dynamic security that somebody else runs."""
 
     state = None
+    watch = None
 
     def __init__(self, settings: MqttSettings, topics: Topics, secret_path: Path) -> None:
         self._settings = settings
@@ -155,6 +162,7 @@ class InMemory:
     """The broker of `players.memory`, for tests and simulations."""
 
     state = None
+    watch: BrokerWatch | None = None
     port = 1
 
     def __init__(self) -> None:

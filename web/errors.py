@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -32,8 +33,10 @@ SAID: Mapping[int, tuple[str, str]] = {
     413: ("body-too-long", "Nội dung gửi lên quá dài."),
     416: ("range-not-satisfiable", "Không có phần được yêu cầu của đoạn âm thanh."),
     500: ("internal-error", "Máy chủ gặp lỗi. Việc vừa làm có thể chưa xong; lỗi đã được ghi lại."),
+    507: ("disk-full", "Ổ đĩa của máy chủ đã đầy: việc vừa làm chưa được lưu. Hãy báo người quản trị."),
     503: ("unavailable", "Máy chủ chưa sẵn sàng. Xin thử lại sau ít phút."),
 }
+SCOPE_MISSING = ("scope-missing", "Mã truy cập không có phạm vi quyền này.")
 
 
 class ErrorDetail(BaseModel):
@@ -65,7 +68,12 @@ class Refusal(Exception):
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors an API operation documents, for `responses=`; a body that can be too long can also be unreadable."""
+    """The errors an API operation documents, for `responses=`.
+
+    A body that can be too long can also be unreadable; what stores something can find the disk full.
+    """
+    if 409 in statuses or 413 in statuses:
+        statuses = (*statuses, 507)
     if 413 in statuses:
         statuses = (400, *statuses)
     return {status: {"model": ErrorBody, "description": HTTPStatus(status).phrase} for status in sorted(statuses)}
@@ -121,6 +129,13 @@ def install_error_handlers(app: FastAPI, headers: Mapping[str, str]) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         return refusal_response(request, _invalid(error))
 
+    async def on_database(request: Request, error: Exception) -> Response:
+        cause = getattr(error, "orig", None)
+        if getattr(cause, "sqlite_errorname", "") != "SQLITE_FULL":
+            return await on_bug(request, error)
+        logger.error("%s %s: the server's disk is full", request.method, request.url.path)
+        return refusal_response(request, Refusal(507, *SAID[507]))
+
     async def on_bug(request: Request, error: Exception) -> Response:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
         code, message = SAID[500]
@@ -130,6 +145,7 @@ def install_error_handlers(app: FastAPI, headers: Mapping[str, str]) -> None:
     app.add_exception_handler(BroadcastError, on_broadcast_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(OperationalError, on_database)
     app.add_exception_handler(Exception, on_bug)
 
 

@@ -46,7 +46,7 @@ def give_code(slug: str, door: Administrator) -> NodeMade:
         return NodeMade(node=slug, pairing_code=new_pairing_code(session, slug, door.now, actor=door.user.username))
 
 
-@router.post("/{slug}/revoke", status_code=204, responses=answers(401, 403, 404, 422))
+@router.post("/{slug}/revoke", status_code=204, responses=answers(401, 403, 404, 422, 507))
 def revoke(slug: str, door: Administrator) -> None:
     """Trust a pole no longer, from now on."""
     require(door.user, Action.MANAGE_NODES)

@@ -1,0 +1,160 @@
+"""What the pages say when something outside goes wrong: strangers at the broker, two boxes as one, a full disk."""
+
+from collections import namedtuple
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import Connection, event
+from sqlmodel import select
+
+from broadcast.models import Bulletin
+from players.broker_watch import BrokerWatch
+from players.memory import MemoryTransport
+from players.topics import Topics
+from tests.web.conftest import Browser, Clock, Commune, Programs, SignIn
+
+LONG = "Họp lúc 8h. " * 400
+BULLETIN = {"title": "Tin", "script": LONG, "zones": ["thon-dong"], "airs_now": True}
+
+
+def alarms(browser: Browser) -> list[str]:
+    return [" ".join(note.text(separator=" ").split()) for note in browser.page.css('[sse-swap="alarms"] .note')]
+
+
+@pytest.fixture
+def watch(app: FastAPI, clock: Clock) -> BrokerWatch:
+    """The watch on the broker's log; the broker in memory has none of its own."""
+    watch = app.state.station.broker.watch = BrokerWatch(clock)
+    return watch
+
+
+async def test_two_boxes_with_one_identity_are_shown_until_they_stop(
+    watch: BrokerWatch, browse: SignIn, clock: Clock
+) -> None:
+    for _ in range(3):
+        watch.hear("Client dong-1 already connected, closing old connection.")
+    officer = await browse("officer")
+    shown = [alarm for alarm in alarms(officer) if "cùng dùng danh tính" in alarm]
+    assert shown == ["Hai thiết bị cùng dùng danh tính của cụm loa dong-1 Hãy thu hồi quyền rồi ghép lại cụm loa thật."]
+    clock.pass_time(timedelta(minutes=2))
+    await officer.get("/")
+    assert not any("cùng dùng danh tính" in alarm for alarm in alarms(officer))
+
+
+async def test_one_take_over_is_no_alarm(watch: BrokerWatch, browse: SignIn) -> None:
+    watch.hear("Client dong-1 already connected, closing old connection.")
+    assert not any("dong-1" in alarm for alarm in alarms(await browse("officer")))
+
+
+async def test_strangers_at_the_door_are_counted_and_their_names_are_no_markup(
+    watch: BrokerWatch, browse: SignIn
+) -> None:
+    for client in ("<b>x</b>", "tay-1"):
+        watch.hear(f"Client {client} disconnected, not authorised.")
+    officer = await browse("officer")
+    shown = [alarm for alarm in alarms(officer) if "bị từ chối" in alarm]
+    assert shown == [
+        "2 lần trong phút qua có thiết bị bị từ chối vì sai tên, sai mật khẩu hoặc đã thu hồi quyền <b>x</b>, tay-1"
+    ]
+    assert "<b>x</b>" not in officer.answer.text
+
+
+async def test_a_nodes_message_that_was_refused_is_shown(app: FastAPI, browse: SignIn, commune: Commune) -> None:
+    station = app.state.station
+    topics = Topics("hoa-binh-an")
+    async with MemoryTransport(station.broker.broker, "dong-1").connect() as node:
+        await node.publish(topics.heartbeat("dong-1"), b"{not json")
+        for _ in range(50):
+            if station.hub.refusals:
+                break
+            await station.next_change(timedelta(milliseconds=200))
+    officer = await browse("officer")
+    shown = [alarm for alarm in alarms(officer) if "gói tin không hợp lệ" in alarm]
+    assert len(shown) == 1
+    assert shown[0].startswith("Đã từ chối 1 gói tin không hợp lệ từ dong-1 heartbeat: ")
+
+
+async def test_a_disk_that_fills_up_is_shown(browse: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    officer = await browse("officer")
+    assert not any("Ổ đĩa" in alarm for alarm in alarms(officer))
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10**12, 10**12 - 10**8, 10**8))
+    await officer.get("/")
+    assert any(alarm.startswith("Ổ đĩa của máy chủ sắp đầy Còn 95 MB.") for alarm in alarms(officer))
+
+
+def fill_disk(commune: Commune, app: FastAPI) -> None:
+    """Let SQLite meet a full disk, as it says so itself: the file may not grow."""
+
+    @event.listens_for(app.state.station.engine, "begin")
+    def _full(connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+
+
+async def test_a_full_disk_is_said_and_nothing_is_half_kept(
+    app: FastAPI, api: Programs, browse: SignIn, commune: Commune
+) -> None:
+    officer, program = await browse("officer"), api("officer")
+    await officer.get("/soan")
+    fill_disk(commune, app)
+    answer = await program.post("/api/bulletins", json=BULLETIN)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (507, "disk-full")
+    page = await officer.send(
+        'main form[action="/soan"]', title="Tin", script=LONG, zones="thon-dong", when="now", act="save"
+    )
+    assert officer.answer.status_code == 507
+    assert "chưa được lưu" in page.text()
+    with commune.work() as session:
+        assert session.exec(select(Bulletin)).all() == []
+    assert (await officer.http.get("/")).status_code == 200, "what can be read is still shown"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        ({"script": "x" * 100_000}, "too-long", "script"),
+        ({"script": " \u200f\u202e "}, "empty", "script"),
+        ({"title": "a\x07b"}, "control-characters", "title"),
+        ({"zones": ["thon-nam"]}, "unknown-zone", "zones"),
+        ({"airs_now": False, "airs_at": "2027-02-29T08:00:00+07:00"}, "invalid-input", "airs_at"),
+        ({"airs_now": False, "airs_at": "2026-09-23T08:00:00"}, "invalid-input", "airs_at"),
+        ({"airs_now": False, "airs_at": "2026-09-22T02:59:00Z"}, "time-passed", "airs_at"),
+        ({"airs_now": False, "airs_at": "2028-02-29T08:00:00+07:00"}, "too-far", "airs_at"),
+    ],
+)
+async def test_a_program_is_told_which_field_cannot_be_used(
+    api: Programs, commune: Commune, changes: dict[str, object], code: str, field: str
+) -> None:
+    answer = await api("officer").post("/api/bulletins", json={**BULLETIN, "script": "Họp lúc 8h.", **changes})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["field"]) == (422, code, field)
+    assert error["message"].endswith(".")
+    with commune.work() as session:
+        assert session.exec(select(Bulletin)).all() == []
+
+
+async def test_an_instant_in_another_zone_is_kept_as_the_same_instant(api: Programs) -> None:
+    answer = await api("officer").post(
+        "/api/bulletins",
+        json={**BULLETIN, "script": "Họp.", "airs_now": False, "airs_at": "2026-09-23T10:00:00+09:00"},
+    )
+    assert answer.status_code == 201
+    assert datetime.fromisoformat(answer.json()["airs_at"]) == datetime(2026, 9, 23, 1, 0, tzinfo=UTC)
+
+
+async def test_what_turns_or_hides_text_is_taken_out(api: Programs) -> None:
+    answer = await api("officer").post("/api/bulletins", json={**BULLETIN, "script": "Họp \u202elúc\u202c \u061c8h."})
+    assert answer.json()["script"] == "Họp lúc 8h."
+
+
+async def test_a_long_text_is_kept_in_the_form_and_named(browse: SignIn, tmp_path: Path) -> None:
+    officer = await browse("officer")
+    await officer.get("/soan")
+    await officer.send(
+        'main form[action="/soan"]', title="Tin", script="x" * 100_000, zones="thon-dong", when="now", act="save"
+    )
+    assert officer.answer.status_code == 422
+    assert "tối đa 20000 ký tự" in officer.page.text().replace(".", "")
+    assert officer.text('textarea[name="script"]') == "x" * 100_000
