@@ -105,8 +105,6 @@ class VoiceSettings(_Section):
 
     directory: Path | None = None
     """Folder of installed voices; without it, `voices` in the data directory."""
-    renderers: int = Field(default=1, ge=1, le=8)
-    """Renderer processes for bulletins, besides the one kept for emergencies."""
 
 
 class SignInSettings(_Section):
