@@ -105,7 +105,7 @@ class House:
 NODE = [sys.executable, "-c", "import sys; from players.node.cli import main; sys.exit(main())"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
     engine = open_engine(f"sqlite:///{folder / 'loalang.sqlite3'}")
@@ -125,7 +125,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         house.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip("no Chromium on this machine")
