@@ -4,11 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 # Other work on the same two cores must not make a property fail.
-settings.register_profile("players", deadline=None)
-settings.load_profile("players")
 
 
 @pytest.fixture
