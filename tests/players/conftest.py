@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-# Other work on the same two cores must not make a property fail.
-
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
