@@ -14,6 +14,7 @@ from tts.normalize.codes import read_codes
 from tts.normalize.dates import read_dates
 from tts.normalize.documents import read_documents
 from tts.normalize.draft import Draft, Reading
+from tts.normalize.fertilizers import read_fertilizers
 from tts.normalize.foreign import read_foreign, read_known_foreign
 from tts.normalize.joints import read_joints
 from tts.normalize.layout import read_layout
@@ -61,6 +62,7 @@ READERS: tuple[Reader, ...] = (
     read_plates,
     read_phones,
     read_roads,
+    read_fertilizers,
     read_times,
     read_dates,
     read_ordinals,

@@ -50,6 +50,9 @@ _NAMED_PLACE = re.compile(rf"(?<!\w)(?:{context('named-place')})\s*\Z")
 _RATIO_BEFORE = re.compile(
     r"(?<!\w)(?:tỷ lệ|tỉ lệ|số|luật|tt|nđ|nq|ct|qđ|nghị định|thông tư|quyết định|nghị quyết|chỉ thị)\s*\Z"
 )
+_JOINED = re.compile(r"(?:\s?,|\s(?:và|hoặc|hay|-))\s\Z")
+_VICTORY = re.compile(r"(?<!\w)(?:chiến thắng|đại thắng|giải phóng)\s*\Z")
+_VICTORY_DAY = (30, 4)
 _NAMED = {
     (8, 3),
     (30, 4),
@@ -152,12 +155,19 @@ def _read_round_the_clock(draft: Draft, match: re.Match[str]) -> Iterator[Readin
 def _read_holiday(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     """Read 19-8 or 30-4 as the day it is known for, where a place or a feast is named by it."""
     day, month = int(match["d"]), int(match["m"])
-    if (
-        (day, month) in _NAMED
-        and _NAMED_PLACE.search(draft.before(match.start()))
-        and not counts_next(draft, match.end())
-    ):
+    if (day, month) not in _NAMED or counts_next(draft, match.end()):
+        return
+    before = draft.before(match.start())
+    feast = _NAMED_PLACE.search(before) or _STRONG.search(before) or _joined_to_date(draft, match.start())
+    if feast or ((day, month) == _VICTORY_DAY and _VICTORY.search(before)):
         yield Reading(*match.span(), say_date(draft, day, month), SpanKind.DATE)
+
+
+def _joined_to_date(draft: Draft, position: int) -> bool:
+    """Tell whether "và" or a comma ties this place to a date: 30-4 và 1-5."""
+    joint = _JOINED.search(draft.text, max(0, position - 6), position)
+    reading = draft.reading_to(joint.start()) if joint else None
+    return reading is not None and reading.kind is SpanKind.DATE
 
 
 def _read_part_year(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -8,6 +8,8 @@ from tts.normalize.numbers import parse_decimal
 from tts.spoken import SpanKind
 
 _HYPHEN = re.compile(rf"(?<={TAKEN})\s?(?:-|÷|~)\s?(?={TAKEN})")
+_SHORTENING_DOT = re.compile(rf"(?<={TAKEN})\.(?={TAKEN}|[^\W\d_])")
+_MONEY_DOT = re.compile(rf"(?<={TAKEN})\.(?=\s?đồng(?!\w))")
 _HYPHEN_BEFORE = re.compile(r"[\w%]\s?-\s?\Z")
 _HYPHEN_AFTER = re.compile(r"\s?-\s?\d")
 _NUMBER = re.compile(r"\d{1,18}(?:[.,]\d{1,9}){0,5}")
@@ -28,7 +30,9 @@ _AMOUNTS = {SpanKind.MEASURE, SpanKind.MONEY, SpanKind.PERCENT, SpanKind.CARDINA
 
 
 def read_joints(draft: Draft) -> Iterator[Reading]:
-    """Read the hyphen between two readings of one kind as "đến"."""
+    """Read the hyphen between two readings of one kind as "đến"; silence the dot that only marks a shortening."""
+    yield from draft.search(_SHORTENING_DOT, _read_dot)
+    yield from draft.search(_MONEY_DOT, _read_money_dot)
     yield from draft.search(_HYPHEN, _read_hyphen)
     yield from draft.search(_FROM, _read_from)
 
@@ -48,6 +52,22 @@ def _read_hyphen(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         yield Reading(*match.span(), "đến", SpanKind.RANGE)
     elif before.kind in _AMOUNTS and after.kind in _AMOUNTS:
         yield Reading(*match.span(), "đến", SpanKind.RANGE, certain=False)
+
+
+def _read_dot(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Silence the dot of "CT.UBND"; a capitalised word behind it ("NVH.Đề nghị") begins a sentence."""
+    before, after = draft.reading_to(match.start()), draft.reading_from(match.end())
+    if before is None or before.kind is not SpanKind.ABBREVIATION or not draft.text[match.start() - 1].isalpha():
+        return
+    following = draft.text[match.end()]
+    if following.islower() or (after is not None and after.kind is SpanKind.ABBREVIATION):
+        yield Reading(*match.span(), "", SpanKind.PAUSE)
+
+
+def _read_money_dot(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    before = draft.reading_to(match.start())
+    if before is not None and before.kind is SpanKind.MONEY and draft.text.endswith("tr", before.start, before.end):
+        yield Reading(*match.span(), "", SpanKind.PAUSE)
 
 
 def _read_from(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -4,11 +4,15 @@ import re
 from collections.abc import Iterator
 
 from tts.normalize.draft import Draft, Reading
+from tts.normalize.nouns import counts_next
 from tts.spoken import SpanKind
 
 _ORDINAL = re.compile(
-    r"(?<!\w)(?:[Tt]hứ|THỨ)\s?(?P<n>\d{1,4})(?P<more>(?:\s?(?:,|-|và|đến|;|/)\s?(?:thứ\s)?[2-7](?!\w|[./]\d|,\d)){0,6})(?![\w/]|\.\d|,\d)"
+    r"(?<!\w)(?:[Tt]hứ|THỨ)\s?(?P<n>\d{1,4})(?P<more>(?:\s?(?:,|-|và|đến|;|/)\s?(?:thứ\s)?[2-7](?!\w|[./]\d|,\d)){0,6})(?!\w|/\d|\.\d|,\d)"
 )
+_RANKED = re.compile(r"(?<!\w)(?:[Tt]hứ|THỨ)\s?(?P<n>\d{1,4})\s?/\s?(?P<of>\d{1,4})(?![\w/]|[.,]\d)")
+_RANK_BEFORE = re.compile(r"(?<!\w)(?:xếp|đứng|hạng|vị trí|giải)\s*\Z")
+_LAST_WEEKDAY = 7
 _WEEKDAY = re.compile(r"(?<![\w.])T(?P<n>[2-7])(?![\w/]|\.\d|,\d)")
 _WEEK_NEAR = re.compile(r"(?:sáng|trưa|chiều|tối|đêm|ngày|từ|đến|tới|hôm|tuần|và|cn|t[2-7]|thứ \w+)[\s,;:(-]*\Z")
 _WEEK_AFTER = re.compile(r"\A[\s,;-]*(?:t[2-7]|cn|chủ nhật|hàng tuần|hằng tuần|đến|và)(?!\w)")
@@ -16,8 +20,18 @@ _WEEK_AFTER = re.compile(r"\A[\s,;-]*(?:t[2-7]|cn|chủ nhật|hàng tuần|hằ
 
 def read_ordinals(draft: Draft) -> Iterator[Reading]:
     """Read ordinals and days of the week."""
+    yield from draft.search(_RANKED, _read_ranked)
     yield from draft.search(_ORDINAL, _read_ordinal)
     yield from draft.search(_WEEKDAY, _read_weekday)
+
+
+def _read_ranked(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Read a place among so many, "thứ 4/18 xã"; "thứ 4/5" alone may be two weekdays."""
+    rank, among = int(match["n"]), int(match["of"])
+    placed = _RANK_BEFORE.search(draft.before(match.start())) is not None or counts_next(draft, match.end())
+    if rank <= among and (placed or among > _LAST_WEEKDAY):
+        said = f"{draft.numbers.ordinal(rank)} trên {draft.numbers.cardinal(among)}"
+        yield Reading(match.start("n"), match.end(), said, SpanKind.ORDINAL)
 
 
 def _read_ordinal(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -26,10 +26,12 @@ _SCORE_BEFORE = re.compile(
 )
 _SCALE_BEFORE = re.compile(r"(?<!\w)(?:tỷ lệ|tỉ lệ|bản đồ|pha|pha loãng|độ dốc|mái)[\s:]*(?:\w+\s){0,2}\Z")
 _SHARE_BEFORE = re.compile(rf"(?<!\w)(?:{context('share')})\s*\Z")
+_CROWD_AFTER = re.compile(rf"\A(?:{context('crowd')})(?!\w)")
 _GRADE_BEFORE = re.compile(
     r"(?<!\w)(?:thương binh|hạng|loại|huyết áp|mắt|thị lực|bệnh binh|xếp thứ|xếp hạng|đạt|tỷ lệ)[\s:]*\Z"
 )
 _TIGHT = re.compile(r"\S{1,40}")
+_QUORUMS = {(1, 3), (2, 3), (1, 4), (3, 4)}
 _SIMPLE = {2, 3, 4, 5, 10, 100, 1000}
 
 
@@ -84,6 +86,8 @@ def _is_share(draft: Draft, match: re.Match[str], a: float | None, b: float | No
         return False, True
     if shares_next(draft, match.end()):
         return True, True
+    if (a, b) in _QUORUMS and _CROWD_AFTER.search(draft.after(match.end())):
+        return True, _SHARE_BEFORE.search(before) is not None
     if counts_next(draft, match.end()):
         half = (a, b) == (1, 2)
         return half or (b <= 5 and _SHARE_BEFORE.search(before) is not None), not half
