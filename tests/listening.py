@@ -1,8 +1,15 @@
-"""Listening by numbers: where a sound begins in a recording, and how like the original it is."""
+"""Listening by numbers: where a sound begins in a recording, and how like the original it is.
 
+`python -m tests.listening DIR` says so of what `loalang demo --once --record DIR` has left.
+"""
+
+import json
+import sys
 import wave
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,3 +46,31 @@ def find_sound(recording: Path, sound: Path) -> Match:
     likeness = products / (window * np.sqrt(np.sum(wanted**2)))
     best = int(np.argmax(likeness))
     return Match(best / rate, float(likeness[best]))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one pole sounded: how like the clip, and how late after the planned instant, in seconds."""
+
+    likeness: float
+    late_s: float
+
+
+def heard_at_poles(folder: Path) -> list[tuple[dict[str, Any], Heard]]:
+    """Each delivery of a recorded demo, with what its pole's recording holds."""
+    as_run = json.loads((folder / "as-run.json").read_text(encoding="utf-8"))
+    planned = datetime.fromisoformat(as_run["planned_at"])
+    heard = []
+    for delivery in as_run["deliveries"]:
+        match = find_sound(folder / f"{delivery['node']}.wav", folder / "clip.wav")
+        opened = datetime.fromisoformat(delivery["recording_started_at"])
+        heard.append((delivery, Heard(match.likeness, (opened - planned).total_seconds() + match.offset_s)))
+    return heard
+
+
+if __name__ == "__main__":
+    for _delivery, _heard in heard_at_poles(Path(sys.argv[1])):
+        sys.stdout.write(
+            f"{_delivery['node']:<10} {_delivery['output']:<7} {_delivery['state']:<7} "
+            f"likeness {_heard.likeness:.5f}, {_heard.late_s * 1000:+.1f} ms\n"
+        )

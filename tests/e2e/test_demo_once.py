@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.piper_voice import vietnamese_voice_dir
-from tests.listening import find_sound
+from tests.listening import heard_at_poles
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 TEXT = Path(__file__).parent.parent / "data" / "bulletins" / "short.txt"
@@ -26,25 +26,22 @@ def _air_once(tmp_path: Path, *options: str) -> tuple[Path, dict[str, Any]]:
     return out, json.loads((out / "as-run.json").read_text(encoding="utf-8"))
 
 
-def _start_error_s(out: Path, as_run: dict[str, Any], delivery: dict[str, Any]) -> tuple[float, float]:
-    """How late the clip begins in the node's recording, in seconds, and how like the clip it is."""
-    match = find_sound(out / f"{delivery['node']}.wav", out / "clip.wav")
-    planned = datetime.fromisoformat(as_run["planned_at"])
-    opened = datetime.fromisoformat(delivery["recording_started_at"])
-    return (opened - planned).total_seconds() + match.offset_s, match.likeness
-
-
 def _check(out: Path, as_run: dict[str, Any]) -> None:
+    """Every pole sounded the whole clip, and says truly when.
+
+    How punctual it was on this machine is measured by `python -m tests.listening DIR`, not asserted here.
+    """
     assert len(as_run["deliveries"]) == 3
     assert {delivery["output"] for delivery in as_run["deliveries"]} == {"record", "vlc"}
-    for delivery in as_run["deliveries"]:
+    for delivery, heard in heard_at_poles(out):
         streams = delivery["output"] == "vlc"
-        error_s, likeness = _start_error_s(out, as_run, delivery)
         assert delivery["state"] == "played"
-        assert likeness > (0.9 if streams else 0.99), delivery
-        assert abs(error_s) < (0.5 if streams else 0.05), delivery
+        assert heard.likeness > (0.9 if streams else 0.99), delivery
         started, finished = (datetime.fromisoformat(delivery[key]) for key in ("started_at", "finished_at"))
-        assert abs((started - datetime.fromisoformat(as_run["planned_at"])).total_seconds()) < 0.5
+        planned = datetime.fromisoformat(as_run["planned_at"])
+        said_late_s = (started - planned).total_seconds()
+        assert abs(said_late_s - heard.late_s) < (0.5 if streams else 0.05), delivery
+        assert -0.5 < heard.late_s < 10, delivery
         assert finished > started
 
 
