@@ -1,7 +1,7 @@
 """Which poles the demo has, and by what each sounds. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ZONES = ("thon-dong", "thon-tay")
@@ -21,13 +21,21 @@ class Pole:
     """False: it never fetches a clip and always plays from the server's stream."""
 
 
-def plan_poles(count: int, record_dir: Path | None, *, has_sound_card: bool) -> tuple[Pole, ...]:
+def plan_poles(
+    count: int, record_dir: Path | None, *, has_sound_card: bool, unheard_dir: Path | None = None
+) -> tuple[Pole, ...]:
     """`count` poles, by turns in the two villages; the third streams by VLC.
 
+    Without a sound card VLC has nothing to drain into and ends early: its sound then goes to a file in `unheard_dir`.
     With `record_dir`, all that would sound is written there, to `<node>.wav`. Otherwise the first and the third
     use the sound card when there is one, and the others keep time in silence: one machine should not speak in chorus.
     """
-    return tuple(_pole(index, record_dir, has_sound_card=has_sound_card) for index in range(count))
+    poles = tuple(_pole(index, record_dir, has_sound_card=has_sound_card) for index in range(count))
+    if has_sound_card or record_dir is not None or unheard_dir is None:
+        return poles
+    return tuple(
+        replace(pole, record_to=unheard_dir / f"{pole.slug}.wav") if pole.output == "vlc" else pole for pole in poles
+    )
 
 
 def _pole(index: int, record_dir: Path | None, *, has_sound_card: bool) -> Pole:

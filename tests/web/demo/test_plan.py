@@ -29,3 +29,10 @@ def test_when_recording_every_pole_writes_a_file_of_its_own(count: int) -> None:
 
 def test_one_pole_has_one_village() -> None:
     assert zones_of(plan_poles(1, None, has_sound_card=False)) == ("thon-dong",)
+
+
+def test_without_a_sound_card_the_streaming_pole_sounds_into_a_file() -> None:
+    poles = plan_poles(3, None, has_sound_card=False, unheard_dir=Path("demo"))
+    assert [pole.record_to for pole in poles] == [None, None, Path("demo/dong-2.wav")]
+    heard = plan_poles(3, None, has_sound_card=True, unheard_dir=Path("demo"))
+    assert [pole.record_to for pole in heard] == [None, None, None]
