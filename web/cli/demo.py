@@ -11,7 +11,7 @@ from scheduler.clock import utc_now
 from web.cli.errors import CommandError
 from web.demo.client import DemoError, Tokens
 from web.demo.commune import prepare_commune
-from web.demo.once import PLAYED, air_once, write_record
+from web.demo.once import air_once, is_played_whole, write_record
 from web.demo.plan import Pole, plan_poles, zones_of
 from web.demo.run import Place, free_port, running_commune, until_interrupted
 from web.demo.show import Screen
@@ -69,7 +69,7 @@ async def _once(args: argparse.Namespace, script: str, screen: Screen) -> int:
         async with running_commune(place, poles, tokens, free_port(), screen) as (client, _):
             broadcast = await air_once(client, _title(script), script, zones_of(poles))
             if record is None:
-                return 0 if {delivery["state"] for delivery in broadcast["deliveries"]} <= PLAYED else 1
+                return 0 if is_played_whole(broadcast, poles) else 1
             outcome = await write_record(client, broadcast, poles, record)
     screen.say(f"Wrote {record}/as-run.json")
     return 0 if outcome.is_whole else 1

@@ -49,6 +49,12 @@ def _is_over(broadcast: dict[str, Any]) -> bool:
     return ended or (bool(deliveries) and all(delivery["state"] in {*FINAL, *PLAYED} for delivery in deliveries))
 
 
+def is_played_whole(broadcast: dict[str, Any], poles: tuple[Pole, ...]) -> bool:
+    """Whether every pole, and no other, says that it played the broadcast to its end."""
+    played = {delivery["node"] for delivery in broadcast["deliveries"] if delivery["state"] in PLAYED}
+    return played == {pole.slug for pole in poles}
+
+
 async def write_record(client: Client, broadcast: dict[str, Any], poles: tuple[Pole, ...], folder: Path) -> Outcome:
     """Write `clip.wav` and `as-run.json` into `folder`, beside the `<node>.wav` that the outputs have written."""
     sha256 = broadcast["clips"][0]["sha256"] if broadcast["clips"] else None
@@ -78,8 +84,7 @@ async def write_record(client: Client, broadcast: dict[str, Any], poles: tuple[P
         "deliveries": deliveries,
     }
     (folder / "as-run.json").write_text(json.dumps(as_run, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    played = {delivery["node"] for delivery in deliveries if delivery["state"] in PLAYED}
-    return Outcome(as_run, is_whole=played == {pole.slug for pole in poles})
+    return Outcome(as_run, is_whole=is_played_whole(broadcast, poles))
 
 
 async def _write_clip(client: Client, sha256: str, folder: Path) -> None:
