@@ -1,0 +1,58 @@
+"""The tables. They hold what is true; every stage of the flow reads its work from them and writes its result to them.
+
+SQLModel's table classes do not validate: what comes from outside is checked by the functions beside this file.
+All instants are aware and kept in UTC.
+"""
+
+from broadcast.models.airing import (
+    Broadcast,
+    BroadcastPart,
+    BroadcastZone,
+    Delivery,
+    IssuedOrder,
+    StoredReport,
+    WireVersion,
+)
+from broadcast.models.audit import AuditEntry
+from broadcast.models.bulletins import Bulletin, BulletinZone
+from broadcast.models.columns import EnumText, UtcInstant, new_id, row_id
+from broadcast.models.people import ApiToken, User, UserSession
+from broadcast.models.places import Commune, Node, NodeZone, Zone
+from broadcast.models.speech import Clip, Rendering
+from broadcast.models.states import BroadcastState, BulletinState, DeliveryState, RenderingState, Role
+from broadcast.models.week import EntryZone, Placement, Programme, TimetableEntry
+
+__all__ = [
+    "ApiToken",
+    "AuditEntry",
+    "Broadcast",
+    "BroadcastPart",
+    "BroadcastState",
+    "BroadcastZone",
+    "Bulletin",
+    "BulletinState",
+    "BulletinZone",
+    "Clip",
+    "Commune",
+    "Delivery",
+    "DeliveryState",
+    "EntryZone",
+    "EnumText",
+    "IssuedOrder",
+    "Node",
+    "NodeZone",
+    "Placement",
+    "Programme",
+    "Rendering",
+    "RenderingState",
+    "Role",
+    "StoredReport",
+    "TimetableEntry",
+    "User",
+    "UserSession",
+    "UtcInstant",
+    "WireVersion",
+    "Zone",
+    "new_id",
+    "row_id",
+]

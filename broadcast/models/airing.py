@@ -1,0 +1,105 @@
+"""What is aired, and what each pole said of it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from broadcast.models.columns import EnumText, UtcInstant
+from broadcast.models.states import BroadcastState, DeliveryState
+from players.messages import Urgency
+
+
+class Broadcast(SQLModel, table=True):
+    """One airing to some zones. Its id is deterministic, so that planning twice changes nothing."""
+
+    id: str = Field(primary_key=True, max_length=100)
+    commune_id: int = Field(foreign_key="commune.id", index=True)
+    title: str
+    urgency: Urgency = Field(default=Urgency.NORMAL, sa_type=EnumText(Urgency))
+    state: BroadcastState = Field(default=BroadcastState.PLANNED, sa_type=EnumText(BroadcastState), index=True)
+    reason: str | None = None
+    """Why it was missed, cut or cancelled: a member of `lifecycle.WhyNot`, said in Vietnamese on the page."""
+    bulletin_id: str | None = Field(default=None, foreign_key="bulletin.id", index=True)
+    entry_id: int | None = Field(default=None, foreign_key="timetableentry.id", index=True)
+    is_now: bool = False
+    """Aired by a `Play` order as soon as its clip is there; `starts_at` is set then."""
+    starts_at: datetime | None = Field(default=None, sa_type=UtcInstant, index=True)
+    duration_ms: int | None = None
+    created_at: datetime = Field(sa_type=UtcInstant)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    made_by_id: int | None = Field(default=None, foreign_key="user.id")
+    """Who approved it or raised it; none for what the timetable planned."""
+    changed_by_id: int | None = Field(default=None, foreign_key="user.id")
+    """Who cancelled or stopped it."""
+
+
+class BroadcastZone(SQLModel, table=True):
+    """The zones a broadcast is for."""
+
+    broadcast_id: str = Field(foreign_key="broadcast.id", primary_key=True)
+    zone_id: int = Field(foreign_key="zone.id", primary_key=True)
+
+
+class BroadcastPart(SQLModel, table=True):
+    """What a broadcast is made of, in order."""
+
+    broadcast_id: str = Field(foreign_key="broadcast.id", primary_key=True)
+    position: int = Field(primary_key=True)
+    rendering_key: str = Field(foreign_key="rendering.key", index=True)
+
+
+class IssuedOrder(SQLModel, table=True):
+    """An order that was decided on; it goes out once the broker is there, again after a crash, never once expired."""
+
+    id: str = Field(primary_key=True, max_length=100)
+    broadcast_id: str = Field(foreign_key="broadcast.id", index=True)
+    document: dict[str, Any] = Field(sa_type=JSON)
+    """The `Play` or `Stop`, as its JSON."""
+    zones: list[str] = Field(default_factory=list, sa_type=JSON)
+    nodes: list[str] = Field(default_factory=list, sa_type=JSON)
+    issued_at: datetime = Field(sa_type=UtcInstant)
+    expires_at: datetime = Field(sa_type=UtcInstant)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcInstant, index=True)
+
+
+class Delivery(SQLModel, table=True):
+    """One broadcast at one node: one row whatever happens."""
+
+    __table_args__ = (UniqueConstraint("broadcast_id", "node_id"),)
+    id: int | None = Field(default=None, primary_key=True)
+    broadcast_id: str = Field(foreign_key="broadcast.id", index=True)
+    node_id: int = Field(foreign_key="node.id", index=True)
+    state: DeliveryState = Field(default=DeliveryState.PENDING, sa_type=EnumText(DeliveryState), index=True)
+    reason: str | None = None
+    detail: str | None = None
+    output: str | None = None
+    clip_sha256: str | None = None
+    received_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    started_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    """By the node's own clock: when its first sample sounded."""
+    finished_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    reported_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    """When the server stored the node's last report of it."""
+    final_report: str | None = Field(default=None, max_length=100)
+    """The node's report that ended it. None: what stands here is the server's conclusion and yields to the node's."""
+
+
+class StoredReport(SQLModel, table=True):
+    """A report that has been counted; a second copy of it changes nothing. Its id is the node's own, no other's."""
+
+    node_id: int = Field(foreign_key="node.id", primary_key=True)
+    report: str = Field(primary_key=True, max_length=100)
+    broadcast_id: str
+    outcome: str
+    stored_at: datetime = Field(sa_type=UtcInstant)
+
+
+class WireVersion(SQLModel, table=True):
+    """The last version given to a retained document, by its topic below the commune."""
+
+    topic: str = Field(primary_key=True)
+    version: int
+    digest: str
+    """SHA-256 of its content without version and time: an unchanged document is not published anew."""

@@ -1,0 +1,57 @@
+"""The commune, its villages and the poles that stand in them."""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from broadcast.models.columns import UtcInstant
+
+
+class Commune(SQLModel, table=True):
+    """The commune (xã) and its house rules. They are settings, never constants."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    slug: str = Field(unique=True, max_length=50)
+    name: str
+    timezone: str = "Asia/Ho_Chi_Minh"
+    windows: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
+    """When anything but an emergency may sound: `[{"opens": "05:00", "closes": "20:00"}, …]`, local time."""
+    voice: str = "vi_VN-vais1000-medium"
+    gain_db: float = 0.0
+    heartbeat_s: float = 5.0
+
+
+class Zone(SQLModel, table=True):
+    """A village (thôn)."""
+
+    __table_args__ = (UniqueConstraint("commune_id", "slug"),)
+    id: int | None = Field(default=None, primary_key=True)
+    commune_id: int = Field(foreign_key="commune.id", index=True)
+    slug: str = Field(max_length=50)
+    name: str
+
+
+class Node(SQLModel, table=True):
+    """A pole: a box with its horns. Known here before it is paired; trusted after."""
+
+    __table_args__ = (UniqueConstraint("commune_id", "slug"),)
+    id: int | None = Field(default=None, primary_key=True)
+    commune_id: int = Field(foreign_key="commune.id", index=True)
+    slug: str = Field(max_length=50)
+    name: str
+    created_at: datetime = Field(sa_type=UtcInstant)
+    pairing_code_hash: str | None = None
+    pairing_expires_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    public_key: dict[str, str] | None = Field(default=None, sa_type=JSON)
+    paired_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    last_seen_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    version: str | None = None
+
+
+class NodeZone(SQLModel, table=True):
+    """Which zones a node speaks for."""
+
+    node_id: int = Field(foreign_key="node.id", primary_key=True)
+    zone_id: int = Field(foreign_key="zone.id", primary_key=True, index=True)

@@ -1,0 +1,47 @@
+"""What is spoken, and the clips that were made of it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON
+from sqlmodel import Field, SQLModel
+
+from broadcast.models.columns import EnumText, UtcInstant
+from broadcast.models.states import RenderingState
+from players.messages import Urgency
+
+
+class Clip(SQLModel, table=True):
+    """A sound in the clip store, by its content."""
+
+    sha256: str = Field(primary_key=True, max_length=64)
+    size_bytes: int
+    duration_ms: int
+    engine: str
+    voice: str
+    fallback_reason: str | None = None
+    """Why another voice than the wanted one spoke."""
+    created_at: datetime = Field(sa_type=UtcInstant)
+
+
+class Rendering(SQLModel, table=True):
+    """A text that is wanted as a clip. The same text, voice and chime are rendered once: `key` is their digest."""
+
+    key: str = Field(primary_key=True, max_length=64)
+    spoken: str
+    sentences: list[dict[str, Any]] = Field(sa_type=JSON)
+    """`[{"spoken": "…", "pause": "sentence"}, …]`, as the renderer takes them."""
+    voice: str
+    chime: str | None = None
+    """The chime before it (`tts.chimes.Chime`), if any."""
+    has_closing_chime: bool = False
+    urgency: Urgency = Field(default=Urgency.NORMAL, sa_type=EnumText(Urgency))
+    state: RenderingState = Field(default=RenderingState.WANTED, sa_type=EnumText(RenderingState), index=True)
+    attempts: int = 0
+    try_after: datetime | None = Field(default=None, sa_type=UtcInstant)
+    """Not to be tried again before this instant."""
+    error: str | None = None
+    clip_sha256: str | None = Field(default=None, foreign_key="clip.sha256")
+    wanted_at: datetime = Field(sa_type=UtcInstant)
+    rendered_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    render_ms: int | None = None

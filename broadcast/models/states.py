@@ -1,0 +1,57 @@
+"""The words a row may be in. `broadcast/lifecycle.py` holds the allowed moves between them."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a user may do."""
+
+    OFFICER = "officer"
+    LEADER = "leader"
+    VILLAGE_HEAD = "village-head"
+    ADMINISTRATOR = "administrator"
+
+
+class BulletinState(StrEnum):
+    """Where a bulletin stands."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    RETURNED = "returned"
+    WITHDRAWN = "withdrawn"
+
+
+class RenderingState(StrEnum):
+    """Where a rendering stands."""
+
+    WANTED = "wanted"
+    RENDERED = "rendered"
+    FAILED = "failed"
+
+
+class BroadcastState(StrEnum):
+    """Where a broadcast stands."""
+
+    PLANNED = "planned"
+    CUED = "cued"
+    ON_AIR = "on-air"
+    AIRED = "aired"
+    CUT = "cut"
+    MISSED = "missed"
+    CANCELLED = "cancelled"
+
+
+class DeliveryState(StrEnum):
+    """Where one broadcast stands at one node."""
+
+    PENDING = "pending"
+    CUED = "cued"
+    PLAYING = "playing"
+    PLAYED = "played"
+    HEARD = "heard"
+    CUT = "cut"
+    FAILED = "failed"
+    MISSED = "missed"
+    CANCELLED = "cancelled"
+    SILENT = "silent"
