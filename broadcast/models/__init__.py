@@ -16,11 +16,12 @@ from broadcast.models.airing import (
 from broadcast.models.audit import AuditEntry
 from broadcast.models.bulletins import Bulletin, BulletinZone
 from broadcast.models.columns import EnumText, UtcInstant, new_id, row_id
+from broadcast.models.lexicon import LexiconEntry
 from broadcast.models.people import ApiToken, User, UserSession
 from broadcast.models.places import Commune, Node, NodeZone, Zone
 from broadcast.models.speech import Clip, Rendering
-from broadcast.models.states import BroadcastState, BulletinState, DeliveryState, RenderingState, Role
-from broadcast.models.week import EntryZone, Placement, Programme, TimetableEntry
+from broadcast.models.states import BroadcastState, BulletinState, DeliveryState, RenderingState, Role, SpecialDayKind
+from broadcast.models.week import EntryChange, EntryZone, Placement, Programme, SpecialDay, TimetableEntry
 
 __all__ = [
     "ApiToken",
@@ -36,9 +37,11 @@ __all__ = [
     "Commune",
     "Delivery",
     "DeliveryState",
+    "EntryChange",
     "EntryZone",
     "EnumText",
     "IssuedOrder",
+    "LexiconEntry",
     "Node",
     "NodeZone",
     "Placement",
@@ -46,6 +49,8 @@ __all__ = [
     "Rendering",
     "RenderingState",
     "Role",
+    "SpecialDay",
+    "SpecialDayKind",
     "StoredReport",
     "TimetableEntry",
     "User",

@@ -20,6 +20,8 @@ class Commune(SQLModel, table=True):
     voice: str = "vi_VN-vais1000-medium"
     gain_db: float = 0.0
     heartbeat_s: float = 5.0
+    reading_style: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    """How it likes numbers said (`tts.normalize.ReadingStyle`); what is not there is as in the north."""
 
 
 class Zone(SQLModel, table=True):

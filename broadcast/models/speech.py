@@ -25,9 +25,13 @@ class Clip(SQLModel, table=True):
 
 
 class Rendering(SQLModel, table=True):
-    """A text that is wanted as a clip. The same text, voice and chime are rendered once: `key` is their digest."""
+    """A text that is wanted as a clip. The same text, reading, voice and chime are rendered once: `key` is their digest."""
 
     key: str = Field(primary_key=True, max_length=64)
+    script: str | None = None
+    """What was written; none for what was rendered before this was kept."""
+    rules_sha256: str | None = Field(default=None, max_length=64)
+    """Digest of the rules (`broadcast.reading_rules`) by which it was read last, always with this outcome."""
     spoken: str
     sentences: list[dict[str, Any]] = Field(sa_type=JSON)
     """`[{"spoken": "…", "pause": "sentence"}, …]`, as the renderer takes them."""

@@ -55,3 +55,11 @@ class DeliveryState(StrEnum):
     MISSED = "missed"
     CANCELLED = "cancelled"
     SILENT = "silent"
+
+
+class SpecialDayKind(StrEnum):
+    """What a special day does to the timetable."""
+
+    MOURNING = "mourning"
+    """Nothing sounds but emergencies (ngày để tang)."""
+    LIKE_WEEKDAY = "like-weekday"

@@ -5,7 +5,8 @@ from datetime import date, datetime, time
 from sqlalchemy import JSON
 from sqlmodel import Field, SQLModel
 
-from broadcast.models.columns import UtcInstant
+from broadcast.models.columns import EnumText, UtcInstant
+from broadcast.models.states import SpecialDayKind
 
 
 class Programme(SQLModel, table=True):
@@ -19,19 +20,46 @@ class Programme(SQLModel, table=True):
 
 
 class TimetableEntry(SQLModel, table=True):
-    """When a programme is aired: local time `airs_at`, on `weekdays` (0 = Monday), from a day to a day."""
+    """When a programme is aired: local time `airs_at`, on the days chosen in any of three ways, from a day to a day."""
 
     id: int | None = Field(default=None, primary_key=True)
     commune_id: int = Field(foreign_key="commune.id", index=True)
     programme_id: int = Field(foreign_key="programme.id")
     airs_at: time
     weekdays: list[int] = Field(sa_type=JSON)
+    """0 = Monday."""
+    dates: list[str] = Field(default_factory=list, sa_type=JSON)
+    """Single days, as ISO dates."""
+    lunar_days: list[int] = Field(default_factory=list, sa_type=JSON)
+    """Days of every Vietnamese lunar month: 1 and 15 for mùng một and rằm."""
+    skips_holidays: bool = False
     from_on: date
     until_on: date | None = None
     is_active: bool = True
     created_at: datetime = Field(sa_type=UtcInstant)
     planned_until: datetime | None = Field(default=None, sa_type=UtcInstant)
     """Every occurrence before this instant has its broadcast; what lies between it and now was slept through."""
+
+
+class EntryChange(SQLModel, table=True):
+    """What is different about an entry on one day: off, at another time, or with another programme."""
+
+    entry_id: int = Field(foreign_key="timetableentry.id", primary_key=True)
+    on: date = Field(primary_key=True)
+    is_off: bool = False
+    airs_at: time | None = None
+    programme_id: int | None = Field(default=None, foreign_key="programme.id")
+
+
+class SpecialDay(SQLModel, table=True):
+    """A day that the whole commune keeps otherwise: mourning, or as if it were another weekday."""
+
+    commune_id: int = Field(foreign_key="commune.id", primary_key=True)
+    on: date = Field(primary_key=True)
+    name: str
+    kind: SpecialDayKind = Field(sa_type=EnumText(SpecialDayKind))
+    like_weekday: int | None = None
+    """The weekday whose timetable it follows (0 = Monday); with `SpecialDayKind.LIKE_WEEKDAY` alone."""
 
 
 class EntryZone(SQLModel, table=True):
