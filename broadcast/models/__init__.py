@@ -19,8 +19,17 @@ from broadcast.models.columns import EnumText, UtcInstant, new_id, row_id
 from broadcast.models.lexicon import LexiconEntry
 from broadcast.models.people import ApiToken, User, UserSession
 from broadcast.models.places import Commune, Node, NodeZone, Zone
+from broadcast.models.recordings import BulletinPart, Recording
 from broadcast.models.speech import Clip, Rendering
-from broadcast.models.states import BroadcastState, BulletinState, DeliveryState, RenderingState, Role, SpecialDayKind
+from broadcast.models.states import (
+    BroadcastState,
+    BulletinState,
+    DeliveryState,
+    PartKind,
+    RenderingState,
+    Role,
+    SpecialDayKind,
+)
 from broadcast.models.week import EntryChange, EntryZone, Placement, Programme, SpecialDay, TimetableEntry
 
 __all__ = [
@@ -31,6 +40,7 @@ __all__ = [
     "BroadcastState",
     "BroadcastZone",
     "Bulletin",
+    "BulletinPart",
     "BulletinState",
     "BulletinZone",
     "Clip",
@@ -44,8 +54,10 @@ __all__ = [
     "LexiconEntry",
     "Node",
     "NodeZone",
+    "PartKind",
     "Placement",
     "Programme",
+    "Recording",
     "Rendering",
     "RenderingState",
     "Role",

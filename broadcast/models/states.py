@@ -22,6 +22,13 @@ class BulletinState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class PartKind(StrEnum):
+    """What a part of a bulletin is."""
+
+    TEXT = "text"
+    RECORDED = "recorded"
+
+
 class RenderingState(StrEnum):
     """Where a rendering stands."""
 
