@@ -46,6 +46,7 @@ def create_app(
             app.state.station = station
             yield
 
+    max_upload_bytes = dict.fromkeys(("/giay", "/api/imports"), settings.paper.max_bytes)
     headers = strict_headers(is_secure=settings.http.is_secure)
     app = FastAPI(
         title="Loa Làng",
@@ -57,7 +58,14 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-        middleware=[Middleware(Guard, headers=headers, max_body_bytes=settings.http.max_body_bytes)],
+        middleware=[
+            Middleware(
+                Guard,
+                headers=headers,
+                max_body_bytes=settings.http.max_body_bytes,
+                max_upload_bytes=max_upload_bytes,
+            )
+        ],
     )
     install_error_handlers(app, headers)
     app.mount("/static", LongLivedFiles(directory=STATIC), name="static")

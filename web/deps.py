@@ -117,7 +117,7 @@ def scoped(scope: str) -> Callable[[Door], Door]:
         if scopes is not None and not scopes & {scope, "*"}:
             raise Refusal(403, *SCOPE_MISSING)
         if scopes is None and door.request.method not in {"GET", "HEAD"}:
-            _check_csrf(door, door.request.headers.get(CSRF_HEADER, ""))
+            check_csrf(door, door.request.headers.get(CSRF_HEADER, ""))
         return door
 
     return check
@@ -159,10 +159,15 @@ async def own_form(request: Request, door: SignedIn) -> None:
     if request.method in {"GET", "HEAD"}:
         return
     fields = await read_fields(request)
-    _check_csrf(door, request.headers.get(CSRF_HEADER) or fields.text("csrf"))
+    check_csrf(door, request.headers.get(CSRF_HEADER) or fields.text("csrf"))
 
 
-def _check_csrf(door: Door, given: str) -> None:
+def check_csrf(door: Door, given: str) -> None:
+    """Let pass what carries its session's secret.
+
+    Raises:
+        Refusal: 403, it does not.
+    """
     if not is_same_secret(given, door.visitor.csrf):
         raise Refusal(403, "stale-form", "Trang đã cũ. Hãy tải lại trang rồi làm lại; nội dung đã gõ có thể chép lại.")
 

@@ -7,7 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.errors import Refusal, refusal_response
+from web.errors import SAID, Refusal, refusal_response
+from web.uploads import FORM_ROOM, too_large
 
 _SOURCES = {
     "default-src": "'none'",
@@ -44,10 +45,14 @@ def strict_headers(*, is_secure: bool) -> dict[str, str]:
 class Guard:
     """ASGI middleware around everything."""
 
-    def __init__(self, app: ASGIApp, *, headers: Mapping[str, str], max_body_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, headers: Mapping[str, str], max_body_bytes: int, max_upload_bytes: Mapping[str, int]
+    ) -> None:
         self.app = app
         self.headers = headers
         self.max_body_bytes = max_body_bytes
+        self.max_upload_bytes = max_upload_bytes
+        """Longest file, by the path that takes it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse an announced body that is too long; add the headers to whatever is answered."""
@@ -64,19 +69,21 @@ class Guard:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
+        max_file = self.max_upload_bytes.get(scope["path"], 0)
+        max_bytes = max(self.max_body_bytes, max_file and max_file + FORM_ROOM)
         taken = 0
 
         async def receive_bounded() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self.max_body_bytes:
+            if taken > max_bytes:
                 raise HTTPException(413)
             return message
 
         length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdecimal() or int(length) > self.max_body_bytes:
-            too_long = Refusal(413, "body-too-long", "Nội dung gửi lên quá dài.")
+        if not length.isdecimal() or int(length) > max_bytes:
+            too_long = too_large(max_file) if max_file else Refusal(413, *SAID[413])
             await refusal_response(Request(scope), too_long)(scope, receive, send_with_headers)
             return
         await self.app(scope, receive_bounded, send_with_headers)

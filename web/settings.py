@@ -107,6 +107,21 @@ class VoiceSettings(_Section):
     """Folder of installed voices; without it, `voices` in the data directory."""
 
 
+class PaperSettings(_Section):
+    """`[paper]`: documents, scans and photos that become text."""
+
+    max_bytes: int = Field(default=30_000_000, ge=1_000_000, le=500_000_000)
+    """Longest file that is taken."""
+    max_pages: int = Field(default=40, ge=1, le=500)
+    """Most pages of one document."""
+    max_waiting: int = Field(default=10, ge=1, le=100)
+    """Documents that may wait to be read, all users together; they are read one at a time."""
+    time_limit_s: float = Field(default=300, ge=10, le=3600)
+    """Longest time for reading one document."""
+    memory_mb: int = Field(default=1500, ge=500, le=8000)
+    """Address space of the process that reads documents, in megabytes."""
+
+
 class SignInSettings(_Section):
     """`[sign_in]`: how often signing in may be tried."""
 
@@ -130,6 +145,7 @@ class Settings(_Section):
     http: HttpSettings = HttpSettings()
     mqtt: MqttSettings = MqttSettings()
     voice: VoiceSettings = VoiceSettings()
+    paper: PaperSettings = PaperSettings()
     sign_in: SignInSettings = SignInSettings()
 
     @property
@@ -146,6 +162,11 @@ class Settings(_Section):
     def clips_dir(self) -> Path:
         """Folder of the clip store."""
         return self.data_dir / "clips"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Folder of files that were sent and wait to be read."""
+        return self.data_dir / "uploads"
 
     @property
     def broker_dir(self) -> Path:
