@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from broadcast.models.columns import UtcInstant
@@ -22,6 +22,10 @@ class Commune(SQLModel, table=True):
     heartbeat_s: float = 5.0
     reading_style: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
     """How it likes numbers said (`tts.normalize.ReadingStyle`); what is not there is as in the north."""
+    keys_version: int = Field(default=0, sa_type=BigInteger)
+    """Of the last word on the commune's keys (`players.keyring`): poles that hold an older one ask for it."""
+    renewal: int = 0
+    """Grows when every pole is to take a new key of its own and a new password at the broker."""
 
 
 class Zone(SQLModel, table=True):
@@ -50,6 +54,10 @@ class Node(SQLModel, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     last_seen_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     version: str | None = None
+    keys_version: int = Field(default=0, sa_type=BigInteger)
+    """Of the word on the commune's keys that it says it holds."""
+    renewal: int = 0
+    """The renewal at which it got its key and its password."""
 
 
 class NodeZone(SQLModel, table=True):
