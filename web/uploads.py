@@ -32,7 +32,7 @@ _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that came whole. `path` is its receiver's to keep or delete; `file_name` is the sender's word, to be shown."""
+    """A file that came whole. `path` is now its receiver's to keep; `file_name` is only what the sender calls it."""
 
     path: Path
     file_name: str

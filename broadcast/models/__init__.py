@@ -16,6 +16,7 @@ from broadcast.models.airing import (
 from broadcast.models.audit import AuditEntry
 from broadcast.models.bulletins import Bulletin, BulletinZone
 from broadcast.models.columns import EnumText, UtcInstant, new_id, row_id
+from broadcast.models.imports import DocumentImport
 from broadcast.models.lexicon import LexiconEntry
 from broadcast.models.people import ApiToken, User, UserSession
 from broadcast.models.places import Commune, Node, NodeZone, Zone
@@ -25,6 +26,7 @@ from broadcast.models.states import (
     BroadcastState,
     BulletinState,
     DeliveryState,
+    ImportState,
     PartKind,
     RenderingState,
     Role,
@@ -47,9 +49,11 @@ __all__ = [
     "Commune",
     "Delivery",
     "DeliveryState",
+    "DocumentImport",
     "EntryChange",
     "EntryZone",
     "EnumText",
+    "ImportState",
     "IssuedOrder",
     "LexiconEntry",
     "Node",

@@ -70,3 +70,12 @@ class SpecialDayKind(StrEnum):
     MOURNING = "mourning"
     """Nothing sounds but emergencies (ngày để tang)."""
     LIKE_WEEKDAY = "like-weekday"
+
+
+class ImportState(StrEnum):
+    """Where a document that was sent stands."""
+
+    WAITING = "waiting"
+    READING = "reading"
+    DONE = "done"
+    FAILED = "failed"
