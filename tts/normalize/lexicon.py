@@ -1,17 +1,20 @@
 """The commune's own words: how it says its places, people and local abbreviations. They win over ours."""
 
 import re
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tts.errors import LexiconError
-from tts.normalize.syllables import place_tones
+from tts.normalize.canonical import iron
 
 LONGEST_WRITTEN = 100
 LONGEST_SPOKEN = 300
 HEADER = ("viết", "đọc", "ghi chú")
 
+_TOKEN = re.compile(r"[^\W_]+|[\W_]")
+"""As words of a lexicon begin and end: a run of letters and digits, or any other one character."""
+_LINE_END = re.compile("\r\n|\n|\r")
+_QUOTE = '"'
 _SPOKEN = re.compile(r"[^\W\d_]+(?:[ ,]+[^\W\d_]+)*")
 
 
@@ -53,8 +56,8 @@ class LexiconEntry:
 
     @property
     def key(self) -> str:
-        """The written form as texts are compared with it."""
-        ironed = place_tones(unicodedata.normalize("NFC", " ".join(self.written.split())))
+        """The written form as texts are compared with it: ironed as they are."""
+        ironed = " ".join(iron(self.written).text.split())
         return ironed.lower() if self.any_case else ironed
 
 
@@ -63,39 +66,44 @@ class Lexicon:
     """The commune's entries; the longest that fits is taken, of two for the same word the later."""
 
     entries: tuple[LexiconEntry, ...] = ()
-    _by_first: dict[str, list[tuple[str, LexiconEntry]]] = field(init=False, repr=False, compare=False)
+    _by_key: dict[str, LexiconEntry] = field(init=False, repr=False, compare=False)
+    _lengths: dict[str, list[int]] = field(init=False, repr=False, compare=False)
+    """How long the keys are that begin with a token, the longest first."""
 
     def __post_init__(self) -> None:
-        unique = {entry.key: entry for entry in self.entries}
-        by_first: dict[str, list[tuple[str, LexiconEntry]]] = {}
-        for key, entry in sorted(unique.items(), key=lambda item: -len(item[0])):
-            by_first.setdefault(key[0].lower(), []).append((key, entry))
-        object.__setattr__(self, "_by_first", by_first)
-
-    def entry_at(self, text: str, lower: str, position: int) -> tuple[LexiconEntry, int] | None:
-        """Give the entry that is written at `position` of ironed `text`, and where it ends."""
-        for key, entry in self._by_first.get(lower[position], ()):
-            where = lower if entry.any_case else text
-            end = position + len(key)
-            if where.startswith(key, position) and _stands_alone(text, position, end):
-                return entry, end
-        return None
+        by_key = {entry.key: entry for entry in self.entries if entry.key}
+        lengths: dict[str, set[int]] = {}
+        for key in by_key:
+            lengths.setdefault(_TOKEN.match(key)[0].lower(), set()).add(len(key))  # type: ignore[index]
+        object.__setattr__(self, "_by_key", by_key)
+        object.__setattr__(self, "_lengths", {token: sorted(found, reverse=True) for token, found in lengths.items()})
 
     def find(self, text: str) -> list[tuple[int, int, LexiconEntry]]:
         """Give every place in ironed `text` where an entry is written: start, end, entry."""
-        if not self._by_first:
+        if not self._by_key:
             return []
         lower = lower_in_place(text)
         found = []
-        position = 0
-        while position < len(text):
-            hit = self.entry_at(text, lower, position)
-            if hit is None:
-                position += 1
+        done = 0
+        for token in _TOKEN.finditer(lower):
+            if token.start() < done or token[0] not in self._lengths:
                 continue
-            found.append((position, hit[1], hit[0]))
-            position = hit[1]
+            hit = self._entry_at(text, lower, token)
+            if hit is not None:
+                found.append((token.start(), hit[1], hit[0]))
+                done = hit[1]
         return found
+
+    def _entry_at(self, text: str, lower: str, token: re.Match[str]) -> tuple[LexiconEntry, int] | None:
+        start = token.start()
+        for length in self._lengths[token[0]]:
+            end = start + length
+            if end > len(text) or (text[end - 1].isalnum() and text[end : end + 1].isalnum()):
+                continue
+            entry = self._by_key.get(text[start:end]) or self._by_key.get(lower[start:end])
+            if entry is not None:
+                return entry, end
+        return None
 
 
 def lower_in_place(text: str) -> str:
@@ -106,32 +114,58 @@ def lower_in_place(text: str) -> str:
     return "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
 
 
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    before, after = text[start - 1 : start], text[end : end + 1]
-    return not (before.isalnum() and text[start].isalnum()) and not (after.isalnum() and text[end - 1].isalnum())
-
-
 def load_lexicon(tsv: str) -> Lexicon:
-    """Read a lexicon from TSV: written, spoken, note; a header and lines that begin with # are passed over.
+    """Read a lexicon from TSV, as `read_lines`.
 
     Raises:
         LexiconError: a line cannot be used; the message names it by number, in Vietnamese.
     """
     entries = []
-    for number, line in enumerate(tsv.removeprefix("\ufeff").splitlines(), 1):
-        cells = [cell.strip() for cell in line.split("\t")]
-        if not line.strip() or line.startswith("#") or tuple(c.lower() for c in cells[:2]) == HEADER[:2]:
-            continue
-        if len(cells) not in {2, 3}:
-            raise LexiconError(f"Dòng {number}: cần hai hoặc ba cột cách nhau bằng phím Tab")
-        try:
-            entries.append(LexiconEntry(*cells))
-        except LexiconError as error:
-            raise LexiconError(f"Dòng {number}: {error}") from error
+    for number, found in read_lines(tsv):
+        if isinstance(found, LexiconError):
+            raise LexiconError(f"Dòng {number}: {found}")
+        entries.append(found)
     return Lexicon(tuple(entries))
+
+
+def read_lines(tsv: str) -> Iterator[tuple[int, LexiconEntry | LexiconError]]:
+    """Give each line's number, from 1, and its entry, or what is wrong with it, in Vietnamese.
+
+    The cells are written, spoken, note. What spreadsheets add is taken off: a byte order mark, CR, quotes around a
+    cell. A first line that is a header is passed over, and so are empty lines and those that begin with #.
+    """
+    is_first = True
+    for number, line in enumerate(_LINE_END.split(tsv.removeprefix("\ufeff")), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        cells = [_unquoted(cell.strip()) for cell in line.split("\t")]
+        is_header = is_first and tuple(cell.lower() for cell in cells[:2]) == HEADER[:2]
+        is_first = False
+        if not is_header:
+            yield number, _entry_of(cells)
 
 
 def dump_lexicon(entries: Iterable[LexiconEntry]) -> str:
     """Write entries as TSV, with a header, so that `load_lexicon` gives them back."""
     lines = [HEADER, *((e.written, e.spoken, e.note) for e in entries)]
-    return "".join("\t".join(cells) + "\n" for cells in lines)
+    return "".join("\t".join(map(_quoted, cells)) + "\n" for cells in lines)
+
+
+def _entry_of(cells: list[str]) -> LexiconEntry | LexiconError:
+    while len(cells) > len(HEADER) and not cells[-1]:  # a spreadsheet's empty columns
+        cells = cells[:-1]
+    if len(cells) not in {2, 3}:
+        return LexiconError("cần hai hoặc ba cột cách nhau bằng phím Tab")
+    try:
+        return LexiconEntry(*cells)
+    except LexiconError as error:
+        return error
+
+
+def _quoted(cell: str) -> str:
+    return f'"{cell.replace(_QUOTE, _QUOTE * 2)}"' if cell.startswith((_QUOTE, "#")) else cell
+
+
+def _unquoted(cell: str) -> str:
+    is_quoted = len(cell) >= 2 and cell.startswith(_QUOTE) and cell.endswith(_QUOTE)
+    return cell[1:-1].replace(_QUOTE * 2, _QUOTE) if is_quoted else cell
