@@ -137,7 +137,7 @@ async def _parts(
                 client=client,
                 outputs=outputs.by_way,
                 clock=clock,
-                transport=_transport(identity),
+                transport=broker_transport(identity),
                 data_dir=data_dir,
                 ahead=timedelta(hours=settings.clips.ahead_hours),
                 jitter_s=settings.clips.jitter_s,
@@ -167,7 +167,8 @@ async def _opened(outputs: ChosenOutputs) -> AsyncIterator[None]:
             await output.close()
 
 
-def _transport(identity: PairingReply) -> Transport:
+def broker_transport(identity: PairingReply) -> Transport:
+    """A paired node's connection to its broker, with its last will."""
     topic = Topics(identity.commune).presence(identity.node)
     will = Incoming(topic, Presence(node=identity.node, online=False).to_json(), retained=True)
     return MqttTransport(

@@ -1,0 +1,155 @@
+"""One light node: an `Agent` with a light output and a store that notes when what was said and when it was known."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from players.messages import PairingReply, PlaybackReport
+from players.node.agent import Agent, NodeParts
+from players.node.cache import ClipStore
+from players.node.cli import broker_transport
+from players.node.clock import NodeClock
+from players.node.events import Way
+from players.node.pairing import load_identity, pair
+from players.node.state import Abilities, NodeState
+from players.node.store import NodeStore
+from players.signing import NodeKey
+from tests.light.output import TimedOutput
+
+CLIPS_BYTES = 4 * 1024 * 1024
+"""Each node's store: a few bulletins, so that old ones make room as they do on a pole's card."""
+JITTER_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A report's way: when the node kept it to be told (Unix seconds), and when it learnt that the server has it."""
+
+    node: str
+    broadcast: str
+    outcome: str
+    report: str
+    said_at: float
+    known_at: float | None
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For a file of lines."""
+        return asdict(self)
+
+
+class NotingStore(NodeStore):
+    """The node's store in memory. `note` is called, in the store's thread, for each report that was acknowledged."""
+
+    def __init__(self, note: Callable[[Told], None]) -> None:
+        super().__init__(Path(":memory:"))
+        self._note = note
+        self._said: dict[str, tuple[PlaybackReport, float]] = {}
+
+    def save(self, state: NodeState, reports: Sequence[PlaybackReport]) -> None:
+        """See `NodeStore`."""
+        super().save(state, reports)
+        now = time.time()
+        self._said.update({report.report: (report, now) for report in reports})
+
+    def acknowledged(self, reports: Sequence[str]) -> None:
+        """See `NodeStore`."""
+        super().acknowledged(reports)
+        now = time.time()
+        for name in reports:
+            if name in self._said:
+                self._note(_told(*self._said.pop(name), now))
+
+    def unacknowledged(self) -> list[Told]:
+        """What the server has not said it has."""
+        return [_told(report, said_at, None) for report, said_at in self._said.values()]
+
+
+class LightNode:
+    """A paired pole. Make it on the event loop.
+
+    Args:
+        folder: where it was paired; its clips go there.
+        server_url: the commune's server.
+        client: with the server's address as its base; shared by all.
+        announce: takes what happens, as `loalang-node run --events` prints it.
+        note: takes each acknowledged report.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        server_url: str,
+        client: httpx.AsyncClient,
+        announce: Callable[[Mapping[str, Any]], None],
+        note: Callable[[Told], None],
+    ) -> None:
+        identity, key = load_identity(folder)
+        self.name = identity.node
+        self.store = NotingStore(note)
+        self._agent = Agent(_parts(folder, identity, key, server_url, client, self.store, announce))
+
+    async def run(self) -> None:
+        """Play until `leave`."""
+        try:
+            await self._agent.run()
+        finally:
+            self.store.close()
+
+    def leave(self) -> None:
+        """End what sounds, say so, end."""
+        self._agent.leave()
+
+
+def pair_from(address: str, server_url: str, code: str, folder: Path) -> None:
+    """Pair a node at an address of its own, as poles are: tries are throttled by address. Blocks.
+
+    Raises:
+        PairingError: as `pair`.
+    """
+    transport = httpx.HTTPTransport(local_address=address, verify=False, trust_env=False)
+    with httpx.Client(transport=transport, trust_env=False) as client:
+        pair(server_url, code, folder, client)
+
+
+def loopback_address(number: int) -> str:
+    """An address of this machine for each of up to 60,000 nodes or browsers."""
+    return f"127.1.{number // 240}.{number % 240 + 1}"
+
+
+def _parts(
+    folder: Path,
+    identity: PairingReply,
+    key: NodeKey,
+    server_url: str,
+    client: httpx.AsyncClient,
+    store: NotingStore,
+    announce: Callable[[Mapping[str, Any]], None],
+) -> NodeParts:
+    output = TimedOutput()
+    abilities = Abilities(output.name, None, pulls=True)
+    return NodeParts(
+        identity=identity,
+        key=key,
+        server_url=server_url,
+        state=store.load(NodeState(identity.node, identity.commune, identity.zones, abilities)),
+        store=store,
+        clips=ClipStore(folder / "clips", CLIPS_BYTES),
+        client=client,
+        outputs={Way.FILES: output},
+        clock=NodeClock(),
+        transport=broker_transport(identity),
+        data_dir=folder,
+        ahead=timedelta(hours=48),
+        jitter_s=JITTER_S,
+        announce=announce,
+        clock_improved=lambda: None,
+    )
+
+
+def _told(report: PlaybackReport, said_at: float, known_at: float | None) -> Told:
+    return Told(report.node, report.broadcast, report.outcome.value, report.report, said_at, known_at)
