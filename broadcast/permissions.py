@@ -14,6 +14,7 @@ class Action(StrEnum):
     RAISE_EMERGENCY = "raise-emergency"
     STOP_BROADCAST = "stop-broadcast"
     EDIT_TIMETABLE = "edit-timetable"
+    EDIT_LEXICON = "edit-lexicon"
     MANAGE_NODES = "manage-nodes"
     MANAGE_USERS = "manage-users"
     READ_AUDIT = "read-audit"
@@ -29,6 +30,7 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     # Silencing a horn that should not speak is for everybody who answers for it; a village head for his village's own.
     Action.STOP_BROADCAST: frozenset({_OFFICER, _LEADER, _HEAD, _ADMIN}),
     Action.EDIT_TIMETABLE: frozenset({_OFFICER, _LEADER}),
+    Action.EDIT_LEXICON: frozenset({_OFFICER, _LEADER, _ADMIN}),
     Action.MANAGE_NODES: frozenset({_ADMIN}),
     Action.MANAGE_USERS: frozenset({_ADMIN}),
     Action.READ_AUDIT: frozenset({_LEADER, _ADMIN}),

@@ -10,6 +10,7 @@ from sqlmodel import Session, select
 
 from broadcast.errors import InvalidInput
 from broadcast.models import Rendering, RenderingState
+from broadcast.reading_rules import ReadingRules, rules_of
 from players.messages import Urgency
 
 _RECIPE = 1
@@ -26,21 +27,23 @@ def want_rendering(
     *,
     has_closing_chime: bool = False,
 ) -> Rendering:
-    """The rendering of a text by a voice, wanted from now on if it is not there yet.
+    """The rendering of a text as the commune reads it, by a voice, wanted from now on if it is not there yet.
 
     One that had failed is wanted anew; one that is asked for with a higher urgency is hurried.
 
     Raises:
         InvalidInput: nothing in the text can be spoken.
     """
-    sentences = [{"spoken": spoken, "pause": pause} for spoken, pause in _read(script)]
+    rules = rules_of(session)
+    sentences = read_sentences(script, rules)
     if not sentences:
         raise InvalidInput("nothing-to-say", "Nội dung không có gì để đọc.", "script")
-    key = compute_key(sentences, voice, chime, has_closing_chime=has_closing_chime)
+    key = compute_key(script, sentences, voice, chime, has_closing_chime=has_closing_chime)
     rendering = session.get(Rendering, key)
     if rendering is None:
         rendering = Rendering(
             key=key,
+            script=script,
             spoken=" ".join(sentence["spoken"] for sentence in sentences),
             sentences=sentences,
             voice=voice,
@@ -51,6 +54,7 @@ def want_rendering(
         )
     elif rendering.state is not RenderingState.RENDERED:
         _want_again(rendering, urgency, now)
+    rendering.rules_sha256 = rules.sha256
     session.add(rendering)
     session.flush()
     return rendering
@@ -69,24 +73,31 @@ def want_lost_clip(session: Session, sha256: str, now: datetime) -> int:
 
 def warm_up() -> None:
     """Load what reading needs (half a second), so that the first emergency does not wait for it."""
-    _read("Xin chào.")
+    _read("Xin chào.", ReadingRules())
+
+
+def read_sentences(script: str, rules: ReadingRules) -> list[dict[str, Any]]:
+    """A text's sentences as the renderer takes them."""
+    return [{"spoken": spoken, "pause": pause} for spoken, pause in _read(script, rules)]
 
 
 def compute_key(
-    sentences: list[dict[str, Any]], voice: str, chime: str | None, *, has_closing_chime: bool = False
+    script: str, sentences: list[dict[str, Any]], voice: str, chime: str | None, *, has_closing_chime: bool = False
 ) -> str:
-    """SHA-256 of all that decides how a rendering sounds."""
-    asked = json.dumps([_RECIPE, sentences, voice, chime, has_closing_chime], ensure_ascii=False, sort_keys=True)
+    """SHA-256 of what was written and of all that decides how it sounds.
+
+    Two texts that are read alike today may be read otherwise tomorrow: they share a clip, not a rendering.
+    """
+    asked = json.dumps(
+        [_RECIPE, script, sentences, voice, chime, has_closing_chime], ensure_ascii=False, sort_keys=True
+    )
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
-@lru_cache(maxsize=256)
-def _read(script: str) -> tuple[tuple[str, str], ...]:
+@lru_cache(maxsize=512)
+def _read(script: str, rules: ReadingRules) -> tuple[tuple[str, str], ...]:
     """Each sentence as it is said, and the rest after it. Planning asks for the same greetings again and again."""
-    # Imported where it is used: underthesea takes 130 MB, and not every process that knows bulletins reads them aloud.
-    from tts.normalize import normalize  # noqa: PLC0415
-
-    return tuple((s.spoken, s.pause.value) for s in normalize(script).sentences if s.spoken.strip())
+    return tuple((s.spoken, s.pause.value) for s in rules.read(script).sentences if s.spoken.strip())
 
 
 def _want_again(rendering: Rendering, urgency: Urgency, now: datetime) -> None:

@@ -48,8 +48,8 @@ class BroadcastPart(SQLModel, table=True):
     broadcast_id: str = Field(foreign_key="broadcast.id", primary_key=True)
     position: int = Field(primary_key=True)
     rendering_key: str = Field(foreign_key="rendering.key", index=True)
-    next_key: str | None = Field(default=None, foreign_key="rendering.key", index=True)
-    """The same text read otherwise: it takes the part's place as soon as it is rendered."""
+    next_key: str | None = Field(default=None, max_length=64, index=True)
+    """The rendering of the same text read otherwise: it takes the part's place as soon as it is rendered."""
 
 
 class IssuedOrder(SQLModel, table=True):

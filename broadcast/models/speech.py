@@ -25,7 +25,7 @@ class Clip(SQLModel, table=True):
 
 
 class Rendering(SQLModel, table=True):
-    """A text that is wanted as a clip. The same text, reading, voice and chime are rendered once: `key` is their digest."""
+    """A text that is wanted as a clip. Same text, reading, voice and chime are rendered once: `key` is their digest."""
 
     key: str = Field(primary_key=True, max_length=64)
     script: str | None = None

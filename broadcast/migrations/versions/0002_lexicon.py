@@ -35,10 +35,8 @@ def upgrade() -> None:
         "UPDATE rendering SET script = (SELECT script FROM bulletin "
         "WHERE rendering.key IN (bulletin.rendering_key, bulletin.programme_key))"
     )
-    with op.batch_alter_table("broadcastpart") as table:
-        table.add_column(sa.Column("next_key", sa.String(64), nullable=True))
-        table.create_foreign_key("fk_broadcastpart_next_key", "rendering", ["next_key"], ["key"])
-        table.create_index(op.f("ix_broadcastpart_next_key"), ["next_key"])
+    op.add_column("broadcastpart", sa.Column("next_key", sa.String(64), nullable=True))
+    op.create_index(op.f("ix_broadcastpart_next_key"), "broadcastpart", ["next_key"])
 
 
 def downgrade() -> None:
