@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -15,7 +16,7 @@ from tts.chimes import Chime, closing_chime, opening_chime
 from tts.errors import ClipError
 from tts.joining import joined, rested
 from tts.loudness import Level, LoudnessMeter, true_peak_dbtp
-from tts.opus import OpusWriter, set_output_gain
+from tts.opus import DECODED_RATE, OpusWriter, set_output_gain
 from tts.reader import Reader, amplified, calibrated_gain, header_gain_db
 from tts.sound import MIX_RATE
 from tts.speech import Speech
@@ -25,7 +26,6 @@ from tts.spoken import Pause, SpokenText
 _AFTER_CHIME_MS = 400
 _BEFORE_CLOSING_MS = 500
 _BETWEEN_PIECES_MS = 120
-_BLOCK_S = 10
 _PAUSE_MS = {Pause.CLAUSE: 250, Pause.SENTENCE: 500, Pause.PARAGRAPH: 1000}
 
 
@@ -136,7 +136,7 @@ def make_clip(
     if first is None:
         raise ClipError("nothing to say")
     before, after = _framing_pieces(framing, reader.level)
-    data, count = _encode(chain(before, [first], words, after), reader.level)
+    data, count = encode_clip(chain(before, [first], words, after), reader.level)
     sha256 = hashlib.sha256(data).hexdigest()
     return ClipFile(data, sha256, round(count * 1000 / MIX_RATE), reader.engine.name, reader.engine.voice)
 
@@ -145,7 +145,7 @@ def make_signal(chime: Chime, *, times: int, level: Level | None = None) -> Clip
     """A clip of the chime alone: what is aired when no voice at all can speak and silence is not allowed."""
     level = level or Level()
     opening = _levelled(opening_chime(chime, MIX_RATE), level)
-    data, count = _encode([rested(opening, _AFTER_CHIME_MS)] * times, level)
+    data, count = encode_clip([rested(opening, _AFTER_CHIME_MS)] * times, level)
     return ClipFile(data, hashlib.sha256(data).hexdigest(), round(count * 1000 / MIX_RATE), "chime", chime.value)
 
 
@@ -213,23 +213,31 @@ def _levelled(speech: Speech, level: Level) -> Speech:
     return amplified(speech, calibrated_gain([speech], level), level)
 
 
-def _encode(pieces: Iterable[NDArray[np.int16]], level: Level) -> tuple[bytes, int]:
-    """Encode the pieces as they come, correct the level in the header, and count the samples."""
-    writer = OpusWriter(MIX_RATE)
-    for piece in pieces:
-        writer.write(piece)
+def encode_clip(pieces: Iterable[NDArray[np.int16]], level: Level) -> tuple[bytes, int]:
+    """Encode each piece while the next is made, correct the level in the header, and count the samples."""
+    # What Opus makes of a peak is only known when it is decoded.
+    heard = _Heard()
+    writer = OpusWriter(MIX_RATE, heard.add)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="opus") as beside:
+        before: Future[None] | None = None
+        for piece in pieces:
+            if before:
+                before.result()
+            before = beside.submit(writer.write, piece)
+        if before:
+            before.result()
     data = writer.finish()
-    # What Opus makes of a peak is only known when it is decoded; that costs a thirtieth of speaking it.
-    loudness_lufs, peak_dbtp = _measure(data)
-    return set_output_gain(data, header_gain_db(level, loudness_lufs, peak_dbtp)), writer.sample_count
+    gain_db = header_gain_db(level, heard.meter.loudness(), heard.peak_dbtp)
+    return set_output_gain(data, gain_db), writer.sample_count
 
 
-def _measure(data: bytes) -> tuple[float, float]:
-    """Loudness (LUFS) and true peak (dBTP) of an encoded clip, a few seconds of sound in memory at a time."""
-    peak_dbtp = float("-inf")
-    with soundfile.SoundFile(io.BytesIO(data)) as clip:
-        meter = LoudnessMeter(clip.samplerate)
-        for block in clip.blocks(_BLOCK_S * clip.samplerate, dtype="float32", always_2d=True):
-            meter.add(block[:, 0])
-            peak_dbtp = max(peak_dbtp, true_peak_dbtp(Speech(block[:, 0], clip.samplerate)))
-    return meter.loudness(), peak_dbtp
+class _Heard:
+    """Loudness (LUFS) and true peak (dBTP) of a clip as it is decoded, stretch by stretch."""
+
+    def __init__(self) -> None:
+        self.meter = LoudnessMeter(DECODED_RATE)
+        self.peak_dbtp = float("-inf")
+
+    def add(self, samples: NDArray[np.float32]) -> None:
+        self.meter.add(samples)
+        self.peak_dbtp = max(self.peak_dbtp, true_peak_dbtp(Speech(samples, DECODED_RATE)))

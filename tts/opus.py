@@ -6,9 +6,11 @@ the output gain of the Opus header (RFC 7845, section 5.1), so that encoding nev
 
 import io
 import struct
+from collections.abc import Callable, Sequence
 
 import av
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
@@ -27,9 +29,16 @@ _FIRST_PAGE = struct.Struct("<4sBBqIIIBB8sBBHIhB")
 class OpusWriter:
     """Takes 16-bit mono sound piece by piece; `finish` gives the whole file."""
 
-    def __init__(self, sample_rate: int) -> None:
-        """Open an encoder for sound of 8, 12, 16, 24 or 48 kHz."""
+    def __init__(self, sample_rate: int, on_decoded: Callable[[NDArray[np.float32]], None] | None = None) -> None:
+        """Open an encoder.
+
+        Args:
+            sample_rate: of what is written: 8, 12, 16, 24 or 48 kHz.
+            on_decoded: called with each stretch as players will hear it, mono at `DECODED_RATE`, without the gain.
+        """
         self._sample_rate = sample_rate
+        self._on_decoded = on_decoded
+        self._decoder = _open_decoder()
         self._file = io.BytesIO()
         options = {"fflags": "+bitexact", "serial_offset": str(_SERIAL)}
         self._container = av.open(self._file, "w", format="ogg", options=options)
@@ -46,17 +55,18 @@ class OpusWriter:
         return self._count
 
     def write(self, samples: NDArray[np.int16]) -> None:
-        """Encode the next piece, of any length."""
+        """Encode the next piece, of any length.
+
+        Raises:
+            ClipError: the encoder failed.
+        """
         if len(samples) == 0:
             return
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples)[np.newaxis, :], format="s16", layout="mono")
         frame.sample_rate = self._sample_rate
         frame.pts = self._count
         self._count += len(samples)
-        try:
-            self._container.mux(self._stream.encode(frame))
-        except av.FFmpegError as error:
-            raise ClipError(f"the Opus encoder failed: {error}") from error
+        self._encode(frame)
 
     def finish(self) -> bytes:
         """Close the file and give it, with no output gain yet.
@@ -67,12 +77,33 @@ class OpusWriter:
         if self._count == 0:
             raise ClipError("a clip without a sample")
         try:
-            self._container.mux(self._stream.encode(None))
-        except av.FFmpegError as error:
-            raise ClipError(f"the Opus encoder failed: {error}") from error
+            self._encode(None)
         finally:
             self._container.close()
         return self._file.getvalue()
+
+    def _encode(self, frame: av.AudioFrame | None) -> None:
+        try:
+            packets = self._stream.encode(frame)
+            if self._on_decoded and packets:
+                self._on_decoded(self._decoded(packets))
+            self._container.mux(packets)
+        except av.FFmpegError as error:
+            raise ClipError(f"the Opus encoder failed: {error}") from error
+
+    def _decoded(self, packets: "Sequence[av.Packet[AudioStream]]") -> NDArray[np.float32]:
+        self._decoder.extradata = self._decoder.extradata or self._stream.codec_context.extradata
+        frames = [frame for packet in packets for frame in self._decoder.decode(packet)]
+        return np.concatenate([frame.to_ndarray()[0] for frame in frames])
+
+
+def _open_decoder() -> AudioCodecContext:
+    decoder = av.CodecContext.create("opus", "r")
+    assert isinstance(decoder, AudioCodecContext)  # noqa: S101 - what an audio codec's context is
+    decoder.sample_rate = DECODED_RATE
+    decoder.layout = "mono"
+    decoder.format = "fltp"
+    return decoder
 
 
 def set_output_gain(file: bytes, gain_db: float) -> bytes:
