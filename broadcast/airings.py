@@ -1,9 +1,10 @@
 """Broadcasts as rows: making them with their deliveries, and taking them back. What must sound is decided elsewhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlalchemy import insert
+from sqlmodel import Session, col, delete, select
 
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
 from broadcast.models import (
@@ -37,12 +38,39 @@ def add_broadcast(
     known = session.get(Broadcast, broadcast.id)
     if known is not None:
         return known
-    session.add(broadcast)
-    session.flush()
-    session.add_all(BroadcastZone(broadcast_id=broadcast.id, zone_id=zone_id) for zone_id in sorted(set(zone_ids)))
-    set_parts(session, broadcast, rendering_keys)
-    ensure_deliveries(session, broadcast)
+    add_broadcasts(session, {broadcast.id: (broadcast, rendering_keys)}, zone_ids)
     return broadcast
+
+
+def add_broadcasts(
+    session: Session, new: Mapping[str, tuple[Broadcast, Sequence[str]]], zone_ids: Iterable[int]
+) -> None:
+    """Store new broadcasts to the same zones, by id, each with the keys of its parts, in few statements."""
+    if not new:
+        return
+    zone_ids = sorted(set(zone_ids))
+    node_ids = [row_id(node.id) for node in nodes_of_zones(session, zone_ids)]
+    lengths = _lengths(session, {key for _, keys in new.values() for key in keys})
+    for broadcast, keys in new.values():
+        broadcast.duration_ms = _length(lengths, keys)
+        session.add(broadcast)
+    session.flush()
+    rows = {
+        BroadcastZone: [{"broadcast_id": id_, "zone_id": zone_id} for id_ in new for zone_id in zone_ids],
+        BroadcastPart: [
+            {"broadcast_id": id_, "position": position, "rendering_key": key}
+            for id_, (_, keys) in new.items()
+            for position, key in enumerate(keys)
+        ],
+        Delivery: [
+            {"broadcast_id": id_, "node_id": node_id, "state": DeliveryState.PENDING}
+            for id_ in new
+            for node_id in node_ids
+        ],
+    }
+    for table, values in rows.items():
+        if values:
+            session.connection().execute(insert(table), values)
 
 
 def set_parts(session: Session, broadcast: Broadcast, rendering_keys: Sequence[str]) -> None:
@@ -57,6 +85,14 @@ def set_parts(session: Session, broadcast: Broadcast, rendering_keys: Sequence[s
     session.flush()
     broadcast.duration_ms = None
     note_duration(session, broadcast)
+
+
+def set_zones(session: Session, broadcast: Broadcast, zone_ids: Collection[int]) -> None:
+    """Say which villages a broadcast that has not begun is for; its deliveries follow."""
+    session.exec(delete(BroadcastZone).where(col(BroadcastZone.broadcast_id) == broadcast.id))
+    session.add_all(BroadcastZone(broadcast_id=broadcast.id, zone_id=zone_id) for zone_id in sorted(zone_ids))
+    session.flush()
+    ensure_deliveries(session, broadcast)
 
 
 def note_duration(session: Session, broadcast: Broadcast) -> tuple[ClipRef, ...] | None:
@@ -146,3 +182,14 @@ def deliveries_of(session: Session, broadcast_id: str) -> list[Delivery]:
     """Its deliveries, by node."""
     query = select(Delivery).where(Delivery.broadcast_id == broadcast_id).order_by(col(Delivery.node_id))
     return list(session.exec(query))
+
+
+def _lengths(session: Session, keys: Collection[str]) -> dict[str, int]:
+    """The lengths of those renderings that are there, in milliseconds."""
+    query = select(Rendering.key, Clip.duration_ms).join(Clip)
+    rendered = col(Rendering.state) == RenderingState.RENDERED
+    return dict(session.exec(query.where(rendered, col(Rendering.key).in_(keys))).all())
+
+
+def _length(lengths: Mapping[str, int], keys: Sequence[str]) -> int | None:
+    return sum(lengths[key] for key in keys) if keys and all(key in lengths for key in keys) else None

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from broadcast.audit import record
 from broadcast.errors import InvalidInput, NotFound
-from broadcast.models import EntryZone, Programme, TimetableEntry, Zone, row_id
+from broadcast.models import EntryChange, EntryZone, Programme, SpecialDay, TimetableEntry, Zone, row_id
 from broadcast.zones import sorted_by_name, zones_by_slug
 
 EVERY_DAY = tuple(range(7))
@@ -77,3 +77,14 @@ def zones_of_entry(session: Session, entry: TimetableEntry) -> list[Zone]:
     """The villages an entry speaks to, by name."""
     query = select(Zone).join(EntryZone).where(EntryZone.entry_id == entry.id)
     return sorted_by_name(session.exec(query))
+
+
+def changes_of_entry(session: Session, entry: TimetableEntry) -> list[EntryChange]:
+    """What is different about an entry on single days, in order."""
+    query = select(EntryChange).where(EntryChange.entry_id == entry.id)
+    return list(session.exec(query.order_by(col(EntryChange.on))))
+
+
+def special_days(session: Session) -> list[SpecialDay]:
+    """The days that the whole commune keeps otherwise, in order."""
+    return list(session.exec(select(SpecialDay).order_by(col(SpecialDay.on))))

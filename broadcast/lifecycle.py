@@ -73,6 +73,9 @@ class WhyNot(StrEnum):
     BULLETIN_WITHDRAWN = "bulletin-withdrawn"
     BULLETIN_EDITED = "bulletin-edited"
     TIMETABLE_CHANGED = "timetable-changed"
+    MOURNING_DAY = "mourning-day"
+    HOLIDAY = "holiday"
+    DAY_OFF = "day-off"
 
 
 _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
@@ -92,6 +95,9 @@ _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
     WhyNot.BULLETIN_WITHDRAWN: "Bản tin đã được rút lại.",
     WhyNot.BULLETIN_EDITED: "Bản tin đã được sửa và phải duyệt lại.",
     WhyNot.TIMETABLE_CHANGED: "Lịch phát đã thay đổi.",
+    WhyNot.MOURNING_DAY: "Ngày để tang: chỉ phát tin khẩn cấp.",
+    WhyNot.HOLIDAY: "Chương trình nghỉ vào ngày lễ.",
+    WhyNot.DAY_OFF: "Lịch phát được cho nghỉ riêng ngày này.",
     Reason.STOPPED: "Được lệnh dừng.",
     Reason.PREEMPTED: "Bị lượt phát ưu tiên hơn cắt ngang.",
     Reason.QUIET_HOURS: "Cụm loa từ chối: ngoài giờ được phép phát.",

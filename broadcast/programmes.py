@@ -1,6 +1,6 @@
 """Programmes: their words, what is placed in them, and what one time of them consists of."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, delete, or_, select
@@ -13,13 +13,12 @@ from broadcast.models import (
     BulletinState,
     BulletinZone,
     Commune,
-    EntryZone,
     Placement,
     Programme,
     Rendering,
-    TimetableEntry,
     row_id,
 )
+from broadcast.reading_rules import rules_of
 from broadcast.renderings import want_rendering
 from broadcast.typed_text import clean_line, clean_text
 from players.messages import MAX_CLIPS, Urgency
@@ -102,49 +101,58 @@ def programmes_of(session: Session, bulletin_id: str) -> list[int]:
     return list(session.exec(query.order_by(col(Placement.programme_id))))
 
 
-def parts_for(session: Session, entry: TimetableEntry, on: date, now: datetime) -> list[str]:
-    """The rendering keys of one time of an entry: greeting, the approved bulletins of that day, closing.
+def parts_by_day(
+    session: Session, programme_id: int, zone_ids: Collection[int], days: Iterable[date], now: datetime
+) -> dict[date, list[str]]:
+    """The rendering keys of a programme on each of these days: greeting, the approved bulletins of that day, closing.
 
     Without a bulletin there is nothing to air, and the list is empty. What is not rendered yet is wanted from now on.
 
     Raises:
-        NotFound: the entry's programme is gone.
+        NotFound: there is no such programme.
     """
-    programme = session.get(Programme, entry.programme_id)
+    programme = session.get(Programme, programme_id)
     if programme is None:
         raise NotFound("no-programme", "Không có chương trình này.")
-    bulletins = placed_bulletins(session, entry, on)
-    if not bulletins:
-        return []
     commune = get_commune(session)
-    keys = [_programme_rendering(session, bulletin, commune, now).key for bulletin in bulletins]
-    if programme.greeting:
-        keys.insert(0, _frame(session, programme.greeting, commune, on, now, Chime.NORMAL).key)
-    if programme.closing:
-        keys.append(_frame(session, programme.closing, commune, on, now, None).key)
-    return keys
+    placed = placed_bulletins(session, programme_id, zone_ids, days)
+    return {on: _parts(session, programme, commune, bulletins, on, now) for on, bulletins in placed.items()}
 
 
-def placed_bulletins(session: Session, entry: TimetableEntry, on: date) -> list[Bulletin]:
-    """The approved bulletins placed in the entry's programme for that day, in order.
+def placed_bulletins(
+    session: Session, programme_id: int, zone_ids: Collection[int], days: Iterable[date]
+) -> dict[date, list[Bulletin]]:
+    """The approved bulletins placed in a programme on each of these days, in order.
 
-    A bulletin goes where it was meant to go: it is left out of an entry that speaks to none of its villages.
+    A bulletin goes where it was meant to go: it is left out where none of its villages is spoken to.
     """
-    entry_zones = select(EntryZone.zone_id).where(EntryZone.entry_id == entry.id)
-    for_zones = select(BulletinZone.bulletin_id).where(col(BulletinZone.zone_id).in_(entry_zones))
+    days = sorted(days)
+    if not days:
+        return {}
+    for_zones = select(BulletinZone.bulletin_id).where(col(BulletinZone.zone_id).in_(zone_ids))
     query = (
-        select(Bulletin)
+        select(Bulletin, Placement)
         .join(Placement)
         .where(
-            Placement.programme_id == entry.programme_id,
-            Placement.from_on <= on,
-            or_(col(Placement.until_on).is_(None), col(Placement.until_on) >= on),
+            Placement.programme_id == programme_id,
+            Placement.from_on <= days[-1],
+            or_(col(Placement.until_on).is_(None), col(Placement.until_on) >= days[0]),
             Bulletin.state == BulletinState.APPROVED,
             col(Bulletin.id).in_(for_zones),
         )
         .order_by(col(Placement.position), col(Placement.id))
     )
-    return list({bulletin.id: bulletin for bulletin in session.exec(query)}.values())
+    rows = session.exec(query).all()
+    return {
+        on: list(
+            {
+                bulletin.id: bulletin
+                for bulletin, placement in rows
+                if placement.from_on <= on and (placement.until_on is None or on <= placement.until_on)
+            }.values()
+        )
+        for on in days
+    }
 
 
 def say_frame(text: str, commune_name: str, on: date) -> str:
@@ -156,6 +164,19 @@ def say_frame(text: str, commune_name: str, on: date) -> str:
     return text
 
 
+def _parts(
+    session: Session, programme: Programme, commune: Commune, bulletins: Sequence[Bulletin], on: date, now: datetime
+) -> list[str]:
+    if not bulletins:
+        return []
+    keys = [_programme_rendering(session, bulletin, commune, now).key for bulletin in bulletins]
+    if programme.greeting:
+        keys.insert(0, _frame(session, programme.greeting, commune, on, now, Chime.NORMAL).key)
+    if programme.closing:
+        keys.append(_frame(session, programme.closing, commune, on, now, None).key)
+    return keys
+
+
 def _frame(session: Session, text: str, commune: Commune, on: date, now: datetime, chime: Chime | None) -> Rendering:
     said = say_frame(text, commune.name, on)
     return want_rendering(session, said, commune.voice, chime.value if chime else None, Urgency.NORMAL, now)
@@ -163,7 +184,7 @@ def _frame(session: Session, text: str, commune: Commune, on: date, now: datetim
 
 def _programme_rendering(session: Session, bulletin: Bulletin, commune: Commune, now: datetime) -> Rendering:
     known = session.get(Rendering, bulletin.programme_key) if bulletin.programme_key else None
-    if known is not None and known.voice == commune.voice:
+    if known is not None and known.voice == commune.voice and known.rules_sha256 == rules_of(session).sha256:
         return known
     rendering = want_rendering(session, bulletin.script, commune.voice, None, bulletin.urgency, now)
     bulletin.programme_key = rendering.key

@@ -1,44 +1,61 @@
 """From the timetable to broadcasts: what is planned is pure; applying it twice changes nothing."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from broadcast.airings import add_broadcast, end_before_start, parts_of, set_parts
+from broadcast.airings import add_broadcasts, end_before_start, set_parts, set_zones
 from broadcast.communes import get_commune, local_zone
-from broadcast.entries import list_entries, zones_of_entry
-from broadcast.errors import NotFound
+from broadcast.entries import changes_of_entry, list_entries, special_days, zones_of_entry
 from broadcast.lifecycle import COMING, WhyNot
-from broadcast.models import Broadcast, BroadcastState, Programme, TimetableEntry, row_id
-from broadcast.programmes import parts_for
-from scheduler.models import Entry, PlannedBroadcast
-from scheduler.timetable import occurrences
+from broadcast.models import (
+    Broadcast,
+    BroadcastPart,
+    BroadcastState,
+    BroadcastZone,
+    Programme,
+    SpecialDayKind,
+    TimetableEntry,
+    row_id,
+)
+from broadcast.programmes import parts_by_day
+from scheduler.models import CommuneDay, DayChange, Entry, PlannedBroadcast
+from scheduler.timetable import PLAIN_YEAR, occurrences
 
 HORIZON = timedelta(days=7)
 LOOK_BACK = timedelta(days=31)
 """A server that was off for longer does not write down each time it missed before that."""
+_BY_THE_TIMETABLE = frozenset({WhyNot.TIMETABLE_CHANGED, WhyNot.MOURNING_DAY, WhyNot.HOLIDAY, WhyNot.DAY_OFF})
+"""Cancelled for these a time is planned anew when the timetable wants it again; for another reason it is not."""
 
 
 def plan_broadcasts(
-    entries: Iterable[Entry], zone: ZoneInfo, now: datetime, horizon: timedelta = HORIZON
+    entries: Iterable[Entry],
+    zone: ZoneInfo,
+    now: datetime,
+    horizon: timedelta = HORIZON,
+    calendar: Mapping[date, CommuneDay] = PLAIN_YEAR,
 ) -> tuple[PlannedBroadcast, ...]:
     """What the timetable wants until `now + horizon`, and wanted since each entry was last planned, in order."""
     planned = []
     for entry in entries:
         since = min(max(entry.planned_from, now - LOOK_BACK), now)
-        for occurrence in occurrences(entry, zone, since, now + horizon):
+        for occurrence in occurrences(entry, zone, since, now + horizon, calendar):
             local = occurrence.starts_at.astimezone(zone)
             planned.append(
                 PlannedBroadcast(
-                    id=f"e-{entry.id}-{occurrence.on:%Y%m%d}T{entry.airs_at:%H%M}",
+                    id=f"e-{entry.id}-{occurrence.on:%Y%m%d}T{local:%H%M}",
                     entry_id=entry.id,
                     title=f"{entry.title}, {local:%d/%m}",
                     on=occurrence.on,
                     starts_at=occurrence.starts_at,
+                    programme_id=occurrence.programme_id,
                     zone_ids=entry.zone_ids,
                     is_past=occurrence.starts_at <= now,
+                    why_not=occurrence.why_not,
                 )
             )
     return tuple(sorted(planned, key=lambda one: (one.starts_at, one.id)))
@@ -57,8 +74,10 @@ def plan_entry(session: Session, entry_id: int, now: datetime) -> tuple[PlannedB
     """
     row = session.get(TimetableEntry, entry_id)
     entry = load_entry(session, row) if row is not None and row.is_active else None
-    plan = plan_broadcasts([entry] if entry else [], local_zone(get_commune(session)), now)
-    apply_plan(session, entry_id, plan, now)
+    plan = plan_broadcasts(
+        [entry] if entry else [], local_zone(get_commune(session)), now, calendar=load_calendar(session)
+    )
+    _apply(session, entry_id, plan, now)
     if row is not None and entry is not None:
         row.planned_until = max(row.planned_until or now, now)
         session.add(row)
@@ -73,75 +92,132 @@ def load_entry(session: Session, row: TimetableEntry) -> Entry | None:
     return Entry(
         id=row_id(row.id),
         title=programme.name,
+        programme_id=row.programme_id,
         airs_at=row.airs_at,
         weekdays=frozenset(row.weekdays),
         from_on=row.from_on,
         until_on=row.until_on,
         zone_ids=frozenset(row_id(zone.id) for zone in zones_of_entry(session, row)),
         planned_from=row.planned_until or row.created_at,
+        dates=frozenset(date.fromisoformat(day) for day in row.dates),
+        lunar_days=frozenset(row.lunar_days),
+        skips_holidays=row.skips_holidays,
+        changes={
+            change.on: DayChange(change.is_off, change.airs_at, change.programme_id)
+            for change in changes_of_entry(session, row)
+        },
     )
 
 
-def apply_plan(session: Session, entry_id: int, plan: Iterable[PlannedBroadcast], now: datetime) -> None:
-    """New broadcasts of an entry, the parts of known ones, and the end of what is no longer wanted.
+def load_calendar(session: Session) -> dict[date, CommuneDay]:
+    """The commune's special days as planning takes them."""
+    return {day.on: CommuneDay(day.kind is SpecialDayKind.MOURNING, day.like_weekday) for day in special_days(session)}
+
+
+def _apply(session: Session, entry_id: int, plan: Sequence[PlannedBroadcast], now: datetime) -> None:
+    """New broadcasts of an entry, the parts of coming ones, and the end of what is no longer wanted.
 
     What has begun or ended, or was cancelled by a person, is left alone.
     """
-    wanted = set()
-    for planned in plan:
-        broadcast, is_new = _broadcast_of(session, planned, now)
-        wanted.add(broadcast.id)
-        if broadcast.state not in COMING:
-            continue
-        if planned.is_past and is_new:
-            end_before_start(session, broadcast, BroadcastState.MISSED, WhyNot.SERVER_OFF, now)
-        elif broadcast.starts_at is not None and broadcast.starts_at > now:
-            _refresh_parts(session, broadcast, planned, now)
-    _cancel_unwanted(session, entry_id, wanted, now)
+    known = _known_broadcasts(session, entry_id, min((one.starts_at for one in plan), default=now))
+    wanted = {_id_of(one, known): one for one in plan}
+    parts = _wanted_parts(session, plan, now)
+    new = {id_: _new_broadcast(session, id_, one, now) for id_, one in wanted.items() if id_ not in known}
+    add_broadcasts(
+        session,
+        {id_: (broadcast, parts.get(_what(wanted[id_]), ())) for id_, broadcast in new.items()},
+        plan[0].zone_ids if plan else (),
+    )
+    coming = [one for one in known.values() if one.state in COMING and one.starts_at and one.starts_at > now]
+    _refresh(session, [(one, wanted[one.id]) for one in coming if one.id in wanted], parts)
+    for broadcast in (*new.values(), *coming):
+        _end_unwanted(session, broadcast, wanted.get(broadcast.id), now)
     session.flush()
 
 
-def _broadcast_of(session: Session, planned: PlannedBroadcast, now: datetime) -> tuple[Broadcast, bool]:
-    """The broadcast of one time of an entry, and whether it was made just now.
+def _known_broadcasts(session: Session, entry_id: int, since: datetime) -> dict[str, Broadcast]:
+    """The entry's broadcasts from a day before an instant on, by id."""
+    query = select(Broadcast).where(
+        Broadcast.entry_id == entry_id, col(Broadcast.starts_at) >= since - timedelta(days=1)
+    )
+    return {broadcast.id: broadcast for broadcast in session.exec(query)}
+
+
+def _id_of(planned: PlannedBroadcast, known: Mapping[str, Broadcast]) -> str:
+    """The id of the broadcast of one time of an entry.
 
     A time that was taken out of the timetable and is in it again gets a new one.
     """
-    number, broadcast_id = 1, planned.id
-    while (known := session.get(Broadcast, broadcast_id)) is not None:
-        if not (known.state is BroadcastState.CANCELLED and known.reason == WhyNot.TIMETABLE_CHANGED):
-            return known, False
+    number, id_ = 1, planned.id
+    while (one := known.get(id_)) is not None:
+        was_left_out = one.state is BroadcastState.CANCELLED and one.reason in _BY_THE_TIMETABLE
+        if planned.why_not is not None or not was_left_out:
+            break
         number += 1
-        broadcast_id = f"{planned.id}-{number}"
-    entry = session.get(TimetableEntry, planned.entry_id)
-    if entry is None:
-        raise NotFound("no-entry", "Không có lịch phát này.")
-    broadcast = Broadcast(
-        id=broadcast_id,
-        commune_id=entry.commune_id,
+        id_ = f"{planned.id}-{number}"
+    return id_
+
+
+def _what(planned: PlannedBroadcast) -> tuple[int, date]:
+    return planned.programme_id, planned.on
+
+
+def _wanted_parts(
+    session: Session, plan: Sequence[PlannedBroadcast], now: datetime
+) -> dict[tuple[int, date], list[str]]:
+    """The rendering keys of all that is still to be aired, by programme and day."""
+    days: defaultdict[int, list[date]] = defaultdict(list)
+    for planned in plan:
+        if not planned.is_past and planned.why_not is None:
+            days[planned.programme_id].append(planned.on)
+    return {
+        (programme_id, on): keys
+        for programme_id, its_days in days.items()
+        for on, keys in parts_by_day(session, programme_id, plan[0].zone_ids, its_days, now).items()
+    }
+
+
+def _new_broadcast(session: Session, id_: str, planned: PlannedBroadcast, now: datetime) -> Broadcast:
+    return Broadcast(
+        id=id_,
+        commune_id=row_id(get_commune(session).id),
         title=planned.title,
         urgency=planned.urgency,
         entry_id=planned.entry_id,
         starts_at=planned.starts_at,
         created_at=now,
     )
-    return add_broadcast(session, broadcast, planned.zone_ids, []), True
 
 
-def _refresh_parts(session: Session, broadcast: Broadcast, planned: PlannedBroadcast, now: datetime) -> None:
-    entry = session.get(TimetableEntry, planned.entry_id)
-    keys = parts_for(session, entry, planned.on, now) if entry is not None else []
-    if keys != [part.rendering_key for part in parts_of(session, broadcast.id)]:
-        set_parts(session, broadcast, keys)
+def _refresh(
+    session: Session,
+    coming: Sequence[tuple[Broadcast, PlannedBroadcast]],
+    parts: Mapping[tuple[int, date], Sequence[str]],
+) -> None:
+    """Have coming broadcasts consist of what is approved for them now, in the villages their entry has now."""
+    has_parts: defaultdict[str, list[str]] = defaultdict(list)
+    in_zones: defaultdict[str, set[int]] = defaultdict(set)
+    ids = [broadcast.id for broadcast, _ in coming]
+    stored = select(BroadcastPart).where(col(BroadcastPart.broadcast_id).in_(ids))
+    for part in session.exec(stored.order_by(col(BroadcastPart.position))):
+        has_parts[part.broadcast_id].append(part.next_key or part.rendering_key)
+    for row in session.exec(select(BroadcastZone).where(col(BroadcastZone.broadcast_id).in_(ids))):
+        in_zones[row.broadcast_id].add(row.zone_id)
+    for broadcast, planned in coming:
+        if planned.why_not is not None or planned.is_past:
+            continue
+        if list(keys := parts[_what(planned)]) != has_parts[broadcast.id]:
+            set_parts(session, broadcast, keys)
+        if in_zones[broadcast.id] != planned.zone_ids:
+            set_zones(session, broadcast, planned.zone_ids)
 
 
-def _cancel_unwanted(session: Session, entry_id: int, wanted: set[str], now: datetime) -> None:
-    query = select(Broadcast).where(
-        Broadcast.entry_id == entry_id,
-        col(Broadcast.state).in_(COMING),
-        col(Broadcast.starts_at) > now,
-        # Beyond the horizon the plan says nothing: a clock that jumped back must not cancel the days it forgot.
-        col(Broadcast.starts_at) < now + HORIZON,
-    )
-    for broadcast in session.exec(query).all():
-        if broadcast.id not in wanted:
-            end_before_start(session, broadcast, BroadcastState.CANCELLED, WhyNot.TIMETABLE_CHANGED, now)
+def _end_unwanted(session: Session, broadcast: Broadcast, wanted: PlannedBroadcast | None, now: datetime) -> None:
+    """End what this day leaves out, what went by while the server was off, and what the timetable no longer has."""
+    if wanted is not None and wanted.why_not is not None:
+        end_before_start(session, broadcast, BroadcastState.CANCELLED, wanted.why_not, now)
+    elif wanted is not None and wanted.is_past:
+        end_before_start(session, broadcast, BroadcastState.MISSED, WhyNot.SERVER_OFF, now)
+    # Beyond the horizon the plan says nothing: a clock that jumped back must not cancel the days it forgot.
+    elif wanted is None and broadcast.starts_at is not None and broadcast.starts_at < now + HORIZON:
+        end_before_start(session, broadcast, BroadcastState.CANCELLED, WhyNot.TIMETABLE_CHANGED, now)

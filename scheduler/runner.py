@@ -23,6 +23,7 @@ from broadcast.models import row_id
 from broadcast.playout import Playout
 from broadcast.rendering import RendererPool
 from broadcast.renderings import warm_up
+from broadcast.rereading import reread_coming
 from scheduler.planner import plan_entry
 
 log = logging.getLogger(__name__)
@@ -147,6 +148,7 @@ class Runner:
         if self._is_time_for_all():
             await self._run(
                 ("plan", self._plan),
+                ("read anew", self._reread),
                 ("outlook", playout.refresh_coming),
                 ("documents", playout.publish_documents),
                 ("begin what is due now", playout.begin_due),
@@ -191,6 +193,10 @@ class Runner:
     def _plan_entry(self, entry_id: int) -> None:
         with session_of(self._engine) as session:
             plan_entry(session, entry_id, self._clock())
+
+    async def _reread(self) -> None:
+        if await asyncio.to_thread(reread_coming, self._engine, self._clock()):
+            self._on_change("broadcasts")
 
     async def _ring_next(self) -> None:
         """Have a date job ring at the next instant at which something begins, ends or expires."""

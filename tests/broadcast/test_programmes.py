@@ -6,10 +6,10 @@ from sqlmodel import Session
 from broadcast.bulletins import approve_bulletin, submit_bulletin, withdraw_bulletin, write_bulletin
 from broadcast.entries import create_entry, list_entries, set_entry_active, zones_of_entry
 from broadcast.errors import InvalidInput, NotFound
-from broadcast.models import Bulletin, Programme, Rendering, TimetableEntry
+from broadcast.models import Bulletin, Programme, Rendering, TimetableEntry, row_id
 from broadcast.programmes import (
     create_programme,
-    parts_for,
+    parts_by_day,
     place_bulletin,
     placed_bulletins,
     programmes_of,
@@ -52,18 +52,30 @@ def spoken(unit: Session, keys: list[str]) -> list[tuple[str, str | None]]:
     return [(rendering.spoken, rendering.chime) for rendering in renderings if rendering]
 
 
+def zone_ids(unit: Session, entry: TimetableEntry) -> set[int]:
+    return {row_id(zone.id) for zone in zones_of_entry(unit, entry)}
+
+
+def parts(unit: Session, entry: TimetableEntry, now: datetime) -> list[str]:
+    return parts_by_day(unit, entry.programme_id, zone_ids(unit, entry), [MONDAY], now)[MONDAY]
+
+
+def placed(unit: Session, entry: TimetableEntry, on: date) -> list[Bulletin]:
+    return placed_bulletins(unit, entry.programme_id, zone_ids(unit, entry), [on])[on]
+
+
 def test_a_day_is_greeting_bulletins_in_order_and_closing(
     unit: Session, house: House, morning: TimetableEntry, now: datetime
 ) -> None:
     approved(unit, house, now, "Tin thứ nhất.", morning.programme_id)
     approved(unit, house, now, "Tin thứ hai.", morning.programme_id)
-    said = spoken(unit, parts_for(unit, morning, MONDAY, now))
+    said = spoken(unit, parts(unit, morning, now))
     assert [text for text, _ in said[1:]] == ["Tin thứ nhất.", "Tin thứ hai.", "Chào bà con."]
     greeting, chime = said[0]
     assert greeting.startswith("Xin chào Xã Hòa Bình An, thứ hai, ngày")
     assert chime == "normal"
     assert [chime for _, chime in said[1:]] == [None, None, None]
-    assert parts_for(unit, morning, MONDAY, now) == parts_for(unit, morning, MONDAY, now)
+    assert parts(unit, morning, now) == parts(unit, morning, now)
 
 
 def test_a_day_without_a_bulletin_has_no_parts(
@@ -78,9 +90,9 @@ def test_a_day_without_a_bulletin_has_no_parts(
         programmes=[morning.programme_id],
         now=now,
     )
-    assert parts_for(unit, morning, MONDAY, now) == []
+    assert parts(unit, morning, now) == []
     only_west = approved(unit, house, now, "Tin thôn Tây.", morning.programme_id, "thon-tay")
-    assert parts_for(unit, morning, MONDAY, now) == []
+    assert parts(unit, morning, now) == []
     assert only_west.id != draft.id
 
 
@@ -89,7 +101,7 @@ def test_a_bulletin_is_placed_for_three_days_and_no_longer(
 ) -> None:
     bulletin = approved(unit, house, now, "Tin.", morning.programme_id)
     days = [MONDAY + timedelta(days=n) for n in range(-1, 4)]
-    assert [placed_bulletins(unit, morning, on) == [bulletin] for on in days] == [False, True, True, True, False]
+    assert [placed(unit, morning, on) == [bulletin] for on in days] == [False, True, True, True, False]
 
 
 def test_a_withdrawn_bulletin_leaves_its_programmes(
@@ -97,7 +109,7 @@ def test_a_withdrawn_bulletin_leaves_its_programmes(
 ) -> None:
     bulletin = approved(unit, house, now, "Tin.", morning.programme_id)
     withdraw_bulletin(unit, bulletin.id, house.leader, now)
-    assert parts_for(unit, morning, MONDAY, now) == []
+    assert parts(unit, morning, now) == []
 
 
 def test_placing_again_keeps_the_place_and_placing_elsewhere_moves(
@@ -108,10 +120,10 @@ def test_placing_again_keeps_the_place_and_placing_elsewhere_moves(
     first = approved(unit, house, now, "Một.", morning.programme_id)
     second = approved(unit, house, now, "Hai.", morning.programme_id)
     place_bulletin(unit, first, [morning.programme_id], now + timedelta(days=1))
-    assert placed_bulletins(unit, morning, MONDAY) == [first, second]
+    assert placed(unit, morning, MONDAY) == [first, second]
     place_bulletin(unit, first, [evening.id or 0], now)
     assert programmes_of(unit, first.id) == [evening.id]
-    assert placed_bulletins(unit, morning, MONDAY) == [second]
+    assert placed(unit, morning, MONDAY) == [second]
 
 
 @pytest.mark.parametrize(

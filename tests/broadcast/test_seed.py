@@ -5,9 +5,9 @@ from sqlalchemy import Engine
 from sqlmodel import Session, func, select
 
 from broadcast.db import session_of
-from broadcast.entries import list_entries
-from broadcast.models import Bulletin, BulletinState, Commune, Role, User
-from broadcast.programmes import parts_for
+from broadcast.entries import list_entries, zones_of_entry
+from broadcast.models import Bulletin, BulletinState, Commune, Role, User, row_id
+from broadcast.programmes import parts_by_day
 from broadcast.seed import load_demo_bulletin, sample_script, seed_demo
 from broadcast.users import verify_password
 from tts.normalize import normalize
@@ -24,8 +24,10 @@ def test_the_demo_has_its_people_and_two_programmes_full_of_approved_bulletins(s
     morning, evening = list_entries(session)
     assert (f"{morning.airs_at:%H:%M}", f"{evening.airs_at:%H:%M}") == ("05:30", "17:00")
     for entry in (morning, evening):
-        for on in (date(2026, 6, 2), date(2027, 1, 1)):
-            assert len(parts_for(session, entry, on, now)) == 4
+        zone_ids = {row_id(zone.id) for zone in zones_of_entry(session, entry)}
+        days = [date(2026, 6, 2), date(2027, 1, 1)]
+        parts = parts_by_day(session, entry.programme_id, zone_ids, days, now)
+        assert [len(parts[on]) for on in days] == [4, 4]
 
 
 def test_a_second_run_keeps_everything(engine: Engine, now: datetime) -> None:

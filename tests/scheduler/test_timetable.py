@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.models import Entry
+from broadcast.lifecycle import WhyNot
+from broadcast.vietnamese_days import holiday_name, lunar_day
+from scheduler.models import CommuneDay, DayChange, Entry
 from scheduler.planner import plan_broadcasts
 from scheduler.timetable import occurrences
 
@@ -22,6 +24,7 @@ def entry(**changes: object) -> Entry:
     fields: dict[str, object] = {
         "id": 1,
         "title": "Bản tin sáng",
+        "programme_id": 1,
         "airs_at": time(5, 30),
         "weekdays": frozenset(range(7)),
         "from_on": date(2026, 1, 1),
@@ -32,18 +35,22 @@ def entry(**changes: object) -> Entry:
     return Entry(**(fields | changes))  # type: ignore[arg-type]
 
 
+MINUTES = st.times().map(lambda at: at.replace(second=0, microsecond=0))
+CHANGES = st.builds(DayChange, st.booleans(), st.none() | MINUTES, st.none() | st.integers(2, 3))
 ENTRIES = st.builds(
-    lambda airs_at, weekdays, from_on, length: entry(
-        airs_at=airs_at.replace(second=0, microsecond=0),
-        weekdays=weekdays,
-        from_on=from_on,
-        until_on=None if length is None else from_on + timedelta(days=length),
+    lambda from_on, length, **fields: entry(
+        from_on=from_on, until_on=None if length is None else from_on + timedelta(days=length), **fields
     ),
-    st.times(),
-    st.frozensets(st.integers(0, 6)),
-    DAYS,
-    st.none() | st.integers(0, 400),
+    from_on=DAYS,
+    length=st.none() | st.integers(0, 400),
+    airs_at=MINUTES,
+    weekdays=st.frozensets(st.integers(0, 6)),
+    dates=st.frozensets(DAYS, max_size=3),
+    lunar_days=st.frozensets(st.sampled_from([1, 15])),
+    skips_holidays=st.booleans(),
+    changes=st.dictionaries(DAYS, CHANGES, max_size=3),
 )
+CALENDARS = st.dictionaries(DAYS, st.builds(CommuneDay, st.booleans(), st.none() | st.integers(0, 6)), max_size=4)
 
 
 def local_times(one: Entry, zone: ZoneInfo, first: date, last: date) -> list[str]:
@@ -81,14 +88,14 @@ def test_a_day_on_which_clocks_change_has_its_broadcast_once(day: date, airs_at:
     assert local_times(entry(airs_at=airs_at), berlin, day, day + timedelta(days=1)) == [said]
 
 
-@given(ENTRIES, ZONES, INSTANTS, st.lists(st.integers(0, 20 * 24 * 60), max_size=5))
+@given(ENTRIES, ZONES, INSTANTS, st.lists(st.integers(0, 20 * 24 * 60), max_size=5), CALENDARS)
 def test_splitting_the_window_anywhere_changes_nothing(
-    one: Entry, zone: ZoneInfo, since: datetime, cuts: list[int]
+    one: Entry, zone: ZoneInfo, since: datetime, cuts: list[int], calendar: dict[date, CommuneDay]
 ) -> None:
     until = since + timedelta(days=20)
-    whole = occurrences(one, zone, since, until)
+    whole = occurrences(one, zone, since, until, calendar)
     edges = [since, *sorted(since + timedelta(minutes=cut) for cut in cuts), until]
-    pieces = [o for a, b in pairwise(edges) for o in occurrences(one, zone, a, b)]
+    pieces = [o for a, b in pairwise(edges) for o in occurrences(one, zone, a, b, calendar)]
     assert tuple(pieces) == whole
 
 
@@ -97,7 +104,8 @@ def test_once_a_day_on_its_days_and_never_outside_them(one: Entry, zone: ZoneInf
     found = occurrences(one, zone, since, since + timedelta(days=30))
     assert len({o.on for o in found}) == len(found)
     for o in found:
-        assert o.on.weekday() in one.weekdays
+        is_lunar = lunar_day(o.on).day in one.lunar_days
+        assert o.on.weekday() in one.weekdays or o.on in one.dates or is_lunar
         assert o.on >= one.from_on
         assert one.until_on is None or o.on <= one.until_on
     assert sorted(o.starts_at for o in found) == [o.starts_at for o in found]
@@ -128,3 +136,57 @@ def test_a_server_that_was_off_finds_what_it_missed_marked_as_past(
     oldest = max(planned_from, now - timedelta(days=31))
     expected = occurrences(one, zone, oldest, now + timedelta(days=7))
     assert [planned.starts_at for planned in plan] == [o.starts_at for o in expected]
+
+
+def said_of(one: Entry, calendar: dict[date, CommuneDay], first: date, days: int) -> list[tuple[str, int, str | None]]:
+    since = datetime.combine(first, time(), VIET_NAM)
+    found = occurrences(one, VIET_NAM, since, since + timedelta(days=days), calendar)
+    return [(f"{o.starts_at.astimezone(VIET_NAM):%d/%m %H:%M}", o.programme_id, o.why_not) for o in found]
+
+
+def test_single_days_and_lunar_days_are_added_to_the_weekdays() -> None:
+    one = entry(weekdays=frozenset({6}), dates=frozenset({date(2026, 2, 12)}), lunar_days=frozenset({1, 15}))
+    # Tết is on 17 February 2026, the full moon of tháng Giêng on 3 March.
+    assert [when for when, _, _ in said_of(one, {}, date(2026, 2, 9), 24)] == [
+        "12/02 05:30", "15/02 05:30", "17/02 05:30", "22/02 05:30", "01/03 05:30", "03/03 05:30",
+    ]  # fmt: skip
+
+
+def test_one_day_may_be_off_at_another_time_or_with_another_programme() -> None:
+    monday = date(2026, 6, 1)
+    changes = {
+        monday: DayChange(is_off=True),
+        monday + timedelta(days=1): DayChange(airs_at=time(6)),
+        monday + timedelta(days=2): DayChange(airs_at=time(0), programme_id=7),
+    }
+    assert said_of(entry(changes=changes), {}, monday, 4) == [
+        ("01/06 05:30", 1, WhyNot.DAY_OFF),
+        ("02/06 06:00", 1, None),
+        ("03/06 00:00", 7, None),
+        ("04/06 05:30", 1, None),
+    ]
+
+
+def test_a_day_of_mourning_leaves_everything_out_and_a_swapped_day_follows_another_weekday() -> None:
+    monday = date(2026, 6, 1)
+    calendar = {monday: CommuneDay(is_mourning=True), monday + timedelta(days=2): CommuneDay(like_weekday=6)}
+    weekdays_only = entry(weekdays=frozenset(range(5)))
+    assert said_of(weekdays_only, calendar, monday, 4) == [
+        ("01/06 05:30", 1, WhyNot.MOURNING_DAY),
+        ("02/06 05:30", 1, None),
+        ("04/06 05:30", 1, None),
+    ]
+    on_sundays = entry(weekdays=frozenset({6}))
+    assert [when for when, _, _ in said_of(on_sundays, calendar, monday, 4)] == ["03/06 05:30"]
+
+
+@given(ENTRIES, INSTANTS, CALENDARS)
+def test_what_is_left_out_says_the_right_reason(one: Entry, since: datetime, calendar: dict[date, CommuneDay]) -> None:
+    for o in occurrences(one, VIET_NAM, since, since + timedelta(days=60), calendar):
+        if o.on in calendar and calendar[o.on].is_mourning:
+            assert o.why_not is WhyNot.MOURNING_DAY
+        elif o.on in one.changes and one.changes[o.on].is_off:
+            assert o.why_not is WhyNot.DAY_OFF
+        else:
+            is_holiday = one.skips_holidays and holiday_name(o.on) is not None
+            assert o.why_not is (WhyNot.HOLIDAY if is_holiday else None)
