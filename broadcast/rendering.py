@@ -160,7 +160,8 @@ def _first_start() -> ScalarSelect[datetime | None]:
     return (
         select(func.min(col(Broadcast.starts_at)))
         .join(BroadcastPart, col(BroadcastPart.broadcast_id) == col(Broadcast.id))
-        .where(col(BroadcastPart.rendering_key) == col(Rendering.key), col(Broadcast.state).in_(COMING))
+        .where(or_(BroadcastPart.rendering_key == Rendering.key, BroadcastPart.next_key == Rendering.key))
+        .where(col(Broadcast.state).in_(COMING))
         .correlate(Rendering)
         .scalar_subquery()
     )

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from broadcast.airings import add_broadcasts, end_before_start, set_parts, set_zones
+from broadcast.airings import add_broadcasts, end_before_start, set_zones
 from broadcast.communes import get_commune, local_zone
 from broadcast.entries import changes_of_entry, list_entries, special_days, zones_of_entry
 from broadcast.lifecycle import COMING, WhyNot
@@ -22,6 +22,7 @@ from broadcast.models import (
     row_id,
 )
 from broadcast.programmes import parts_by_day
+from broadcast.rereading import change_parts
 from scheduler.models import CommuneDay, DayChange, Entry, PlannedBroadcast
 from scheduler.timetable import PLAIN_YEAR, occurrences
 
@@ -129,7 +130,7 @@ def _apply(session: Session, entry_id: int, plan: Sequence[PlannedBroadcast], no
         plan[0].zone_ids if plan else (),
     )
     coming = [one for one in known.values() if one.state in COMING and one.starts_at and one.starts_at > now]
-    _refresh(session, [(one, wanted[one.id]) for one in coming if one.id in wanted], parts)
+    _refresh(session, [(one, wanted[one.id]) for one in coming if one.id in wanted], parts, now)
     for broadcast in (*new.values(), *coming):
         _end_unwanted(session, broadcast, wanted.get(broadcast.id), now)
     session.flush()
@@ -193,6 +194,7 @@ def _refresh(
     session: Session,
     coming: Sequence[tuple[Broadcast, PlannedBroadcast]],
     parts: Mapping[tuple[int, date], Sequence[str]],
+    now: datetime,
 ) -> None:
     """Have coming broadcasts consist of what is approved for them now, in the villages their entry has now."""
     has_parts: defaultdict[str, list[str]] = defaultdict(list)
@@ -207,7 +209,7 @@ def _refresh(
         if planned.why_not is not None or planned.is_past:
             continue
         if list(keys := parts[_what(planned)]) != has_parts[broadcast.id]:
-            set_parts(session, broadcast, keys)
+            change_parts(session, broadcast, keys, now)
         if in_zones[broadcast.id] != planned.zone_ids:
             set_zones(session, broadcast, planned.zone_ids)
 

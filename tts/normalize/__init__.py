@@ -20,7 +20,7 @@ from tts.normalize.joints import read_joints
 from tts.normalize.layout import read_layout
 from tts.normalize.legacy import LegacyEncoding, LegacyText, detect_legacy
 from tts.normalize.letters import read_initials, read_letters
-from tts.normalize.lexicon import Lexicon, LexiconEntry, dump_lexicon, load_lexicon
+from tts.normalize.lexicon import Lexicon, LexiconEntry, dump_lexicon, load_lexicon, read_lines
 from tts.normalize.ordinals import read_ordinals
 from tts.normalize.own_words import read_own_words
 from tts.normalize.phones import read_phones
@@ -50,6 +50,7 @@ __all__ = [
     "dump_lexicon",
     "load_lexicon",
     "normalize",
+    "read_lines",
 ]
 
 Reader = Callable[[Draft], Iterable[Reading]]
