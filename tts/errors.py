@@ -7,8 +7,11 @@ TtsError
 │   └── VoiceDownloadError  the voice could not be fetched whole
 ├── EngineError             the engine was asked to speak and did not
 ├── ClipError               a clip could not be made, read or stored
+├── RecordingUnfit          what was sent cannot be a recording; it says why
 └── LexiconError            an entry of the commune's lexicon cannot be used
 """
+
+from tts.record_job import Unfit
 
 
 class TtsError(Exception):
@@ -37,6 +40,14 @@ class EngineError(TtsError):
 
 class ClipError(TtsError):
     """A clip could not be made, read or stored."""
+
+
+class RecordingUnfit(TtsError):
+    """What was sent cannot be a recording, or a stretch of it not a clip."""
+
+    def __init__(self, why: Unfit, detail: str = "") -> None:
+        super().__init__(f"{why}: {detail}" if detail else why)
+        self.why = why
 
 
 class LexiconError(TtsError):
