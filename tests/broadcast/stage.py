@@ -1,7 +1,6 @@
 """The whole way from the database to fake poles and back, over a broker in memory and a clock that is told the time."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from sqlmodel import Session
 
 from broadcast.airings import renderings_of
 from broadcast.db import reading, session_of
-from broadcast.models import Broadcast
+from broadcast.models import Broadcast, Rendering
 from broadcast.playout import Playout
 from broadcast.rendering import store_rendered
 from broadcast.views import BroadcastCard, broadcast_card
@@ -109,24 +108,23 @@ class Stage:
     def render(self, broadcast_id: str) -> bytes:
         """What the renderer would have done; the clip's bytes."""
         data = f"clip of {broadcast_id}".encode()
-        sha256 = self.clips.add(data)
-
-        def work(session: Session) -> None:
-            for rendering in renderings_of(session, broadcast_id):
-                answer = Rendered(
-                    job=rendering.key,
-                    sha256=sha256,
-                    size_bytes=len(data),
-                    duration_ms=round(LASTS.total_seconds() * 1000),
-                    engine="tone",
-                    voice="tone",
-                    render_ms=1,
-                )
-                store_rendered(session, rendering, answer, self.now)
-
-        self.do(work)
-        assert hashlib.sha256(data).hexdigest() == sha256
+        for key in self.do(lambda s: [rendering.key for rendering in renderings_of(s, broadcast_id)]):
+            self.render_key(key, data)
         return data
+
+    def render_key(self, key: str, data: bytes = b"") -> None:
+        """What the renderer would have done with one rendering."""
+        data = data or f"clip of {key}".encode()
+        answer = Rendered(
+            job=key,
+            sha256=self.clips.add(data),
+            size_bytes=len(data),
+            duration_ms=round(LASTS.total_seconds() * 1000),
+            engine="tone",
+            voice="tone",
+            render_ms=1,
+        )
+        self.do(lambda session: store_rendered(session, session.get_one(Rendering, key), answer, self.now))
 
     def card(self, broadcast_id: str) -> BroadcastCard:
         with reading(self.engine) as session:
