@@ -11,14 +11,18 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from web.errors import SAID, Refusal
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 FORM_ROOM = 64 * 1024
 """What a body may hold beside its file: the form's fields and the lines between them."""
@@ -132,7 +136,7 @@ class _Form:
         if not self._size:
             raise Refusal(422, "empty-file", "Tệp này rỗng, không có nội dung.", FILE_FIELD)
 
-    def callbacks(self) -> MultipartCallbacks:
+    def callbacks(self) -> "MultipartCallbacks":
         """For the parser."""
         return {
             "on_part_begin": self.on_part_begin,
