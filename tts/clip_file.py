@@ -46,6 +46,8 @@ class Said:
     text: str
     speech: Speech
     rest_ms: int
+    is_last: bool
+    """Whether the passage ends with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def speak(passages: Iterable[Passage], reader: Reader, *, rate: float = 1.0) -> 
             speech = reader.read(piece, rate=rate)
             if len(speech.samples):
                 rest_ms = _BETWEEN_PIECES_MS if left else _PAUSE_MS[passage.pause]
-                yield Said(number, piece, speech, round(rest_ms / rate))
+                yield Said(number, piece, speech, round(rest_ms / rate), is_last=not left)
 
 
 def make_clip(

@@ -31,7 +31,7 @@ class EspeakEngine:
         """
         program = shutil.which("espeak-ng")
         if program is None:
-            raise VoiceUnusable("espeak-ng không có trên máy này (gói Debian: espeak-ng)")
+            raise VoiceUnusable("no-espeak")
         self._program = program
         state = Path(program).stat()
         self.fingerprint = f"espeak-{_WORDS_PER_MINUTE}-{_AMPLITUDE}-{state.st_size}-{state.st_mtime_ns}"

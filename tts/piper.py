@@ -43,6 +43,7 @@ _NOT_LOADED: tuple[type[Exception], ...] = (
     KeyError,
     TypeError,
     AttributeError,
+    MemoryError,
     DecodeError,
     *_ORT_ERRORS,
 )
@@ -76,7 +77,7 @@ class PiperEngine:
             session = _open_session(model_path, threads)
             fingerprint = _fingerprint(model_path)
         except _NOT_LOADED as error:
-            raise VoiceUnusable(f"giọng {voice} không đọc được: {type(error).__name__}: {error}") from error
+            raise VoiceUnusable("not-loadable", name=voice, why=f"{type(error).__name__}: {error}") from error
         self._piper = PiperVoice(config=config, session=session)
         self.voice = voice
         self.sample_rate = config.sample_rate

@@ -30,13 +30,18 @@ def speak_to_file(
         VoiceError, EngineError: no voice could speak.
     """
     if out.suffix not in (*_OPUS_SUFFIXES, ".wav"):
-        raise ClipError(f"không biết định dạng {out.suffix or out.name!r}: chọn .wav, .ogg hoặc .opus")
+        raise ClipError(f"{out.name}: give the file a name that ends in .wav, .ogg or .opus")
     made = VoiceChain(voices_dir, level).make_clip(tuple(passages), voice, framing or Framing(), on_said)
-    _write(out, made.clip)
+    write_clip(out, made.clip)
     return made
 
 
-def _write(out: Path, clip: ClipFile) -> None:
+def write_clip(out: Path, clip: ClipFile) -> None:
+    """Write a clip as what a person can play: .wav decoded, anything else as it is.
+
+    Raises:
+        ClipError: the file cannot be written.
+    """
     if out.suffix == ".wav":
         write_wav(out, decode_clip(clip.data))
         return

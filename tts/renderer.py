@@ -60,7 +60,7 @@ def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderF
     try:
         made = chain.make_clip(passages, job.voice, Framing(job.chime, job.closing_chime, job.rate))
         sha256 = store.add(made.clip.data)
-    except TtsError as error:
+    except (TtsError, MemoryError) as error:
         return RenderFailed(job=job.job, error=f"{type(error).__name__}: {error}")
     return Rendered(
         job=job.job,
@@ -94,7 +94,7 @@ def _warmed(chain: VoiceChain, voice: str | None) -> Ready:
         reader, reason = chain.warm(voice)
     except TtsError as error:
         # Still of use: an emergency gets its signal.
-        return Ready(fallback_reason=str(error))
+        return Ready(fallback_reason=error.message)
     return Ready(engine=reader.engine.name, voice=reader.engine.voice, fallback_reason=reason)
 
 

@@ -1,6 +1,7 @@
 """A clip whatever happens: the chosen voice, else espeak-ng; for an emergency, at the very least its signal."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ from pathlib import Path
 from tts.chimes import Chime
 from tts.clip_file import ClipFile, Framing, Passage, Said, make_clip, make_signal
 from tts.engine import SpeechEngine
-from tts.errors import EngineError, VoiceError
+from tts.errors import EngineError, TooSlow, TtsError, VoiceError
 from tts.loudness import Level
 from tts.reader import Reader
 from tts.sentence_cache import SentenceCache
 from tts.voices import FALLBACK_VOICE, load_engine
 
 _log = logging.getLogger(__name__)
+_SILENT = (VoiceError, EngineError, MemoryError)
+"""The ways in which a voice does not speak."""
 _SIGNAL_TIMES = 3
 _PATIENCE_S = 3.0
 _FIRST_WORDS = "Kính thưa toàn thể bà con nhân dân trong xã."
@@ -23,10 +26,17 @@ _FIRST_WORDS = "Kính thưa toàn thể bà con nhân dân trong xã."
 
 @dataclass(frozen=True, slots=True)
 class ChainedClip:
-    """A clip, and why another voice than the chosen one speaks in it (None if it does not)."""
+    """A clip, and why another voice than the chosen one speaks in it (None if it does not), in Vietnamese."""
 
     clip: ClipFile
-    fallback_reason: str | None
+    fallback_reason: str | None = None
+    fallback_log: str | None = None
+    """The same in English."""
+
+
+def _processor_seconds() -> float:
+    """What this process would have taken with the machine to itself."""
+    return time.process_time() / (os.cpu_count() or 1)
 
 
 class VoiceChain:
@@ -40,6 +50,7 @@ class VoiceChain:
         *,
         open_voice: Callable[[str, Path], SpeechEngine] = load_engine,
         seconds: Callable[[], float] = time.monotonic,
+        work_seconds: Callable[[], float] = _processor_seconds,
     ) -> None:
         """Speak with the voices installed in a folder.
 
@@ -48,18 +59,20 @@ class VoiceChain:
             level: how loud; the house level if left out.
             cache: remembers sentences.
             open_voice: gives the engine of a voice in the folder.
-            seconds: a clock that only goes forward.
+            seconds: a clock that only goes forward; emergencies are judged by it.
+            work_seconds: the same for what has time, which may wait for a processor that others use.
         """
         self._voices_dir = voices_dir
         self._level = level or Level()
         self._cache = cache
         self._open_voice = open_voice
         self._seconds = seconds
+        self._work_seconds = work_seconds
         self._chosen: tuple[str, Reader] | None = None
         self._fallback: Reader | None = None
 
     def warm(self, voice: str) -> tuple[Reader, str | None]:
-        """Load the voice, or the fallback, and have it speak once; give the reader and why it is the fallback.
+        """Load the voice, or the fallback, have it speak once; give the reader and (in Vietnamese) why the fallback.
 
         Raises:
             VoiceError, EngineError: not even the fallback can be loaded.
@@ -67,9 +80,9 @@ class VoiceChain:
         try:
             reader = self._reader(voice)
             reader.engine.speak(_FIRST_WORDS)  # the first sentence of a model takes its memory, and twice the time
-        except (VoiceError, EngineError) as error:
+        except _SILENT as error:
             _log.warning("voice %s cannot be used: %s", voice, error)
-            return self._reader(FALLBACK_VOICE), str(error)
+            return self._reader(FALLBACK_VOICE), _why(error)
         return reader, None
 
     def make_clip(
@@ -88,22 +101,22 @@ class VoiceChain:
             VoiceError, EngineError: no voice could speak, and this is no emergency.
         """
         urgent = framing.chime is Chime.EMERGENCY
-        watch = _hurried(on_said, self._seconds) if urgent else on_said
+        watch = _hurried(on_said, self._seconds if urgent else self._work_seconds)
         try:
-            return ChainedClip(make_clip(passages, self._reader(voice), framing, watch), None)
-        except (VoiceError, EngineError) as error:
+            return ChainedClip(make_clip(passages, self._reader(voice), framing, watch))
+        except _SILENT as error:
             _log.warning("voice %s did not speak: %s", voice, error)
-            reason = str(error)
+            reason, log = _why(error), str(error)
             if self._chosen and self._chosen[0] == voice:
                 self._chosen = None  # loaded again at the next clip, in case its memory was the trouble
         try:
-            return ChainedClip(make_clip(passages, self._reader(FALLBACK_VOICE), framing, on_said), reason)
-        except (VoiceError, EngineError) as error:
+            return ChainedClip(make_clip(passages, self._reader(FALLBACK_VOICE), framing, on_said), reason, log)
+        except _SILENT as error:
             if not urgent:
                 raise
             _log.exception("no voice can speak; the emergency's signal is given alone")
             signal = make_signal(Chime.EMERGENCY, times=_SIGNAL_TIMES, level=self._level)
-            return ChainedClip(signal, f"{reason}; {error}")
+            return ChainedClip(signal, f"{reason}; {_why(error)}", f"{log}; {error}")
 
     def _reader(self, voice: str) -> Reader:
         if voice == FALLBACK_VOICE:
@@ -116,8 +129,13 @@ class VoiceChain:
         return self._chosen[1]
 
 
+def _why(error: Exception) -> str:
+    """For pages, in Vietnamese."""
+    return error.message if isinstance(error, TtsError) else "máy chủ hết bộ nhớ"
+
+
 def _hurried(on_said: Callable[[Said], None] | None, seconds: Callable[[], float]) -> Callable[[Said], None]:
-    """Watches an emergency being said, and gives up a voice that takes longer to speak than to be listened to."""
+    """Watches a text being said, and gives up a voice that takes longer to speak than to be listened to."""
     started = seconds()
     said_s = 0.0
 
@@ -126,7 +144,7 @@ def _hurried(on_said: Callable[[Said], None] | None, seconds: Callable[[], float
         said_s += said.speech.duration_s
         took_s = seconds() - started
         if took_s > max(said_s, _PATIENCE_S):
-            raise EngineError(f"đọc chậm hơn nói: {took_s:.0f} giây cho {said_s:.0f} giây lời")
+            raise TooSlow(took_s, said_s)
         if on_said:
             on_said(said)
 

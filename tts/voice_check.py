@@ -41,7 +41,7 @@ def check_config(config: dict[str, Any]) -> VoiceFacts:
     """Whether a voice with this config can read every Vietnamese syllable.
 
     Raises:
-        VoiceUnusable: it cannot; the message says what is missing, in Vietnamese.
+        VoiceUnusable: it cannot; it says what is missing.
     """
     try:
         facts = VoiceFacts(
@@ -52,11 +52,11 @@ def check_config(config: dict[str, Any]) -> VoiceFacts:
         )
         known = {key for key, ids in config["phoneme_id_map"].items() if ids}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise VoiceUnusable(f"cấu hình không phải của một giọng Piper (thiếu hoặc sai {error})") from error
+        raise VoiceUnusable("not-a-config", file=".onnx.json", what=error) from error
     if not _LOWEST_RATE <= facts.sample_rate <= _HIGHEST_RATE:
-        raise VoiceUnusable(f"tần số lấy mẫu {facts.sample_rate} Hz ngoài khoảng {_LOWEST_RATE}–{_HIGHEST_RATE} Hz")
+        raise VoiceUnusable("bad-sample-rate", rate=facts.sample_rate, lowest=_LOWEST_RATE, highest=_HIGHEST_RATE)
     if facts.speakers < 1:
-        raise VoiceUnusable("cấu hình không có người đọc nào")
+        raise VoiceUnusable("no-speaker")
     _check_phonemes(facts, known)
     return facts
 
@@ -67,11 +67,11 @@ def _check_phonemes(facts: VoiceFacts, known: set[str]) -> None:
     elif facts.phoneme_type == "text":
         needed = LETTERS
     else:
-        raise VoiceUnusable(f"kiểu âm vị {facts.phoneme_type!r} không dùng được cho tiếng Việt (cần espeak hoặc text)")
+        raise VoiceUnusable("bad-phoneme-type", kind=facts.phoneme_type)
     missing = sorted((needed | _FRAME_MARKS) - known)
     if missing:
         shown = " ".join(f"{mark!r}" for mark in missing[:20])
-        raise VoiceUnusable(f"bảng âm vị của mô hình thiếu {len(missing)} âm của tiếng Việt: {shown}")
+        raise VoiceUnusable("missing-phonemes", count=len(missing), shown=shown)
 
 
 def try_model(model: Path) -> float:
@@ -88,16 +88,16 @@ def try_model(model: Path) -> float:
             command, capture_output=True, text=True, timeout=_TRIAL_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired as error:
-        raise VoiceUnusable(f"mô hình {model.name} không đọc xong một câu trong {_TRIAL_TIMEOUT_S} giây") from error
+        raise VoiceUnusable("too-slow-to-try", file=model.name, seconds=_TRIAL_TIMEOUT_S) from error
     try:
         answer = json.loads(done.stdout)
     except ValueError as error:
-        raise VoiceUnusable(f"mô hình {model.name} không chạy được (mã {done.returncode})") from error
+        raise VoiceUnusable("trial-died", file=model.name, status=done.returncode) from error
     if "error" in answer:
-        raise VoiceUnusable(str(answer["error"]))
+        raise VoiceUnusable("trial-failed", file=model.name, why=answer["error"])
     seconds, rms = float(answer["seconds"]), float(answer["rms"])
     if not _SHORTEST_S <= seconds <= _LONGEST_S or rms < _QUIETEST_RMS:
-        raise VoiceUnusable(f"mô hình {model.name} đọc câu thử thành {seconds:.1f} giây, độ lớn {rms:.4f}")
+        raise VoiceUnusable("not-speech", file=model.name, seconds=seconds, rms=rms)
     return seconds
 
 

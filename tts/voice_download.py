@@ -81,7 +81,7 @@ def _alone(parts: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise VoiceDownloadError(f"giọng {parts.name} đang được tải ở một cửa sổ khác") from error
+            raise VoiceDownloadError("fetched-elsewhere", name=parts.name) from error
         yield
 
 
@@ -103,9 +103,9 @@ def _make_room(parts: Path, total: int) -> None:
         parts.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(parts).free
     except OSError as error:
-        raise VoiceDownloadError(f"không ghi được vào thư mục giọng đọc: {error}") from error
+        raise VoiceDownloadError("cannot-write", why=error) from error
     if free < total + _SPARE_BYTES:
-        raise VoiceDownloadError(f"đĩa còn {free >> 20} MB, giọng này cần {total + _SPARE_BYTES >> 20} MB")
+        raise VoiceDownloadError("no-room", free_mb=free >> 20, needed_mb=total + _SPARE_BYTES >> 20)
 
 
 def _fetch_whole(client: httpx.Client, file: VoiceFile, part: Path, patience: Patience, here: _Counter) -> None:
@@ -119,9 +119,9 @@ def _fetch_whole(client: httpx.Client, file: VoiceFile, part: Path, patience: Pa
         check_digest(part, file)
     except VoiceUnusable as error:
         part.unlink()
-        raise VoiceDownloadError(f"tệp tải về không đúng: {error}") from error
+        raise VoiceDownloadError("fetched-wrong", why=error) from error
     except OSError as error:
-        raise VoiceDownloadError(f"không ghi được {part.stem}: {error}") from error
+        raise VoiceDownloadError("cannot-write", why=error) from error
     here(file.size_bytes)
 
 
@@ -143,7 +143,7 @@ def _fetch_all(client: httpx.Client, file: VoiceFile, part: Path, patience: Pati
             idle_tries = 0 if _size(part) > had else idle_tries + 1
             unreachable = isinstance(cut.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
             if unreachable or idle_tries >= patience.tries_without_progress:
-                raise VoiceDownloadError(f"chưa tải xong {part.stem} ({cut}); lần sau sẽ tải tiếp") from cut
+                raise VoiceDownloadError("fetch-incomplete", file=part.stem, why=cut) from cut
 
 
 def _fetch_rest(client: httpx.Client, file: VoiceFile, part: Path, here: _Counter) -> None:
@@ -164,13 +164,13 @@ def _fetch_rest(client: httpx.Client, file: VoiceFile, part: Path, here: _Counte
                 # As it comes: with a block size, httpx would drop what it holds when the line breaks.
                 for block in response.iter_raw():
                     if out.tell() + len(block) > min(file.size_bytes, LARGEST_MODEL_BYTES):
-                        raise VoiceDownloadError(f"máy chủ gửi nhiều hơn {file.size_bytes} byte cho {part.stem}")
+                        raise VoiceDownloadError("sent-too-much", file=part.stem, size=file.size_bytes)
                     out.write(block)
                     here(out.tell())
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise _CutError(f"{type(error).__name__} {error}".strip()) from error
     if _size(part) < file.size_bytes:
-        raise _CutError("máy chủ ngừng gửi giữa chừng")
+        raise _CutError("the server stopped in the middle")
 
 
 def _start_of(response: httpx.Response, had: int, file: VoiceFile, part: Path) -> int:
@@ -178,18 +178,18 @@ def _start_of(response: httpx.Response, had: int, file: VoiceFile, part: Path) -
     if response.status_code == httpx.codes.OK:
         length = response.headers.get("Content-Length", str(file.size_bytes))
         if length != str(file.size_bytes):
-            raise VoiceDownloadError(f"máy chủ gửi một tệp khác: {length} byte thay vì {file.size_bytes}")
+            raise VoiceDownloadError("sent-another", length=length, expected=file.size_bytes)
         return 0
     if response.status_code == httpx.codes.PARTIAL_CONTENT:
         if response.headers.get("Content-Range", "") == f"bytes {had}-{file.size_bytes - 1}/{file.size_bytes}":
             return had
-        raise VoiceDownloadError(f"máy chủ gửi sai đoạn của {part.stem}")
+        raise VoiceDownloadError("sent-wrong-range", file=part.stem)
     if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
         part.unlink()
-        raise _CutError("máy chủ không tải tiếp được, bắt đầu lại")
+        raise _CutError("the server could not go on, from the beginning again")
     if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise _CutError(f"máy chủ trả lời {response.status_code}")
-    raise VoiceDownloadError(f"máy chủ trả lời {response.status_code} cho {part.stem}")
+        raise _CutError(f"the server answered {response.status_code}")
+    raise VoiceDownloadError("server-refused", status=response.status_code, file=part.stem)
 
 
 def _size(path: Path) -> int:

@@ -89,7 +89,7 @@ def install_from(source: Path, voices_dir: Path, *, now: datetime) -> InstalledV
             origin: Origin = "folder" if source.is_dir() else "zip"
             (_copy_folder if source.is_dir() else _unpack)(source, stage)
         except OSError as error:
-            raise VoiceError(f"không đọc được {source.name}: {error}") from error
+            raise VoiceError("unreadable", file=source.name, why=error) from error
         return put_in_place(stage, voices_dir, origin=origin, now=now)
 
 
@@ -103,7 +103,7 @@ def put_in_place(stage: Path, voices_dir: Path, *, origin: Origin, now: datetime
     model = find_model(stage)
     name = check_voice_name(model.stem)
     if name in BUILT_IN:
-        raise VoiceUnusable(f"{name} là tên của giọng có sẵn")
+        raise VoiceUnusable("built-in-name", name=name)
     facts = check_config(read_config(Path(f"{model}.json")))
     try_model(model)
     try:
@@ -111,7 +111,7 @@ def put_in_place(stage: Path, voices_dir: Path, *, origin: Origin, now: datetime
         (stage / _RECORD).write_text(json.dumps(asdict(record), indent=1), "utf-8")
         _swap(stage, voices_dir / name)
     except OSError as error:
-        raise VoiceError(f"không cài được giọng {name}: {error}") from error
+        raise VoiceError("cannot-install", name=name, why=error) from error
     return record
 
 
@@ -125,7 +125,7 @@ def verify_voice(name: str, voices_dir: Path) -> InstalledVoice:
     folder = voices_dir / check_voice_name(name)
     record = read_record(folder)
     if record is None:
-        raise UnknownVoice(f"chưa cài giọng đọc {name}")
+        raise UnknownVoice("not-installed", name=name)
     model = find_model(folder)
     check_config(read_config(Path(f"{model}.json")))
     card = load_cards().get(name)
@@ -134,7 +134,7 @@ def verify_voice(name: str, voices_dir: Path) -> InstalledVoice:
         (Path(f"{model}.json"), record.config_sha256, card and card.config),
     ):
         if digest_of(path, "sha256") != expected:
-            raise VoiceUnusable(f"{path.name} đã bị thay đổi hoặc hỏng từ khi cài")
+            raise VoiceUnusable("changed", file=path.name)
         if record.origin == "download" and known:
             check_digest(path, known)
     return record
@@ -147,10 +147,10 @@ def check_digest(path: Path, known: VoiceFile) -> None:
         VoiceUnusable: another size or digest.
     """
     if path.stat().st_size != known.size_bytes:
-        raise VoiceUnusable(f"{path.name} dài {path.stat().st_size} byte, đúng ra là {known.size_bytes}")
+        raise VoiceUnusable("wrong-size", file=path.name, size=path.stat().st_size, expected=known.size_bytes)
     kind, _, digest = known.digest.partition(":")
     if digest and digest_of(path, kind) != digest:
-        raise VoiceUnusable(f"{path.name} không đúng mã kiểm tra {kind}: tệp hỏng hoặc đã bị thay")
+        raise VoiceUnusable("wrong-digest", file=path.name, kind=kind)
 
 
 def remove_voice(name: str, voices_dir: Path) -> None:
@@ -162,12 +162,12 @@ def remove_voice(name: str, voices_dir: Path) -> None:
     """
     folder = voices_dir / check_voice_name(name)
     if not folder.is_dir():
-        raise UnknownVoice(f"chưa cài giọng đọc {name}")
+        raise UnknownVoice("not-installed", name=name)
     with staging(voices_dir) as stage:
         try:
             folder.rename(stage / name)
         except OSError as error:
-            raise VoiceError(f"không gỡ được giọng {name}: {error}") from error
+            raise VoiceError("cannot-remove", name=name, why=error) from error
 
 
 def digest_of(path: Path, kind: str) -> str:
@@ -183,7 +183,7 @@ def staging(voices_dir: Path) -> Iterator[Path]:
         voices_dir.mkdir(parents=True, exist_ok=True)
         lock = (voices_dir / ".lock").open("w")
     except OSError as error:
-        raise VoiceError(f"không ghi được vào thư mục giọng đọc: {error}") from error
+        raise VoiceError("cannot-write", why=error) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for left_by_a_crash in voices_dir.glob(".new-*"):
@@ -233,14 +233,16 @@ def _unpack(source: Path, stage: Path) -> None:
         with zipfile.ZipFile(source) as archive:
             entries = {PurePosixPath(info.filename).name: info for info in archive.infolist() if not info.is_dir()}
             models = sorted(name for name in entries if name.endswith(".onnx") and not name.startswith("."))
-            if len(models) != 1 or f"{models[0]}.json" not in entries:
-                raise VoiceUnusable(f"{source.name} phải có đúng một tệp .onnx và tệp .onnx.json của nó")
+            if len(models) != 1:
+                raise VoiceUnusable("not-one-model", where=source.name, count=len(models))
+            if f"{models[0]}.json" not in entries:
+                raise VoiceUnusable("no-config", file=f"{models[0]}.json")
             name = check_voice_name(models[0].removesuffix(".onnx"))
             for suffix, largest in ((".onnx", LARGEST_MODEL_BYTES), (".onnx.json", LARGEST_CONFIG_BYTES)):
                 with archive.open(entries[name + suffix]) as file:
                     _copy(file, stage / (name + suffix), largest)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise VoiceUnusable(f"{source.name} không phải tệp ZIP đọc được: {error}") from error
+        raise VoiceUnusable("not-a-zip", file=source.name, why=error) from error
 
 
 def _copy(file: IO[bytes], to: Path, largest: int) -> None:
@@ -250,5 +252,5 @@ def _copy(file: IO[bytes], to: Path, largest: int) -> None:
         while block := file.read(_BLOCK):
             left -= len(block)
             if left < 0:
-                raise VoiceUnusable(f"{to.name} lớn hơn {largest >> 20} MB: không phải tệp của một giọng Piper")
+                raise VoiceUnusable("too-large", file=to.name, limit_mb=largest >> 20)
             out.write(block)

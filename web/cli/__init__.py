@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from broadcast.errors import BroadcastError, DatabaseUnusable
 from players.errors import PlayersError
-from tts.errors import TtsError
+from tts.errors import EngineError, TtsError, VoiceDownloadError, VoiceUnusable
 from web.cli.arguments import parse
 from web.cli.errors import CommandError
 
@@ -29,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BroadcastError as error:
         print(f"loalang: {error.code.replace('-', ' ')}", file=sys.stderr)
         return 2
+    except (VoiceDownloadError, VoiceUnusable, EngineError) as error:
+        print(f"loalang: {error}", file=sys.stderr)
+        return 1
     except (CommandError, DatabaseUnusable, TtsError, PlayersError) as error:
         print(f"loalang: {error}", file=sys.stderr)
         return 2

@@ -23,6 +23,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _voices(commands.add_parser("voices", help="the voices that are installed or could be"))
     _normalize(commands.add_parser("normalize", help="a text per line in, its spoken form per line out"))
     _speak(commands.add_parser("speak", help="read a text aloud into a file"))
+    _import(commands.add_parser("import", help="the draft text of a document, a scan or a photo"))
     return parser.parse_args(argv)
 
 
@@ -94,15 +95,21 @@ def _node(parser: argparse.ArgumentParser) -> None:
 
 
 def _voices(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(required=True, metavar="list|install|verify|remove", dest="action")
+    actions = parser.add_subparsers(required=True, metavar="list|install|verify|remove|try", dest="action")
     install = actions.add_parser("install", help="fetch a voice, or take it from a folder or a zip file")
     install.add_argument("name", nargs="?", help="one of `loalang voices list`")
-    install.add_argument("--from", dest="source", type=Path, metavar="VOICEDIR", help="with NAME.onnx, NAME.onnx.json")
+    install.add_argument(
+        "--from", dest="source", type=Path, metavar="DIR|ZIP", help="holding NAME.onnx and NAME.onnx.json"
+    )
     verify = actions.add_parser("verify", help="compare an installed voice with its digest")
     verify.add_argument("name")
     remove = actions.add_parser("remove", help="delete an installed voice")
     remove.add_argument("name")
-    for action in (install, verify, remove, actions.add_parser("list", help="all voices")):
+    listen = actions.add_parser("try", help="have a voice say a sentence, into a file to listen to")
+    listen.add_argument("name")
+    listen.add_argument("text", help="the sentence, as it would be typed in a bulletin")
+    listen.add_argument("-o", "--output", type=Path, metavar="FILE", help="out.wav or out.ogg (default: NAME.wav)")
+    for action in (install, verify, remove, listen, actions.add_parser("list", help="all voices")):
         _settings(action)
 
 
@@ -114,5 +121,13 @@ def _speak(parser: argparse.ArgumentParser) -> None:
     _settings(parser)
     parser.add_argument("text", nargs="?", help="what is to be read")
     parser.add_argument("--file", type=Path, metavar="FILE", help="read this text file (UTF-8) instead")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="out.wav or out.ogg")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("out.wav"), metavar="FILE", help="out.wav (default) or out.ogg"
+    )
+    parser.add_argument("--stream", action="store_true", help="say when each sentence is ready, as it becomes so")
     parser.add_argument("--voice", metavar="NAME|VOICEDIR", help="an installed voice, or a folder that holds one")
+
+
+def _import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help=".docx, .doc, .odt, .pdf, .jpg, .png or .heic")
+    parser.add_argument("--json", action="store_true", help="print text, what was set aside and warnings as JSON")

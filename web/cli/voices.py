@@ -1,22 +1,27 @@
 """`loalang voices`: the voices that are installed or could be."""
 
 import argparse
+import time
 from pathlib import Path
 
 from scheduler.clock import utc_now
+from tts.clip_file import make_clip
 from tts.errors import UnknownVoice
+from tts.preview import write_clip
+from tts.reader import Reader
 from tts.voice_download import download_voice
 from tts.voice_install import ListedVoice, install_from, list_voices, remove_voice, verify_voice
-from tts.voices import load_cards
+from tts.voices import load_cards, load_engine
 from web.cli.errors import CommandError
 from web.cli.options import settings_of
-from web.demo.show import Percent, Screen
+from web.cli.progress import ProgressBar
+from web.cli.speak import check_output, passages_to_say
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked for and print the result."""
     voices_dir = settings_of(args).voices_dir
-    actions = {"list": _list, "install": _install, "verify": _verify, "remove": _remove}
+    actions = {"list": _list, "install": _install, "verify": _verify, "remove": _remove, "try": _try}
     return actions[args.action](args, voices_dir)
 
 
@@ -36,7 +41,8 @@ def _about(voice: ListedVoice) -> str:
     if voice.card:
         card = voice.card
         size_mb = (card.model.size_bytes + card.config.size_bytes) / 1e6
-        return f"{card.title}; {card.sample_rate} Hz, {size_mb:.0f} MB; licence: {card.licence}"
+        about = f"{card.title}; {card.accent}, {card.gender}, {card.quality}, {card.sample_rate} Hz, {size_mb:.0f} MB"
+        return f"{about}; licence: {card.licence} ({card.attribution})"
     if voice.installed:
         return f"{voice.installed.sample_rate} Hz, from a {voice.installed.origin}"
     return ""
@@ -44,16 +50,15 @@ def _about(voice: ListedVoice) -> str:
 
 def _install(args: argparse.Namespace, voices_dir: Path) -> int:
     if (args.name is None) == (args.source is None):
-        raise CommandError("name a voice of `loalang voices list`, or give --from VOICEDIR")
-    voices_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        raise CommandError("name a voice of `loalang voices list`, or give --from DIR-or-ZIP")
     if args.source is not None:
         installed = install_from(args.source, voices_dir, now=utc_now())
     else:
         card = load_cards().get(args.name)
         if card is None:
-            raise UnknownVoice(f"no voice {args.name!r} is known; see `loalang voices list`, or use --from")
+            raise UnknownVoice("no-such-voice", name=args.name)
         print(f"{card.name}: licence {card.licence}; {card.attribution}")
-        installed = download_voice(card, voices_dir, now=utc_now(), progress=Percent(Screen(), card.name))
+        installed = download_voice(card, voices_dir, now=utc_now(), progress=ProgressBar(card.name))
     print(f"installed {installed.name}: {installed.sample_rate} Hz, sha256 {installed.model_sha256}")
     if not installed.made_for.startswith("vi"):
         print(f"note: it was made for {installed.made_for!r}; it reads Vietnamese with that accent")
@@ -69,4 +74,20 @@ def _verify(args: argparse.Namespace, voices_dir: Path) -> int:
 def _remove(args: argparse.Namespace, voices_dir: Path) -> int:
     remove_voice(args.name, voices_dir)
     print(f"removed {args.name}")
+    return 0
+
+
+def _try(args: argparse.Namespace, voices_dir: Path) -> int:
+    """With this voice or not at all: whoever tries it wants to hear it, not the one that would stand in."""
+    out = args.output or Path(f"{args.name}.wav")
+    check_output(out)
+    passages = passages_to_say(args.text)
+    started = time.monotonic()
+    reader = Reader(load_engine(args.name, voices_dir))
+    loaded = time.monotonic()
+    clip = make_clip(passages, reader)
+    spoke_s = time.monotonic() - loaded
+    write_clip(out, clip)
+    length_s = clip.duration_ms / 1000
+    print(f"{out}: {length_s:.1f} s, loaded in {loaded - started:.1f} s, spoken in {spoke_s:.1f} s")
     return 0
