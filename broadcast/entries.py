@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from broadcast.audit import record
 from broadcast.errors import InvalidInput, NotFound
-from broadcast.models import EntryChange, EntryZone, Programme, SpecialDay, TimetableEntry, Zone, row_id
+from broadcast.models import Commune, EntryChange, EntryZone, Programme, SpecialDay, TimetableEntry, Zone, row_id
 from broadcast.zones import sorted_by_name, zones_by_slug
 
 EVERY_DAY = tuple(range(7))
@@ -85,6 +85,7 @@ def changes_of_entry(session: Session, entry: TimetableEntry) -> list[EntryChang
     return list(session.exec(query.order_by(col(EntryChange.on))))
 
 
-def special_days(session: Session) -> list[SpecialDay]:
-    """The days that the whole commune keeps otherwise, in order."""
-    return list(session.exec(select(SpecialDay).order_by(col(SpecialDay.on))))
+def special_days(session: Session, commune: Commune) -> list[SpecialDay]:
+    """The days that a whole commune keeps otherwise, in order."""
+    query = select(SpecialDay).where(SpecialDay.commune_id == commune.id)
+    return list(session.exec(query.order_by(col(SpecialDay.on))))

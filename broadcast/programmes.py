@@ -1,6 +1,6 @@
 """Programmes: their words, what is placed in them, and what one time of them consists of."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, delete, or_, select
@@ -114,9 +114,13 @@ def parts_by_day(
     programme = session.get(Programme, programme_id)
     if programme is None:
         raise NotFound("no-programme", "Không có chương trình này.")
-    commune = get_commune(session)
+    commune = session.get_one(Commune, programme.commune_id)
     placed = placed_bulletins(session, programme_id, zone_ids, days)
-    return {on: _parts(session, programme, commune, bulletins, on, now) for on, bulletins in placed.items()}
+    keys = _bulletin_keys(session, {one.id: one for bulletins in placed.values() for one in bulletins}, commune, now)
+    return {
+        on: _framed(session, programme, commune, [keys[one.id] for one in bulletins], on, now)
+        for on, bulletins in placed.items()
+    }
 
 
 def placed_bulletins(
@@ -164,12 +168,11 @@ def say_frame(text: str, commune_name: str, on: date) -> str:
     return text
 
 
-def _parts(
-    session: Session, programme: Programme, commune: Commune, bulletins: Sequence[Bulletin], on: date, now: datetime
+def _framed(
+    session: Session, programme: Programme, commune: Commune, keys: list[str], on: date, now: datetime
 ) -> list[str]:
-    if not bulletins:
+    if not keys:
         return []
-    keys = [_programme_rendering(session, bulletin, commune, now).key for bulletin in bulletins]
     if programme.greeting:
         keys.insert(0, _frame(session, programme.greeting, commune, on, now, Chime.NORMAL).key)
     if programme.closing:
@@ -182,11 +185,19 @@ def _frame(session: Session, text: str, commune: Commune, on: date, now: datetim
     return want_rendering(session, said, commune.voice, chime.value if chime else None, Urgency.NORMAL, now)
 
 
-def _programme_rendering(session: Session, bulletin: Bulletin, commune: Commune, now: datetime) -> Rendering:
-    known = session.get(Rendering, bulletin.programme_key) if bulletin.programme_key else None
-    if known is not None and known.voice == commune.voice and known.rules_sha256 == rules_of(session).sha256:
-        return known
-    rendering = want_rendering(session, bulletin.script, commune.voice, None, bulletin.urgency, now)
-    bulletin.programme_key = rendering.key
-    session.add(bulletin)
-    return rendering
+def _bulletin_keys(
+    session: Session, bulletins: Mapping[str, Bulletin], commune: Commune, now: datetime
+) -> dict[str, str]:
+    """The keys of bulletins as they are aired within a programme, by the commune's voice and reading rules of now."""
+    current = select(Rendering.key).where(
+        col(Rendering.key).in_([one.programme_key for one in bulletins.values() if one.programme_key]),
+        Rendering.voice == commune.voice,
+        Rendering.rules_sha256 == rules_of(session).sha256,
+    )
+    known = set(session.exec(current))
+    for bulletin in bulletins.values():
+        if bulletin.programme_key not in known:
+            rendering = want_rendering(session, bulletin.script, commune.voice, None, bulletin.urgency, now)
+            bulletin.programme_key = rendering.key
+            session.add(bulletin)
+    return {id_: bulletin.programme_key or "" for id_, bulletin in bulletins.items()}

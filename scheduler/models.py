@@ -35,6 +35,7 @@ class Entry:
     """
 
     id: int
+    commune_id: int
     title: str
     programme_id: int
     airs_at: time
@@ -67,6 +68,7 @@ class PlannedBroadcast:
 
     id: str
     entry_id: int
+    commune_id: int
     title: str
     on: date
     starts_at: datetime

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, col, select
 
 from broadcast.airings import add_broadcasts, end_before_start, set_zones
-from broadcast.communes import get_commune, local_zone
+from broadcast.communes import local_zone
 from broadcast.entries import changes_of_entry, list_entries, special_days, zones_of_entry
 from broadcast.lifecycle import COMING, WhyNot
 from broadcast.models import (
@@ -16,6 +16,7 @@ from broadcast.models import (
     BroadcastPart,
     BroadcastState,
     BroadcastZone,
+    Commune,
     Programme,
     SpecialDayKind,
     TimetableEntry,
@@ -50,6 +51,7 @@ def plan_broadcasts(
                 PlannedBroadcast(
                     id=f"e-{entry.id}-{occurrence.on:%Y%m%d}T{local:%H%M}",
                     entry_id=entry.id,
+                    commune_id=entry.commune_id,
                     title=f"{entry.title}, {local:%d/%m}",
                     on=occurrence.on,
                     starts_at=occurrence.starts_at,
@@ -75,13 +77,14 @@ def plan_entry(session: Session, entry_id: int, now: datetime) -> tuple[PlannedB
     """
     row = session.get(TimetableEntry, entry_id)
     entry = load_entry(session, row) if row is not None and row.is_active else None
-    plan = plan_broadcasts(
-        [entry] if entry else [], local_zone(get_commune(session)), now, calendar=load_calendar(session)
-    )
+    commune = session.get(Commune, row.commune_id) if row is not None else None
+    if row is None or entry is None or commune is None:
+        _apply(session, entry_id, (), now)
+        return ()
+    plan = plan_broadcasts([entry], local_zone(commune), now, calendar=load_calendar(session, commune))
     _apply(session, entry_id, plan, now)
-    if row is not None and entry is not None:
-        row.planned_until = max(row.planned_until or now, now)
-        session.add(row)
+    row.planned_until = max(row.planned_until or now, now)
+    session.add(row)
     return plan
 
 
@@ -92,6 +95,7 @@ def load_entry(session: Session, row: TimetableEntry) -> Entry | None:
         return None
     return Entry(
         id=row_id(row.id),
+        commune_id=row.commune_id,
         title=programme.name,
         programme_id=row.programme_id,
         airs_at=row.airs_at,
@@ -110,9 +114,12 @@ def load_entry(session: Session, row: TimetableEntry) -> Entry | None:
     )
 
 
-def load_calendar(session: Session) -> dict[date, CommuneDay]:
-    """The commune's special days as planning takes them."""
-    return {day.on: CommuneDay(day.kind is SpecialDayKind.MOURNING, day.like_weekday) for day in special_days(session)}
+def load_calendar(session: Session, commune: Commune) -> dict[date, CommuneDay]:
+    """A commune's special days as planning takes them."""
+    return {
+        day.on: CommuneDay(day.kind is SpecialDayKind.MOURNING, day.like_weekday)
+        for day in special_days(session, commune)
+    }
 
 
 def _apply(session: Session, entry_id: int, plan: Sequence[PlannedBroadcast], now: datetime) -> None:
@@ -123,7 +130,7 @@ def _apply(session: Session, entry_id: int, plan: Sequence[PlannedBroadcast], no
     known = _known_broadcasts(session, entry_id, min((one.starts_at for one in plan), default=now))
     wanted = {_id_of(one, known): one for one in plan}
     parts = _wanted_parts(session, plan, now)
-    new = {id_: _new_broadcast(session, id_, one, now) for id_, one in wanted.items() if id_ not in known}
+    new = {id_: _new_broadcast(id_, one, now) for id_, one in wanted.items() if id_ not in known}
     add_broadcasts(
         session,
         {id_: (broadcast, parts.get(_what(wanted[id_]), ())) for id_, broadcast in new.items()},
@@ -178,10 +185,10 @@ def _wanted_parts(
     }
 
 
-def _new_broadcast(session: Session, id_: str, planned: PlannedBroadcast, now: datetime) -> Broadcast:
+def _new_broadcast(id_: str, planned: PlannedBroadcast, now: datetime) -> Broadcast:
     return Broadcast(
         id=id_,
-        commune_id=row_id(get_commune(session).id),
+        commune_id=planned.commune_id,
         title=planned.title,
         urgency=planned.urgency,
         entry_id=planned.entry_id,

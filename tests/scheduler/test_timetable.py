@@ -23,6 +23,7 @@ DAYS = st.integers(0, 3 * 365).map(lambda day: date(2026, 1, 1) + timedelta(days
 def entry(**changes: object) -> Entry:
     fields: dict[str, object] = {
         "id": 1,
+        "commune_id": 1,
         "title": "Bản tin sáng",
         "programme_id": 1,
         "airs_at": time(5, 30),

@@ -1,0 +1,194 @@
+"""`python -m tests.bench.bench_planner`: how long planning a week takes. Closes with one JSON line.
+
+A commune of 50 nodes, 20 zones, 40 entries and 200 placements is planned for 7 days from nothing, then planned again
+and again; 100 such communes in one database are planned from nothing. Bulletins are rendered already: planning decides
+what is aired, it does not speak. Raw evidence lies in `bench-out/planner/`.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time as clock
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from itertools import cycle, islice
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, func, select
+
+from broadcast.db import migrate, open_engine, session_of
+from broadcast.entries import list_entries
+from broadcast.models import (
+    Broadcast,
+    Bulletin,
+    BulletinState,
+    BulletinZone,
+    Commune,
+    Delivery,
+    EntryZone,
+    Node,
+    NodeZone,
+    Placement,
+    Programme,
+    Role,
+    TimetableEntry,
+    User,
+    Zone,
+    row_id,
+)
+from broadcast.renderings import warm_up
+from scheduler.planner import plan_entry
+
+NOW = datetime(2026, 6, 1, 5, 0, tzinfo=UTC)
+TODAY = date(2026, 6, 1)
+NODES, ZONES, ENTRIES, PLACEMENTS, PROGRAMMES = 50, 20, 40, 200, 10
+COMMUNES = 100
+AGAIN = 20
+
+
+def main() -> int:
+    """Measure everything, or with `--quick` one commune only."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.bench_planner", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("bench-out/planner"), help="where the evidence goes")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    warm_up()  # as the server does when it starts
+    weeks = [plan_week(communes=1) for _ in range(3)]
+    province = plan_week(communes=COMMUNES, again=1)
+    evidence = {"week_50_nodes": weeks, "week_100_communes": province}
+    (options.out / "raw.json").write_text(json.dumps(evidence, indent=1) + "\n")
+    figures = {
+        "week_50_nodes_s": round(max(week["first_s"][0] for week in weeks), 3),
+        "week_100_communes_s": round(sum(province["first_s"]), 3),
+    }
+    again = max(seconds for week in weeks for seconds in week["again_s"])
+    sys.stderr.write(f"planned again without news: at most {again:.3f} s\n")
+    sys.stdout.write(json.dumps(figures) + "\n")
+    return 0
+
+
+def plan_week(communes: int, again: int = AGAIN) -> dict[str, list[float]]:
+    """Seconds of planning each commune from nothing, and of planning all again."""
+    with tempfile.TemporaryDirectory(prefix="loalang-planner-") as scratch:
+        engine = open_engine(f"sqlite:///{scratch}/bench.sqlite3")
+        migrate(engine)
+        with session_of(engine) as session:
+            for number in range(communes):
+                seed(session, number)
+        by_commune = _entries(engine)
+        first = [_timed(engine, entries) for entries in by_commune]
+        _check(engine, communes)
+        repeated = [_timed(engine, entries) for _ in range(again) for entries in by_commune]
+        engine.dispose()
+    return {"first_s": first, "again_s": repeated}
+
+
+def seed(session: Session, number: int) -> None:
+    """A commune with everything that planning looks at."""
+    commune = Commune(slug=f"xa-{number}", name=f"Xã {number}", windows=[{"opens": "04:00", "closes": "22:00"}])
+    session.add(commune)
+    session.flush()
+    commune_id = row_id(commune.id)
+    author = User(
+        commune_id=commune_id,
+        username=f"canbo-{number}",
+        name="Cán bộ",
+        role=Role.OFFICER,
+        password_hash="",
+        created_at=NOW,
+    )
+    zones = [Zone(commune_id=commune_id, slug=f"thon-{number}-{n}", name=f"Thôn {n}") for n in range(ZONES)]
+    nodes = [
+        Node(commune_id=commune_id, slug=f"cum-{number}-{n}", name=f"Cụm {n}", created_at=NOW) for n in range(NODES)
+    ]
+    programmes = [
+        Programme(
+            commune_id=commune_id, name=f"Chương trình {n}", greeting="Xin chào {xã}, {ngày}.", closing="Xin hết."
+        )
+        for n in range(PROGRAMMES)
+    ]
+    session.add_all([author, *zones, *nodes, *programmes])
+    session.flush()
+    session.add_all(
+        NodeZone(node_id=row_id(node.id), zone_id=row_id(zone.id)) for node, zone in zip(nodes, cycle(zones))
+    )
+    _seed_timetable(session, commune_id, zones, programmes)
+    _seed_bulletins(session, commune_id, row_id(author.id), zones, programmes)
+    session.flush()
+
+
+def _seed_timetable(session: Session, commune_id: int, zones: Sequence[Zone], programmes: Sequence[Programme]) -> None:
+    for number, programme in islice(enumerate(cycle(programmes)), ENTRIES):
+        entry = TimetableEntry(
+            commune_id=commune_id,
+            programme_id=row_id(programme.id),
+            airs_at=time_of_day(5 + number // 3, number % 3 * 20),
+            weekdays=list(range(7)),
+            from_on=TODAY,
+            created_at=NOW,
+        )
+        session.add(entry)
+        session.flush()
+        session.add_all(EntryZone(entry_id=row_id(entry.id), zone_id=row_id(zone.id)) for zone in zones)
+
+
+def _seed_bulletins(
+    session: Session, commune_id: int, author_id: int, zones: Sequence[Zone], programmes: Sequence[Programme]
+) -> None:
+    for number, programme in islice(enumerate(cycle(programmes)), PLACEMENTS):
+        bulletin = Bulletin(
+            commune_id=commune_id,
+            title=f"Tin {number}",
+            script=f"Tin số {number} của xã.",
+            state=BulletinState.APPROVED,
+            author_id=author_id,
+            editor_id=author_id,
+            created_at=NOW,
+            edited_at=NOW,
+        )
+        session.add(bulletin)
+        session.flush()
+        session.add_all(BulletinZone(bulletin_id=bulletin.id, zone_id=row_id(zone.id)) for zone in zones)
+        session.add(
+            Placement(
+                bulletin_id=bulletin.id,
+                programme_id=row_id(programme.id),
+                from_on=TODAY,
+                until_on=TODAY + timedelta(days=7),
+                position=number,
+            )
+        )
+
+
+def _entries(engine: Engine) -> list[list[int]]:
+    by_commune: dict[int, list[int]] = {}
+    with session_of(engine) as session:
+        for entry in list_entries(session):
+            by_commune.setdefault(entry.commune_id, []).append(row_id(entry.id))
+    return list(by_commune.values())
+
+
+def _timed(engine: Engine, entry_ids: Sequence[int]) -> float:
+    """As the server plans: each entry in a unit of work of its own."""
+    began = clock.perf_counter()
+    for entry_id in entry_ids:
+        with session_of(engine) as session:
+            plan_entry(session, entry_id, NOW)
+    return clock.perf_counter() - began
+
+
+def _check(engine: Engine, communes: int) -> None:
+    """That what was measured is a whole week's plan."""
+    with session_of(engine) as session:
+        broadcasts = session.exec(select(func.count(col(Broadcast.id)))).one()
+        deliveries = session.exec(select(func.count(col(Delivery.id)))).one()
+    expected = communes * ENTRIES * 7
+    if (broadcasts, deliveries) != (expected, expected * NODES):
+        raise RuntimeError(f"planned {broadcasts} broadcasts with {deliveries} deliveries instead of {expected}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
