@@ -83,7 +83,7 @@ def detect_legacy(text: str) -> LegacyText | None:
     for line in _lines(text):
         encoding = _encoding_of(line)
         found = found or encoding
-        converted.append(_convert(line, encoding) if encoding else line)
+        converted.append(convert_legacy(line, encoding) if encoding else line)
     return LegacyText(found, "".join(converted)) if found else None
 
 
@@ -106,7 +106,8 @@ def _lines(text: str) -> Iterator[str]:
     return (match[0] for match in _LINE.finditer(text) if match[0])
 
 
-def _convert(line: str, encoding: LegacyEncoding) -> str:
+def convert_legacy(line: str, encoding: LegacyEncoding) -> str:
+    """Give text that is known to be in that encoding in Unicode."""
     table = _TABLES[encoding]
     return _UNITS[encoding].sub(lambda m: table[m[0]], line)
 
@@ -138,7 +139,7 @@ def _encoding_of(line: str) -> LegacyEncoding | None:
     best: LegacyEncoding | None = None
     most = max(already + _FEWEST_SIGNS - 1, len(words) // 2)
     for encoding in LegacyEncoding:
-        good = sum(_reads(_convert(word, encoding)) for word in words)
+        good = sum(_reads(convert_legacy(word, encoding)) for word in words)
         if good > most:
             best, most = encoding, good
     return best
@@ -146,7 +147,7 @@ def _encoding_of(line: str) -> LegacyEncoding | None:
 
 def seems_legacy(word: str) -> bool:
     """Tell whether a word that is no syllable would be one in a legacy encoding ("où" is ó in VNI)."""
-    return not _reads(word) and any(_reads(_convert(word, encoding)) for encoding in LegacyEncoding)
+    return not _reads(word) and any(_reads(convert_legacy(word, encoding)) for encoding in LegacyEncoding)
 
 
 def _reads(word: str) -> bool:
