@@ -51,7 +51,8 @@ def read_abbreviations(draft: Draft) -> Iterator[Reading]:
 
 def _read_small(draft: Draft, run: re.Match[str]) -> Iterator[Reading]:
     """Read an abbreviation typed without capitals (ubnd, nvh), when it is no word."""
-    if len(run[0]) < _SHORTEST_SMALL or is_syllable(run[0]) or run[0].isupper():
+    word = len(run[0]) < _SHORTEST_SMALL or is_syllable(run[0]) or is_syllable(run[0], toneless=True)
+    if word or run[0].isupper():
         return
     found = senses("abbreviations").get(run[0].upper())
     sense = choose_sense(draft, found, *run.span()) if found else None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from tts.normalize.abbreviations import choose_sense
 from tts.normalize.draft import Draft, Reading
 from tts.normalize.letters import spell
+from tts.normalize.nouns import names_variety
 from tts.normalize.syllables import is_syllable
 from tts.normalize.tables import Sense, context, pairs, senses, units
 from tts.spoken import SpanKind
@@ -14,6 +15,8 @@ _CODE = re.compile(
     r"(?<![^\W_])(?<!\d[.,])(?=[^\W_]{0,20}\d)(?=[^\W_]{0,20}[^\W\d_])[^\W_]{2,40}(?:[./-][^\W_]{0,12}\d[^\W_]{0,12}|-[A-Z]{1,3}(?![^\W_])){0,4}(?![^\W_])"
 )
 _LETTER_NUMBER = re.compile(r"(?<![^\W_])(?P<letters>[A-ZĐ]{1,5})-(?P<digits>\d{1,6}[A-Za-z]?)(?![^\W_]|[.,/-]\d)")
+_VARIANT = re.compile(r"(?<![^\W_])(?P<letters>[A-Z]{2,3})(?P<digits>(?:\.\d{1,2}){1,3})(?![^\W_]|[.,/-]\d)")
+_VIRUS_BEFORE = re.compile(r"(?<!\w)(?:biến thể|chủng|omicron|vi rút|virus|dòng phụ)(?:\s\S+){0,2}\s*\Z")
 _LETTER_SLASH = re.compile(r"(?<![^\W_])[A-Z]/(?=[A-Z]\d)")
 _CULTIVAR = re.compile(r"(?<![^\W_])(?P<letters>[A-ZĐ]{1,4}) (?P<digits>\d{2,6})(?![^\W_]|[.,/-]\d)")
 _CULTIVAR_BEFORE = re.compile(rf"(?<!\w)(?:{context('cultivar')})[\s:]*(?:\S+\s?[,;]?\s?(?:và\s)?){{0,3}}\Z")
@@ -35,6 +38,7 @@ def read_codes(draft: Draft) -> Iterator[Reading]:
     yield from draft.search(_LETTER_SLASH, _read_letter_slash)
     yield from draft.search(_CODE, _read_code)
     yield from draft.search(_LETTER_NUMBER, _read_letter_number)
+    yield from draft.search(_VARIANT, _read_variant)
 
 
 def _read_cultivar(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
@@ -68,6 +72,14 @@ def _read_letter_number(draft: Draft, match: re.Match[str]) -> Iterator[Reading]
         return
     said = [spell(match["letters"]), *(_say_group(draft, g) for g in _GROUP.findall(match["digits"]))]
     yield Reading(*match.span(), " ".join(said), SpanKind.CODE)
+
+
+def _read_variant(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Read BA.5, XBB.1.5 with their dots where viruses are spoken of; that of IC.3 only parts."""
+    if match["letters"] not in senses("abbreviations"):
+        joint = " chấm " if _VIRUS_BEFORE.search(draft.before(match.start())) else " "
+        said = [spell(match["letters"]), *(_say_group(draft, g) for g in match["digits"].split(".") if g)]
+        yield Reading(*match.span(), joint.join(said), SpanKind.CODE)
 
 
 def _read_code(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
@@ -106,8 +118,9 @@ def _say_letters(draft: Draft, letters: str, match: re.Match[str], *, first: boo
     foreign = pairs("foreign")
     if letters.lower() in foreign and len(letters) > 2:
         return foreign[letters.lower()]
-    if letters in units() and len(letters) > 1:
-        return units()[letters].spoken
+    unit = units().get(letters) or units().get(letters.lower())
+    if unit is not None and len(letters) > 1 and not names_variety(draft, match.start()):
+        return unit.spoken
     sense = _known(draft, letters, match) if first and len(letters) > 1 else None
     if sense is not None:
         return sense.spoken

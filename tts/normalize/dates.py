@@ -32,7 +32,7 @@ _PART_YEAR = re.compile(
     r"\s?(?P<n>\d{1,2}|[IVX]{1,4})\s?[/-]\s?(?P<y>(?:19|20)\d\d)(?![\w/])"
 )
 _DAY_RANGE = re.compile(rf"{_D}(?P<a>\d{{1,2}})\s?-\s?(?P<d>\d{{1,2}})\s?/\s?(?P<m>\d{{1,2}}){_END}")
-_DAYS_WORDS = re.compile(r"(?<!\w)(?:ngày|từ|mùng|mồng)\s+(?P<a>\d{1,2})(?=\s*(?:,|và|-|đến|đến ngày|tới|;)\s*)")
+_DAYS_WORDS = re.compile(r"(?<!\w)(?:ngày|từ|mùng|mồng)\s+(?P<a>\d{1,2})(?=\s*(?:,|và|&|-|đến|tới|;))")
 _DAY_MONTH = re.compile(rf"{_D}(?P<d>\d{{1,2}})\s?(?P<sep>[/.-])\s?(?P<m>\d{{1,2}}){_END}")
 _MONTHS = re.compile(
     r"(?<!\w)(?:[Tt]háng|THÁNG)\s+(?P<m>\d{1,2})(?P<more>(?:\s?(?:,|-|và|đến|/)\s?\d{1,2}(?![\w/.]|,\d)){0,11})(?![\w/]|\.\d|,\d)"
@@ -40,13 +40,17 @@ _MONTHS = re.compile(
 _MONTH_LETTER = re.compile(r"(?<![\w.])T\.?\s?(?P<m>1[0-2]|0?[1-9])\s?[/-]\s?(?P<y>(?:19|20)\d\d)(?![\w/])")
 _YEARS = re.compile(rf"{_D}(?P<a>(?:19|20)\d\d)\s?[-/]\s?(?P<b>(?:19|20)\d\d)(?![^\W_]|[./-]\d)")
 _YEARS_SHORT = re.compile(rf"{_D}(?P<a>20\d\d)-(?P<b>\d\d)(?![^\W_]|[./-]\d)")
+_AND = r"\s*(?:,|và|&|-|đến ngày|đến|tới|;)\s*"
+_MORE_DAYS = re.compile(rf"(?:{_AND}\d{{1,2}}){{0,6}}{_AND}(?={TAKEN})")
 _LUNAR = re.compile(r"(?<!\w)(?:ÂL|AL|âl)(?!\w)")
 
 _STRONG = re.compile(rf"(?<!\w)(?:{context('date')})[\s,:(]*\Z")
-_WEAK = re.compile(rf"(?<!\w)(?:{context('perhaps-date')})\s*\Z|[(,;]\s*\Z|\A\W*\Z|-\s*\Z")
+_WEAK = re.compile(rf"(?<!\w)(?:{context('perhaps-date')})\s*\Z|[(,;&]\s*\Z|\A\W*\Z|-\s*\Z")
+_DEADLINE = re.compile(r"(?<!\w)(?:trước|hết|chậm nhất|hạn cuối)\s*\Z")
 _DATE_AFTER = re.compile(r"\A(?:âm lịch|dương lịch|hàng năm|hằng năm|năm \d|năm nay|vừa qua|tới|âl|này|\()(?!\w)")
 _NOT_DATE = re.compile(rf"(?<!\w)(?:{context('not-date')})\s*\Z")
 _NAMED_PLACE = re.compile(rf"(?<!\w)(?:{context('named-place')})\s*\Z")
+_ALWAYS_OPEN = re.compile(r"(?<!\d)24/(?:24|7)(?:\s?(?:h|giờ))?[\s,;và-]*\Z")
 _RATIO_BEFORE = re.compile(
     r"(?<!\w)(?:tỷ lệ|tỉ lệ|số|luật|tt|nđ|nq|ct|qđ|nghị định|thông tư|quyết định|nghị quyết|chỉ thị)\s*\Z"
 )
@@ -225,6 +229,7 @@ def _read_day_month(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     day, month = int(match["d"]), int(match["m"])
     before = draft.before(match.start())
     strong = _STRONG.search(before) is not None or _DATE_AFTER.search(draft.after(match.end())) is not None
+    strong = strong or (_DEADLINE.search(before) is not None and day > month and len(match["d"]) == 2)
     if match["sep"] != "/" and not (strong and _tight_or_date(match) and is_day(day, month)):
         return
     if not is_day(day, month):
@@ -244,8 +249,12 @@ def _weakly_date(draft: Draft, match: re.Match[str], before: str) -> bool:
     """Judge a bare "7/9": no counted noun behind it, and something that leads to a date before it."""
     if _NOT_DATE.search(before) or counts_next(draft, match.end()) or shares_next(draft, match.end()):
         return False
+    if match[0] == "7/7" and _ALWAYS_OPEN.search(before):
+        return False
     day, month = int(match["d"]), int(match["m"])
     if (day, month) in _NAMED or (len(match["d"]) == 2 and match["d"][0] == "0"):
+        return True
+    if day > month and not _RATIO_BEFORE.search(before):
         return True
     neighbour = draft.reading_to(match.start() - 1) or draft.reading_to(match.start() - 3)
     if neighbour is not None and neighbour.kind in {SpanKind.TIME, SpanKind.DATE}:
@@ -268,9 +277,7 @@ def _read_months(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 def _read_day_word(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     """Read the first day of "từ ngày 5 đến 9/4", when a date follows."""
     rest = draft.open[match.end() : match.end() + 40]
-    following = re.match(
-        rf"(?:\s*(?:,|và|-|đến ngày|đến|tới|;)\s*\d{{1,2}}){{0,6}}\s*(?:,|và|-|đến ngày|đến|tới|;)\s*(?={TAKEN})", rest
-    )
+    following = _MORE_DAYS.match(rest)
     if following is None:
         return
     reading = draft.reading_from(match.end() + following.end())

@@ -25,6 +25,7 @@ _SHORT_BEFORE = re.compile(
 )
 _SPLIT = re.compile(r"\s?[-/.]\s?")
 _NUMBERED_PART = re.compile(r"(\D{1,20})(\d{1,4})")
+_PROJECT = re.compile(r"(?<!\w)đề án(?: số)?\s*\Z")
 _CALLED_NUMBER = re.compile(r"(?<!\w)(?:số|cv|công văn|kế hoạch|quyết định|thông báo|nghị quyết|chỉ thị|tờ trình)\W*\Z")
 
 
@@ -44,7 +45,8 @@ def _read_code(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         return
     if not known and len(parts) == 1 and not match["year"]:
         return
-    said = [_say_number(draft, match["number"])] if match["number"] else []
+    by_digits = _PROJECT.search(draft.before(match.start())) is not None
+    said = [_say_number(draft, match["number"], by_digits=by_digits)] if match["number"] else []
     said += [f"năm {draft.numbers.cardinal(int(match['year']))}"] if match["year"] else []
     certain = True
     for index, part in enumerate(parts):
@@ -65,8 +67,10 @@ def _numbered_office(part: str) -> bool:
     return numbered is not None and (numbered[1] in pairs("offices") or numbered[1] in pairs("documents"))
 
 
-def _say_number(draft: Draft, number: str) -> str:
+def _say_number(draft: Draft, number: str, *, by_digits: bool) -> str:
     digits, letter = re.fullmatch(r"([\d-]+)([A-Za-zđĐ]?)", number).groups()  # type: ignore[union-attr]
+    if by_digits and digits.startswith("0"):
+        return draft.numbers.digits(digits)
     said = " ".join(draft.numbers.cardinal(int(part)) for part in digits.split("-"))
     return f"{said} {spell(letter)}".strip()
 

@@ -42,7 +42,7 @@ def read_known_foreign(draft: Draft) -> Iterator[Reading]:
     """Read the foreign words and brands of the lexicon: Zalo, online, VNeID."""
     done = 0
     for run in _RUN.finditer(draft.open):
-        if run.start() < done:
+        if run.start() < done or (run[0].isupper() and run[0] in senses("abbreviations")):
             continue
         for written in _phrases().get(draft.lower[run.start() : run.end()], ()):
             end = run.start() + len(written)
@@ -73,6 +73,9 @@ def _read_script(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 
 def _short_form(plain: str) -> str | None:
     """Give what an abbreviation stands for that shows only when foreign marks are taken off."""
+    small = senses("abbreviations").get(plain)
+    if small is not None:
+        return small[-1].spoken
     found = senses("abbreviations").get(plain.upper()) if len(plain) > 2 and not is_syllable(plain) else None
     return found[-1].spoken if found and found[-1].before is None and found[-1].after is None else None
 

@@ -8,6 +8,7 @@ from tts.normalize.numbers import parse_decimal
 from tts.spoken import SpanKind
 
 _HYPHEN = re.compile(rf"(?<={TAKEN})\s?(?:-|÷|~)\s?(?={TAKEN})")
+_WEEKDAYS = re.compile(rf"(?<={TAKEN})\s?-\s?(?=[Tt]hứ {TAKEN})")
 _SHORTENING_DOT = re.compile(rf"(?<={TAKEN})\.(?={TAKEN}|[^\W\d_])")
 _MONEY_DOT = re.compile(rf"(?<={TAKEN})\.(?=\s?đồng(?!\w))")
 _HYPHEN_BEFORE = re.compile(r"[\w%]\s?-\s?\Z")
@@ -34,6 +35,7 @@ def read_joints(draft: Draft) -> Iterator[Reading]:
     yield from draft.search(_SHORTENING_DOT, _read_dot)
     yield from draft.search(_MONEY_DOT, _read_money_dot)
     yield from draft.search(_HYPHEN, _read_hyphen)
+    yield from draft.search(_WEEKDAYS, _read_weekdays)
     yield from draft.search(_FROM, _read_from)
 
 
@@ -52,6 +54,13 @@ def _read_hyphen(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         yield Reading(*match.span(), "đến", SpanKind.RANGE)
     elif before.kind in _AMOUNTS and after.kind in _AMOUNTS:
         yield Reading(*match.span(), "đến", SpanKind.RANGE, certain=False)
+
+
+def _read_weekdays(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Read the hyphen of "thứ 2 - thứ 6"."""
+    before = draft.reading_to(match.start())
+    if before is not None and before.kind is SpanKind.ORDINAL:
+        yield Reading(*match.span(), "đến", SpanKind.RANGE)
 
 
 def _read_dot(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

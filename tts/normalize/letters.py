@@ -11,6 +11,10 @@ from tts.spoken import SpanKind
 
 _LONE = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])")
 _INITIALS = re.compile(r"(?<![^\W_])[A-ZĐ](?:\.[A-ZĐ]){2,6}(?![^\W_])|(?<=[a-zà-ỹ] )[A-ZĐ]\.[A-ZĐ](?![^\W_])")
+_PERSON = re.compile(
+    r"(?<!\w)(?:[Ôô]ng|[Bb]à|[Aa]nh|[Cc]hị|[Cc]ô|[Cc]hú|[Bb]ác|[Ee]m|[Cc]háu|[Cc]ụ|[Tt]hầy) "
+    r"(?P<initial>[A-ZĐ](?:\.(?= [a-zà-ỹđ(])|(?![^\W_]|\.)))"
+)
 _CAPITALS = re.compile(r"(?<![^\W_])(?=[^\W\d_a-z]{0,3}[A-ZĐ])[^\W\d_]{2,40}(?![^\W_])")
 _MIXED = re.compile(r"(?<![^\W_])(?=[^\W\d_]{0,6}[A-ZĐ]{2})[A-Za-zĐđ]{3,8}(?![^\W_])")
 _VOWELS = set("aeiouy")
@@ -18,14 +22,16 @@ _LONGEST_SPELLED = 6
 
 
 def spell(letters: str) -> str:
-    """Say letters one by one by their Vietnamese names."""
+    """Say letters one by one by their Vietnamese names; D in capitals as in "khối D", d as in a law's "điểm d"."""
     names = pairs("letters")
-    return " ".join(names[letter.lower()] for letter in letters if letter.lower() in names)
+    said = (names.get(letter) or names.get(letter.lower()) for letter in letters)
+    return " ".join(filter(None, said))
 
 
 def read_initials(draft: Draft) -> Iterator[Reading]:
-    """Read the initials that stand for a name: N.V.A."""
+    """Read the initials that stand for a name: N.V.A, bà T."""
     yield from draft.search(_INITIALS, _read_initials)
+    yield from draft.search(_PERSON, _read_person)
 
 
 def read_letters(draft: Draft) -> Iterator[Reading]:
@@ -37,6 +43,10 @@ def read_letters(draft: Draft) -> Iterator[Reading]:
 
 def _read_initials(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     yield Reading(*match.span(), spell(match[0]), SpanKind.LETTERS)
+
+
+def _read_person(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    yield Reading(*match.span("initial"), spell(match["initial"]), SpanKind.LETTERS)
 
 
 def _read_capitals(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -1,9 +1,14 @@
-"""What is counted one by one and what is only a share of a whole: decides 7/9 thôn from 3/4 diện tích."""
+"""What stands around a number: things counted one by one, shares of a whole, varieties of rice."""
 
+import re
 from functools import cache
 
 from tts.normalize.draft import Draft
-from tts.normalize.tables import pairs, words
+from tts.normalize.tables import context, pairs, words
+
+_VARIETIES = re.compile(
+    rf"(?<!\w)(?:{context('cultivar')})[\s:]*(?:[^\W\d_]{{0,6}}[- ]?\d[^\W_]{{0,6}}\s?[,;]?\s?(?:và\s)?){{0,5}}\Z"
+)
 
 
 def counts_next(draft: Draft, position: int) -> bool:
@@ -14,6 +19,11 @@ def counts_next(draft: Draft, position: int) -> bool:
 def shares_next(draft: Draft, position: int) -> bool:
     """Tell whether something of which one takes a share follows: diện tích, số hộ, quãng đường."""
     return _next_in(draft, position, words("shared"))
+
+
+def names_variety(draft: Draft, position: int) -> bool:
+    """Tell whether varieties are being named, so that the next code is one too: giống BC15, ĐT100."""
+    return _VARIETIES.search(draft.before(position)) is not None
 
 
 @cache

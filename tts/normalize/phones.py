@@ -17,7 +17,7 @@ _SERVICE = re.compile(
 )
 _SHORT = re.compile(r"(?<!\d[.,])(?<![\w/+-])1\d{2,3}(?![\w]|[.,/-]\d)")
 _CALLED = re.compile(
-    rf"(?<!\w)(?:{context('dialled')})(?:\s*(?:[:(]|{context('dialled-filler')})){{0,6}}[\s:(]*"
+    rf"(?<!\w)(?:{context('dialled')})(?:\s*(?:[:(.]|{context('dialled-filler')})){{0,6}}[\s:(.]*"
     r"(?:[\d.]{3,14}[\s,;/()-]*(?:và|hoặc|hay)?[\s,;/()-]*){0,4}\Z"
 )
 _COUNTED = re.compile(

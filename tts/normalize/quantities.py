@@ -7,7 +7,7 @@ from functools import cache
 from tts.normalize.draft import Draft, Reading
 from tts.normalize.letters import spell
 from tts.normalize.numbers import NUMBER_WORDS, parse_decimal
-from tts.normalize.tables import Unit, units
+from tts.normalize.tables import Unit, context, units
 from tts.spoken import SpanKind
 
 _N = r"\d{1,24}(?:[.,]\d{1,12}){0,8}"
@@ -26,9 +26,10 @@ _LONE_MARK = re.compile(r"(?<![^\W_])(?:vnđ|VNĐ|VND|vnd|₫|USD|\$|€|%|‰|�
 _MIXED = re.compile(rf"{_START}(?P<a>\d{{1,3}})(?P<unit>m|kg|km|tr)(?P<b>\d{{1,3}})(?![\w]|[.,/]\d|\s?m\b)")
 _PREFIX_MONEY = re.compile(rf"(?<!\w)(?P<sign>\$|€|£|US\$)\s?(?P<n>{_N})(?![^\W_])")
 _DEGREES = re.compile(
-    rf"{_START}(?P<d>\d{{1,3}}(?:,\d+)?)\s?°\s?(?:(?P<m>\d{{1,2}}(?:,\d+)?)\s?')?\s?(?:(?P<s>\d{{1,2}}(?:[,.]\d{{1,3}})?)\s?(?:\"|''))?\s?(?P<pole>[NSEWBĐT])(?![^\W_])"
+    rf"{_START}(?:(?P<from>\d{{1,3}}(?:[.,]\d{{1,3}})?)\s?°?\s?[-÷]\s?)?(?P<d>\d{{1,3}}(?:[.,]\d{{1,3}})?)\s?°\s?(?:(?P<m>\d{{1,2}}(?:,\d+)?)\s?')?\s?(?:(?P<s>\d{{1,2}}(?:[,.]\d{{1,3}})?)\s?(?:\"|''))?\s?(?P<pole>[NSEWBĐT])(?![^\W_])"
 )
 _IN_CHAIN = re.compile(r"[\w%]\s?-\s?\Z")
+_NO_THOUSANDS = re.compile(rf"(?<!\w)(?:{context('five-k')})(?:\W*|\s\w+)\Z")
 _COMRADE = re.compile(r"/c(?!\w)")
 _ELECTRIC_BEFORE = re.compile(
     r"(?:(?<!\w)(?:dòng|dòng điện|aptomat|áp tô mát|cầu dao|ampe|cb|atomat|điện|cầu chì)|\dv[,;-]?)\W*(?:\w+\s)?\Z"
@@ -37,10 +38,13 @@ _DIAMETER = re.compile(r"(?<!\w)[ΦφØø⌀Фф]\s?(?=\d)")
 _LETTERED = re.compile(r"(?<!\w)(?P<letter>[A-Z])(?P<n>\d{1,3},\d{1,2})\s?(?P<u>m|cm|mm|km)(?![^\W_])")
 _TIMES = re.compile(r"(?<=[^\W\d_]\s|\ue000\s)[xX×*]\s?(?=\d|\ue000)")
 _POLES = {"N": "bắc", "S": "nam", "E": "đông", "W": "tây", "B": "bắc", "Đ": "đông", "T": "tây"}
-_POLE_NUMBER = re.compile(rf"{_START}(?P<n>\d{{1,3}}[.,]\d{{1,3}}|\d{{1,3}})\s?(?P<pole>[NSEW])(?![^\W_])")
+_POLE_NUMBER = re.compile(
+    rf"{_START}(?:(?P<from>\d{{1,3}}(?:[.,]\d{{1,3}})?)\s?[-÷]\s?)?(?P<n>\d{{1,3}}[.,]\d{{1,3}}|\d{{1,3}})\s?(?P<pole>[NSEW])(?![^\W_])"
+)
 _POLE_AFTER = re.compile(r"[ ,;-]{0,3}\d{1,3}[.,]\d{1,3}\s?[NSEW]\b")
 _POLE_BEFORE = re.compile(
-    r"(?<!\w)(?:vĩ tuyến|kinh tuyến|vĩ độ|kinh độ|tọa độ|bắc|nam|đông|tây)\s*\Z|\d\s?[nsew]\s?[;,-]?\s*\Z"
+    r"(?<!\w)(?:vĩ tuyến|kinh tuyến|vĩ độ|kinh độ|tọa độ|bắc|nam|đông|tây)\s*\Z"
+    r"|\d\s?[nsew]\s?(?:[;,-]|đến|tới|và)?\s*\Z"
 )
 
 
@@ -136,6 +140,8 @@ def _fits(draft: Draft, match: re.Match[str], unit: Unit) -> bool:
         return attached and (unit.written != "A" or _ELECTRIC_BEFORE.search(draft.before(match.start())) is not None)
     if unit.written in "đĐ" and _COMRADE.match(draft.lower, match.end()):
         return False
+    if unit.written == "K" and _NO_THOUSANDS.search(draft.before(match.start())):
+        return False
     if unit.family == "attached":
         return match.end("a") == match.start("u") or match.end("b") == match.start("u")
     if (
@@ -187,7 +193,7 @@ def _read_lone_mark(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 
 
 def _read_degrees(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
-    said = f"{draft.numbers.written(match['d'])} độ"
+    said = f"{_from(draft, match)}{draft.numbers.written(match['d'])} độ"
     said += f" {draft.numbers.written(match['m'])} phút" if match["m"] else ""
     said += f" {draft.numbers.written(match['s'])} giây" if match["s"] else ""
     yield Reading(*match.span(), f"{said} {_POLES[match['pole']]}", SpanKind.MEASURE)
@@ -197,7 +203,12 @@ def _read_pole(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     paired = _POLE_AFTER.match(draft.text, match.end()) is not None
     if not paired and not _POLE_BEFORE.search(draft.before(match.start())):
         return
-    yield Reading(*match.span(), f"{draft.numbers.written(match['n'])} độ {_POLES[match['pole']]}", SpanKind.MEASURE)
+    said = f"{_from(draft, match)}{draft.numbers.written(match['n'])} độ {_POLES[match['pole']]}"
+    yield Reading(*match.span(), said, SpanKind.MEASURE)
+
+
+def _from(draft: Draft, match: re.Match[str]) -> str:
+    return f"{draft.numbers.written(match['from'])} đến " if match["from"] else ""
 
 
 def _read_diameter(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

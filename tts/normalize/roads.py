@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tts.normalize.draft import Draft, Reading
 from tts.normalize.letters import spell
+from tts.normalize.nouns import names_variety
 from tts.normalize.tables import pairs
 from tts.spoken import SpanKind
 
@@ -13,10 +14,9 @@ _ROAD = re.compile(
 )
 _POST = re.compile(
     r"(?<![^\W_])[Kk][Mm]?\s?(?P<km>\d{1,4})\s?\+\s?(?P<metre>\d{1,4})(?:\s?m(?![^\W_]))?(?![^\W_])"
-    r"|(?<![^\W_])K[Mm]\s?(?P<plain>\d{1,4}(?:,\d{1,3})?)(?![^\W_])"
+    r"|(?<![^\W_])(?:K[Mm]\s?|(?<!\d\s)km(?![23](?!\d)))(?P<plain>\d{1,4}(?:,\d{1,3})?)(?![^\W_])"
 )
 _BRIDGE = re.compile(r"(?<![\w+])(?P<km>\d{1,4})\+(?P<metre>\d{3})(?![\w+])")
-_CULTIVAR_BEFORE = re.compile(r"(?<!\w)(?:giống|lúa|ngô|đậu tương|lạc)\s*\Z")
 _MOTORWAY = re.compile(r"(?<!\w)(?:cao tốc|đường)\W*\Z")
 
 
@@ -34,7 +34,7 @@ def _read_road(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if match["kind"] == "CT" and match["gap"] != "." and not _MOTORWAY.search(draft.before(match.start())):
         return
     said = f"{kinds[match['kind']]} {draft.numbers.cardinal(int(match['number']))} {spell(match['letter'])}"
-    if _CULTIVAR_BEFORE.search(draft.before(match.start())):
+    if names_variety(draft, match.start()):
         return
     before, kind = draft.before(match.start()), kinds[match["kind"]]
     if before.endswith(kind):
@@ -45,6 +45,8 @@ def _read_road(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 
 
 def _read_post(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    if names_variety(draft, match.start()):
+        return
     if match["plain"]:
         yield Reading(*match.span(), f"ki lô mét {draft.numbers.written(match['plain'])}", SpanKind.ROAD)
         return

@@ -41,7 +41,7 @@ def rows(name: str) -> tuple[tuple[str, ...], ...]:
     return tuple(
         tuple(cell.strip() for cell in line.split("\t"))
         for line in text.splitlines()
-        if line.strip() and not line.startswith("#")
+        if line.strip() and not line.startswith("# ")
     )
 
 

@@ -16,6 +16,7 @@ _PATH = rf"[{_W}.~:/?#@!$&'*+,;=%-]"
 _MAIL = re.compile(rf"(?<![\w.@+-])[{_W}.+-]{{1,64}}@[{_W}-]{{1,63}}(?:\.[{_W}-]{{1,63}}){{1,5}}")
 _URL = re.compile(rf"(?<![\w.@-])(?:[Hh]ttps?://|[Ww]{{3}}\.){_PATH}{{1,300}}")
 _HOST = re.compile(rf"(?<![\w.@-])(?:[A-Za-z0-9-]{{1,63}}\.){{1,5}}(?:{_TLD})(?![\w@])(?:/{_PATH}{{0,300}})?")
+_ENDING = re.compile(rf"(?<![^\s(\"'])(?:\.[a-z]{{2,5}}){{0,3}}\.(?:{_TLD})(?![\w@])")
 _HANDLE = re.compile(rf"(?<![^\s(])([@#])([{_W}]{{1,60}})")
 _TRAILING = ".,;:!?'\"-/)]*"
 _PART = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
@@ -30,6 +31,7 @@ def read_web(draft: Draft) -> Iterator[Reading]:
     yield from draft.search(_MAIL, _read_address)
     yield from draft.search(_URL, _read_address)
     yield from draft.search(_HOST, _read_address)
+    yield from draft.search(_ENDING, _read_address)
     yield from draft.search(_HANDLE, _read_handle)
 
 
@@ -96,5 +98,9 @@ def _syllables_of(label: str) -> list[str] | None:
 
 
 def _better(parts: list[str], than: list[str]) -> bool:
-    """Prefer fewer parts, then the longer ones first: hoa binh an, not hoa bi nhan."""
-    return (len(parts), [-len(part) for part in parts]) < (len(than), [-len(part) for part in than])
+    """Prefer fewer parts, then a known word first (xa minh son), then the longer: hoa binh an, not hoa bi nhan."""
+    return _rank(parts) < _rank(than)
+
+
+def _rank(parts: list[str]) -> tuple[int, bool, list[int]]:
+    return len(parts), parts[0] not in pairs("web"), [-len(part) for part in parts]
