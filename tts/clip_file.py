@@ -18,7 +18,7 @@ from tts.joining import joined, rested
 from tts.loudness import Level, LoudnessMeter, true_peak_dbtp
 from tts.opus import DECODED_RATE, OpusWriter, set_output_gain
 from tts.reader import Reader, amplified, calibrated_gain, header_gain_db
-from tts.sound import MIX_RATE
+from tts.sound import MIX_RATE, to_pcm
 from tts.speech import Speech
 from tts.split import split_long
 from tts.spoken import Pause, SpokenText
@@ -37,6 +37,15 @@ class Passage:
     pause: Pause = Pause.SENTENCE
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A sound that is there already, and the rest after it."""
+
+    sound: Callable[[Level], Iterator[Speech]]
+    """Gives it piece by piece, without a seam, at `MIX_RATE` and the level."""
+    pause: Pause = Pause.PARAGRAPH
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Said:
     """A piece of a passage, said: its sound, without the rest that follows it."""
@@ -44,6 +53,7 @@ class Said:
     passage: int
     """Which passage, counted from 0."""
     text: str
+    """Empty for what was recorded."""
     speech: Speech
     rest_ms: int
     is_last: bool
@@ -89,7 +99,7 @@ def passages_of(text: SpokenText) -> tuple[Passage, ...]:
     return tuple(Passage(sentence.spoken, sentence.pause) for sentence in text.sentences)
 
 
-def twice(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+def twice(passages: Sequence[Passage | Recorded]) -> tuple[Passage | Recorded, ...]:
     """The passages, and the passages again after "xin nhắc lại"."""
     if not passages:
         return ()
@@ -97,13 +107,16 @@ def twice(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     return (*first, Passage("Xin nhắc lại.", Pause.PARAGRAPH), *passages)
 
 
-def speak(passages: Iterable[Passage], reader: Reader, *, rate: float = 1.0) -> Iterator[Said]:
+def speak(passages: Iterable[Passage | Recorded], reader: Reader, *, rate: float = 1.0) -> Iterator[Said]:
     """Say the passages piece by piece, each as soon as it is ready; what has nothing to say is left out.
 
     Raises:
         EngineError: the engine did not speak.
     """
     for number, passage in enumerate(passages):
+        if isinstance(passage, Recorded):
+            yield from _play_back(number, passage, reader.level)
+            continue
         pieces = split_long(passage.spoken)
         for left, piece in zip(range(len(pieces) - 1, -1, -1), pieces, strict=True):
             speech = reader.read(piece, rate=rate)
@@ -112,8 +125,15 @@ def speak(passages: Iterable[Passage], reader: Reader, *, rate: float = 1.0) -> 
                 yield Said(number, piece, speech, round(rest_ms / rate), is_last=not left)
 
 
+def _play_back(number: int, passage: Recorded, level: Level) -> Iterator[Said]:
+    silence = Speech(np.zeros(0, dtype=np.float32), MIX_RATE)
+    for piece in passage.sound(level):
+        yield Said(number, "", piece, 0, is_last=False)
+    yield Said(number, "", silence, _PAUSE_MS[passage.pause], is_last=True)
+
+
 def make_clip(
-    passages: Iterable[Passage],
+    passages: Iterable[Passage | Recorded],
     reader: Reader,
     framing: Framing | None = None,
     on_said: Callable[[Said], None] | None = None,
@@ -197,7 +217,8 @@ def _told(spoken: Iterator[Said], on_said: Callable[[Said], None] | None) -> Ite
     for said in spoken:
         if on_said:
             on_said(said)
-        yield rested(said.speech, said.rest_ms)
+        # What was recorded comes in pieces that belong together: no soft edges between them.
+        yield rested(said.speech, said.rest_ms) if said.text or said.is_last else to_pcm(said.speech)
 
 
 def _framing_pieces(framing: Framing, level: Level) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]]:

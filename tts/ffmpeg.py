@@ -75,10 +75,11 @@ def decode_sound(source: Path, master: Path, *, max_length_s: int) -> None:
         RecordingUnfit: nothing in it can be decoded, or the disk is full.
     """
     command = ["ffmpeg", "-nostdin", "-v", "error", "-threads", "1", *_INPUT, _DECODERS, "-i", _local(source)]
-    done = _run([*command, *_OUTPUT, "-t", str(max_length_s), "-n", _local(master)], DECODE_WITHIN_S)
+    done = _run([*command, *_OUTPUT, "-t", str(max_length_s), "-y", _local(master)], DECODE_WITHIN_S)
+    if os.strerror(errno.ENOSPC) in done.stderr:  # ffmpeg 5 then says so and ends as if all were well
+        raise RecordingUnfit(Unfit.DISK_FULL)
     if done.returncode != 0:
-        is_full = os.strerror(errno.ENOSPC) in done.stderr
-        raise RecordingUnfit(Unfit.DISK_FULL if is_full else Unfit.NOT_AUDIO, done.stderr[-500:])
+        raise RecordingUnfit(Unfit.NOT_AUDIO, done.stderr[-500:])
 
 
 def _is_cover(stream: dict[str, Any]) -> bool:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+RECORDED = "recording"
+"""The engine of a clip that nobody synthesized."""
+
 
 class Unfit(StrEnum):
     """Why a file cannot be a recording, or a stretch of one a clip."""

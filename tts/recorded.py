@@ -14,12 +14,10 @@ from tts.clip_file import ClipFile, encode_clip
 from tts.errors import ClipError, RecordingUnfit
 from tts.loudness import SILENCE_LUFS, Level, LoudnessMeter, to_gain
 from tts.reader import amplified
-from tts.record_job import Flaw, Unfit
+from tts.record_job import RECORDED, Flaw, Unfit
 from tts.sound import MIX_RATE, from_pcm, to_pcm
 from tts.speech import Speech
 
-ENGINE = "recording"
-"""Who speaks in a clip that nobody synthesized."""
 SHORTEST_MS = 300
 _QUIETEST_LUFS = -55.0
 _QUIET_LUFS = -40.0
@@ -89,16 +87,16 @@ def cut_clip(master: Path, start_ms: int, end_ms: int, level: Level) -> ClipFile
     gain = _gain_of(master, start_ms, end_ms, level)
     pieces = (to_pcm(piece) for piece in _levelled(_soft_edged(read_blocks(master, start_ms, end_ms)), gain, level))
     data, count = encode_clip(pieces, level)
-    return ClipFile(data, hashlib.sha256(data).hexdigest(), round(count * 1000 / MIX_RATE), ENGINE, "")
+    return ClipFile(data, hashlib.sha256(data).hexdigest(), round(count * 1000 / MIX_RATE), RECORDED, "")
 
 
-def clip_blocks(path: Path, level: Level) -> Iterator[NDArray[np.int16]]:
+def clip_sound(path: Path, level: Level) -> Iterator[Speech]:
     """The sound of a clip as it goes into another one: at `MIX_RATE`, its peaks under the mixing ceiling.
 
     Raises:
         ClipError: it is not there or cannot be decoded.
     """
-    yield from (to_pcm(piece) for piece in _levelled(_resampled(path), 1.0, level))
+    return _levelled(_resampled(path), 1.0, level)
 
 
 def read_blocks(path: Path, start_ms: int = 0, end_ms: int | None = None) -> Iterator[Samples]:

@@ -17,12 +17,19 @@ class SentenceLine(_Line):
     pause: Pause = Pause.SENTENCE
 
 
+class ClipLine(_Line):
+    """A clip of the store to be put in here, and the rest after it."""
+
+    clip: str = Field(pattern=r"^[0-9a-f]{64}$")
+    pause: Pause = Pause.PARAGRAPH
+
+
 class RenderJob(_Line):
     """To the renderer: make this clip and store it."""
 
     job: str
     """The caller's own name for the job; comes back in the answer."""
-    sentences: tuple[SentenceLine, ...] = Field(min_length=1)
+    sentences: tuple[SentenceLine | ClipLine, ...] = Field(min_length=1)
     voice: str
     chime: Chime | None = None
     closing_chime: bool = False

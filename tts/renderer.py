@@ -13,18 +13,22 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from pydantic import ValidationError
 
-from tts.clip_file import Framing, Passage, twice
+from tts.clip_file import Framing, Passage, Recorded, twice
 from tts.clip_store import ClipStore
 from tts.errors import TtsError
 from tts.loudness import Level
-from tts.render_job import Ready, Rendered, RenderFailed, RenderJob
+from tts.record_job import RECORDED
+from tts.recorded import clip_sound
+from tts.render_job import ClipLine, Ready, Rendered, RenderFailed, RenderJob, SentenceLine
 from tts.sentence_cache import SentenceCache
 from tts.voice_chain import VoiceChain
+from tts.voices import FALLBACK_VOICE
 
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
@@ -55,10 +59,11 @@ def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderF
     except ValidationError as error:
         return RenderFailed(job=None, error=f"not a job: {error.error_count()} errors: {error.errors()[0]['msg']}")
     started = time.monotonic()
-    passages = tuple(Passage(sentence.spoken, sentence.pause) for sentence in job.sentences)
+    passages = tuple(_passage(sentence, store) for sentence in job.sentences)
     passages = twice(passages) if job.twice else passages
+    speaks = any(isinstance(passage, Passage) for passage in passages)
     try:
-        made = chain.make_clip(passages, job.voice, Framing(job.chime, job.closing_chime, job.rate))
+        made = chain.make_clip(passages, job.voice if speaks else FALLBACK_VOICE, Framing(job.chime, job.closing_chime, job.rate))
         sha256 = store.add(made.clip.data)
     except (TtsError, MemoryError) as error:
         return RenderFailed(job=job.job, error=f"{type(error).__name__}: {error}")
@@ -67,11 +72,17 @@ def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderF
         sha256=sha256,
         size_bytes=made.clip.size_bytes,
         duration_ms=made.clip.duration_ms,
-        engine=made.clip.engine,
-        voice=made.clip.voice,
+        engine=made.clip.engine if speaks else RECORDED,
+        voice=made.clip.voice if speaks else "",
         fallback_reason=made.fallback_reason,
         render_ms=round((time.monotonic() - started) * 1000),
     )
+
+
+def _passage(line: SentenceLine | ClipLine, store: ClipStore) -> Passage | Recorded:
+    if isinstance(line, SentenceLine):
+        return Passage(line.spoken, line.pause)
+    return Recorded(partial(clip_sound, store.path_of(line.clip)), line.pause)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

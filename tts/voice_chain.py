@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tts.chimes import Chime
-from tts.clip_file import ClipFile, Framing, Passage, Said, make_clip, make_signal
+from tts.clip_file import ClipFile, Framing, Passage, Recorded, Said, make_clip, make_signal
 from tts.engine import SpeechEngine
 from tts.errors import EngineError, TooSlow, TtsError, VoiceError
 from tts.loudness import Level
@@ -87,7 +87,7 @@ class VoiceChain:
 
     def make_clip(
         self,
-        passages: Sequence[Passage],
+        passages: Sequence[Passage | Recorded],
         voice: str,
         framing: Framing,
         on_said: Callable[[Said], None] | None = None,
