@@ -1,18 +1,16 @@
-"""What the poles say they did, counted once, and the log of it."""
+"""What the poles say they did, counted once. The log of it is in `run_log`."""
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from broadcast.airings import deliveries_of
 from broadcast.conclusion import conclude
-from broadcast.lifecycle import COMING, WhyNot, may_move, move, why_text
+from broadcast.lifecycle import COMING, WhyNot, may_move, move
 from broadcast.models import Broadcast, BroadcastState, Delivery, DeliveryState, Node, StoredReport, row_id
-from broadcast.orders import zones_of
-from players.messages import Outcome, PlaybackReport, Urgency
+from players.messages import Outcome, PlaybackReport
 
 log = logging.getLogger(__name__)
 
@@ -24,30 +22,6 @@ _STATE_OF = {
     Outcome.FAILED: DeliveryState.FAILED,
     Outcome.MISSED: DeliveryState.MISSED,
 }
-_LISTED_AT_MOST = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class AsRunRow:
-    """One broadcast at one pole, as it was. Instants of sounding are by the pole's own clock."""
-
-    broadcast: str
-    title: str
-    urgency: Urgency
-    planned_at: datetime | None
-    broadcast_state: BroadcastState
-    node: str
-    node_name: str
-    zones: tuple[str, ...]
-    state: DeliveryState
-    reason: str | None
-    why: str
-    detail: str | None
-    output: str | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    clip_sha256: str | None
-    reported_at: datetime | None
 
 
 def store_reports(session: Session, reports: Sequence[PlaybackReport], now: datetime) -> list[str]:
@@ -70,31 +44,6 @@ def store_reports(session: Session, reports: Sequence[PlaybackReport], now: date
             changed[report.broadcast] = None
         session.flush()
     return list(changed)
-
-
-def as_run_log(
-    session: Session,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    broadcast: str | None = None,
-    node: str | None = None,
-    limit: int = _LISTED_AT_MOST,
-) -> list[AsRunRow]:
-    """The log, the latest broadcast first, its poles by name. The limits are on the broadcast's planned start."""
-    query = select(Delivery, Broadcast, Node).join(Broadcast).join(Node, col(Delivery.node_id) == col(Node.id))
-    if since is not None:
-        query = query.where(col(Broadcast.starts_at) >= since)
-    if until is not None:
-        query = query.where(col(Broadcast.starts_at) < until)
-    if broadcast is not None:
-        query = query.where(Broadcast.id == broadcast)
-    if node is not None:
-        query = query.where(Node.slug == node)
-    ordered = query.order_by(col(Broadcast.starts_at).desc(), col(Broadcast.id), col(Node.name), col(Node.id))
-    rows = session.exec(ordered.limit(limit)).all()
-    zones = {one.id: tuple(zone.name for zone in zones_of(session, one.id)) for _, one, _ in rows}
-    return [_row(delivery, one, its_node, zones[one.id]) for delivery, one, its_node in rows]
 
 
 def _store(session: Session, report: PlaybackReport, node: Node, now: datetime) -> bool:
@@ -172,25 +121,3 @@ def _correct(session: Session, broadcast: Broadcast) -> None:
     elif state is broadcast.state and broadcast.reason == WhyNot.NODES_SILENT:
         broadcast.reason = reason
     session.add(broadcast)
-
-
-def _row(delivery: Delivery, broadcast: Broadcast, node: Node, zones: tuple[str, ...]) -> AsRunRow:
-    return AsRunRow(
-        broadcast=broadcast.id,
-        title=broadcast.title,
-        urgency=broadcast.urgency,
-        planned_at=broadcast.starts_at,
-        broadcast_state=broadcast.state,
-        node=node.slug,
-        node_name=node.name,
-        zones=zones,
-        state=delivery.state,
-        reason=delivery.reason,
-        why=why_text(delivery.reason),
-        detail=delivery.detail,
-        output=delivery.output,
-        started_at=delivery.started_at,
-        finished_at=delivery.finished_at,
-        clip_sha256=delivery.clip_sha256,
-        reported_at=delivery.reported_at,
-    )

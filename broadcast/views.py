@@ -1,14 +1,13 @@
 """What pages and the API show: frozen rows, read in one moment of the database. No HTTP, no rules."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, and_, col, or_, select
+import sqlalchemy
+from sqlmodel import Session, and_, col, func, or_, select
 
 from broadcast.airings import clips_of, renderings_of
-from broadcast.bulletins import zones_of_bulletin
 from broadcast.errors import NotFound
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, why_text
 from broadcast.models import (
@@ -17,17 +16,18 @@ from broadcast.models import (
     BroadcastZone,
     Bulletin,
     BulletinState,
+    BulletinZone,
     Clip,
     Delivery,
     DeliveryState,
     Node,
+    NodeZone,
     Placement,
     Programme,
     Rendering,
     User,
     Zone,
 )
-from broadcast.nodes import zones_of_node
 from broadcast.orders import ends_at_of
 from broadcast.zones import sorted_by_name
 from players.messages import ClipRef, Urgency
@@ -54,6 +54,7 @@ class BulletinCard:
     return_reason: str | None
     airs_at: datetime | None
     airs_now: bool
+    is_read_twice: bool
     zones: tuple[str, ...]
     programmes: tuple[str, ...]
 
@@ -91,10 +92,11 @@ class BroadcastRow:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """What became of a broadcast at one pole, by that pole's own clock."""
+    """What became of a broadcast at one pole, by that pole's own clock; `node_zones` are the villages it speaks for."""
 
     node: str
     node_name: str
+    node_zones: tuple[str, ...]
     state: DeliveryState
     reason: str | None
     why: str
@@ -145,33 +147,49 @@ class NodeRow:
 
 def bulletin_card(session: Session, bulletin: Bulletin) -> BulletinCard:
     """One bulletin."""
-    programmes = session.exec(
-        select(Programme.name).join(Placement).where(Placement.bulletin_id == bulletin.id).distinct()
-    ).all()
-    return BulletinCard(
-        id=bulletin.id,
-        title=bulletin.title,
-        script=bulletin.script,
-        urgency=bulletin.urgency,
-        state=bulletin.state,
-        revision=bulletin.revision,
-        author=_name_of(session, bulletin.author_id) or "",
-        edited_at=bulletin.edited_at,
-        submitted_at=bulletin.submitted_at,
-        decided_by=_name_of(session, bulletin.decided_by_id),
-        decided_at=bulletin.decided_at,
-        return_reason=bulletin.return_reason,
-        airs_at=bulletin.airs_at,
-        airs_now=bulletin.airs_now,
-        zones=tuple(zone.name for zone in zones_of_bulletin(session, bulletin.id)),
-        programmes=tuple(sorted(programmes)),
-    )
+    return bulletin_cards(session, [bulletin])[0]
+
+
+def bulletin_cards(session: Session, bulletins: Sequence[Bulletin]) -> list[BulletinCard]:
+    """Bulletins, in the order given."""
+    ids = [bulletin.id for bulletin in bulletins]
+    names = dict(session.exec(select(User.id, User.name)).all())
+    zones: dict[str, list[Zone]] = {}
+    of_zones = select(BulletinZone.bulletin_id, Zone).join(Zone).where(col(BulletinZone.bulletin_id).in_(ids))
+    for bulletin_id, zone in session.exec(of_zones):
+        zones.setdefault(bulletin_id, []).append(zone)
+    programmes: dict[str, set[str]] = {}
+    placed = select(Placement.bulletin_id, Programme.name).join(Programme).where(col(Placement.bulletin_id).in_(ids))
+    for bulletin_id, name in session.exec(placed):
+        programmes.setdefault(bulletin_id, set()).add(name)
+    return [
+        BulletinCard(
+            id=one.id,
+            title=one.title,
+            script=one.script,
+            urgency=one.urgency,
+            state=one.state,
+            revision=one.revision,
+            author=names.get(one.author_id, ""),
+            edited_at=one.edited_at,
+            submitted_at=one.submitted_at,
+            decided_by=names.get(one.decided_by_id),
+            decided_at=one.decided_at,
+            return_reason=one.return_reason,
+            airs_at=one.airs_at,
+            airs_now=one.airs_now,
+            is_read_twice=one.is_read_twice,
+            zones=tuple(zone.name for zone in sorted_by_name(zones.get(one.id, []))),
+            programmes=tuple(sorted(programmes.get(one.id, ()))),
+        )
+        for one in bulletins
+    ]
 
 
 def broadcasts_of_bulletin(session: Session, bulletin_id: str) -> list[BroadcastRow]:
     """What a bulletin has been aired as by itself, the latest first."""
     query = select(Broadcast).where(Broadcast.bulletin_id == bulletin_id)
-    return _rows(session, session.exec(query.order_by(col(Broadcast.created_at).desc(), col(Broadcast.id))))
+    return broadcast_rows(session, session.exec(query.order_by(col(Broadcast.created_at).desc(), col(Broadcast.id))))
 
 
 def coming(session: Session, now: datetime, until: datetime) -> list[BroadcastRow]:
@@ -179,21 +197,21 @@ def coming(session: Session, now: datetime, until: datetime) -> list[BroadcastRo
     is_due = and_(col(Broadcast.starts_at) > now - _OVERDUE, col(Broadcast.starts_at) < until)
     query = select(Broadcast).where(col(Broadcast.state).in_(COMING), or_(col(Broadcast.starts_at).is_(None), is_due))
     ordered = query.order_by(col(Broadcast.starts_at).asc().nulls_first(), col(Broadcast.id))
-    return _rows(session, session.exec(ordered.limit(_SHOWN_AT_MOST)))
+    return broadcast_rows(session, session.exec(ordered.limit(_SHOWN_AT_MOST)))
 
 
 def on_air(session: Session, now: datetime) -> list[BroadcastRow]:
     """What sounds now, the most urgent first."""
     found = session.exec(select(Broadcast).where(Broadcast.state == BroadcastState.ON_AIR).order_by(col(Broadcast.id)))
-    sounding = [row for row in _rows(session, found) if row.ends_at is None or row.ends_at > now]
+    sounding = [row for row in broadcast_rows(session, found) if row.ends_at is None or row.ends_at > now]
     return sorted(sounding, key=lambda row: -row.urgency.rank)
 
 
-def ended(session: Session, since: datetime, limit: int = 50) -> list[BroadcastRow]:
-    """What has ended since an instant, the latest first."""
-    query = select(Broadcast).where(col(Broadcast.ended_at) >= since)
+def missed(session: Session, since: datetime, limit: int = 50) -> list[BroadcastRow]:
+    """What was missed since an instant, the latest first."""
+    query = select(Broadcast).where(Broadcast.state == BroadcastState.MISSED, col(Broadcast.ended_at) >= since)
     ordered = query.order_by(col(Broadcast.ended_at).desc(), col(Broadcast.id))
-    return _rows(session, session.exec(ordered.limit(limit)))
+    return broadcast_rows(session, session.exec(ordered.limit(limit)))
 
 
 def next_instant(session: Session, now: datetime) -> datetime | None:
@@ -213,7 +231,7 @@ def broadcast_card(session: Session, broadcast_id: str) -> BroadcastCard:
         raise NotFound("no-broadcast", "Không có lượt phát này.")
     renderings = renderings_of(session, broadcast_id)
     return BroadcastCard(
-        row=_rows(session, [broadcast])[0],
+        row=broadcast_rows(session, [broadcast])[0],
         deliveries=tuple(delivery_rows(session, broadcast_id)),
         spoken="\n".join(rendering.spoken for rendering in renderings),
         clips=clips_of(session, broadcast_id),
@@ -222,50 +240,69 @@ def broadcast_card(session: Session, broadcast_id: str) -> BroadcastCard:
     )
 
 
+def broadcast_row(session: Session, broadcast_id: str) -> BroadcastRow | None:
+    """One broadcast as lists show it, if there is one."""
+    broadcast = session.get(Broadcast, broadcast_id)
+    return None if broadcast is None else broadcast_rows(session, [broadcast])[0]
+
+
 def delivery_rows(session: Session, broadcast_id: str) -> list[DeliveryRow]:
     """Its poles, by name."""
-    query = select(Delivery, Node).join(Node).where(Delivery.broadcast_id == broadcast_id)
-    return [
-        DeliveryRow(
-            node=node.slug,
-            node_name=node.name,
-            state=delivery.state,
-            reason=delivery.reason,
-            why=why_text(delivery.reason),
-            detail=delivery.detail,
-            output=delivery.output,
-            started_at=delivery.started_at,
-            finished_at=delivery.finished_at,
-            clip_sha256=delivery.clip_sha256,
-            reported_at=delivery.reported_at,
-        )
-        for delivery, node in session.exec(query.order_by(col(Node.name), col(Node.id)))
-    ]
+    return deliveries_of_each(session, [broadcast_id]).get(broadcast_id, [])
+
+
+def deliveries_of_each(
+    session: Session, broadcast_ids: Iterable[str], without: Iterable[DeliveryState] = ()
+) -> dict[str, list[DeliveryRow]]:
+    """The poles of several broadcasts, by name, but those in some states; a broadcast without any is left out."""
+    # Columns, not objects: a day's log has thousands of rows.
+    columns = (Node.id, Node.slug, Node.name, Delivery.broadcast_id, Delivery.state, Delivery.reason, Delivery.detail)
+    more = (Delivery.output, Delivery.started_at, Delivery.finished_at, Delivery.clip_sha256, Delivery.reported_at)
+    query = sqlalchemy.select(*columns, *more).join(Node, col(Delivery.node_id) == col(Node.id))  # type: ignore[call-overload]
+    query = query.where(col(Delivery.broadcast_id).in_(list(broadcast_ids)))
+    query = query.where(col(Delivery.state).not_in(list(without))).order_by(col(Node.name), col(Node.id))
+    zones = _zones_by_node(session)
+    found: dict[str, list[DeliveryRow]] = {}
+    for node_id, slug, name, broadcast_id, state, reason, detail, *rest in session.exec(query):
+        names = tuple(zone.name for zone in zones.get(node_id, []))
+        row = DeliveryRow(slug, name, names, state, reason, why_text(reason), detail, *rest)
+        found.setdefault(broadcast_id, []).append(row)
+    return found
 
 
 def node_rows(session: Session) -> list[NodeRow]:
     """All poles, by name."""
-    rows = []
-    for node in session.exec(select(Node).order_by(col(Node.name), col(Node.id))).all():
-        zones = zones_of_node(session, node)
-        rows.append(
-            NodeRow(
-                slug=node.slug,
-                name=node.name,
-                zones=tuple(zone.name for zone in zones),
-                zone_slugs=tuple(zone.slug for zone in zones),
-                is_paired=node.public_key is not None,
-                is_revoked=node.revoked_at is not None,
-                paired_at=node.paired_at,
-                pairing_expires_at=node.pairing_expires_at,
-                last_seen_at=node.last_seen_at,
-                version=node.version,
-            )
+    zones = _zones_by_node(session)
+    return [
+        NodeRow(
+            slug=node.slug,
+            name=node.name,
+            zones=tuple(zone.name for zone in zones.get(node.id, [])),
+            zone_slugs=tuple(zone.slug for zone in zones.get(node.id, [])),
+            is_paired=node.public_key is not None,
+            is_revoked=node.revoked_at is not None,
+            paired_at=node.paired_at,
+            pairing_expires_at=node.pairing_expires_at,
+            last_seen_at=node.last_seen_at,
+            version=node.version,
         )
-    return rows
+        for node in session.exec(select(Node).order_by(col(Node.name), col(Node.id)))
+    ]
 
 
-def _rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[BroadcastRow]:
+def _zones_by_node(session: Session) -> dict[int | None, list[Zone]]:
+    """The villages of every pole, by name."""
+    zones = {zone.id: zone for zone in sorted_by_name(session.exec(select(Zone)))}
+    order = {zone_id: place for place, zone_id in enumerate(zones)}
+    found: dict[int | None, list[Zone]] = {}
+    pairs = session.exec(select(NodeZone.node_id, NodeZone.zone_id)).all()
+    for node_id, zone_id in sorted(pairs, key=lambda pair: order[pair[1]]):
+        found.setdefault(node_id, []).append(zones[zone_id])
+    return found
+
+
+def broadcast_rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[BroadcastRow]:
+    """Broadcasts as lists show them."""
     found = list(broadcasts)
     ids = [broadcast.id for broadcast in found]
     zones: dict[str, list[Zone]] = {}
@@ -273,10 +310,10 @@ def _rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[BroadcastRo
     for broadcast_id, zone in session.exec(of_zones):
         zones.setdefault(broadcast_id, []).append(zone)
     zones = {broadcast_id: sorted_by_name(its_zones) for broadcast_id, its_zones in zones.items()}
-    states: dict[str, Counter[DeliveryState]] = {}
-    of_deliveries = select(Delivery.broadcast_id, Delivery.state).where(col(Delivery.broadcast_id).in_(ids))
-    for broadcast_id, delivery_state in session.exec(of_deliveries):
-        states.setdefault(broadcast_id, Counter())[DeliveryState(delivery_state)] += 1
+    states: dict[str, dict[DeliveryState, int]] = {}
+    counted = select(Delivery.broadcast_id, Delivery.state, func.count()).where(col(Delivery.broadcast_id).in_(ids))
+    for broadcast_id, state, count in session.exec(counted.group_by(Delivery.broadcast_id, Delivery.state)):
+        states.setdefault(broadcast_id, {})[DeliveryState(state)] = count
     names = dict(session.exec(select(User.id, User.name)).all())
     return [
         BroadcastRow(
@@ -296,7 +333,7 @@ def _rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[BroadcastRo
             entry_id=one.entry_id,
             zones=tuple(zone.name for zone in zones.get(one.id, [])),
             zone_slugs=tuple(zone.slug for zone in zones.get(one.id, [])),
-            deliveries=dict(states.get(one.id, {})),
+            deliveries=states.get(one.id, {}),
             made_by=names.get(one.made_by_id),
             changed_by=names.get(one.changed_by_id),
         )
@@ -311,8 +348,3 @@ def _voice_of(session: Session, renderings: list[Rendering]) -> VoiceUsed | None
         return None
     told = next((clip for clip in used if clip.fallback_reason), used[0])
     return VoiceUsed(told.engine, told.voice, told.fallback_reason)
-
-
-def _name_of(session: Session, user_id: int | None) -> str | None:
-    user = session.get(User, user_id) if user_id is not None else None
-    return user.name if user else None

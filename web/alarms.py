@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session, col, select
 
-from broadcast.models import BroadcastState, Clip
-from broadcast.views import NodeRow, ended, node_rows
+from broadcast.models import Clip
+from broadcast.views import NodeRow, missed
 from players.broker_watch import BrokerWatch, DoorEvent
 from players.child import ChildPhase, ChildState
 from players.hub import Refusal
@@ -48,13 +48,13 @@ class Alarm:
     detail: str = ""
 
 
-def alarms_of(station: "Station", session: Session, now: datetime) -> list[Alarm]:
-    """Everything that is wrong, the worst first."""
+def alarms_of(station: "Station", session: Session, nodes: Iterable[NodeRow], now: datetime) -> list[Alarm]:
+    """Everything that is wrong, the worst first. `nodes` are the poles that are not revoked."""
     found = [*_of_processes(station.processes), *_of_wire(station), *_of_steps(station.runner.troubles)]
     found += [*_of_disk(shutil.disk_usage(station.settings.data_dir).free), *_of_refusals(station.hub.refusals, now)]
     if station.broker.watch is not None:
         found += _of_door(station.broker.watch, now)
-    found += [*_of_nodes(station, node_rows(session)), *_of_voice(session), *_of_missed(session, now)]
+    found += [*_of_nodes(station, nodes), *_of_voice(session), *_of_missed(session, now)]
     return sorted(found, key=lambda alarm: alarm.tone != "bad")
 
 
@@ -111,8 +111,7 @@ def _of_steps(troubles: Iterable[Trouble]) -> Iterator[Alarm]:
 
 
 def _of_nodes(station: "Station", rows: Iterable[NodeRow]) -> Iterator[Alarm]:
-    trusted = [row for row in rows if row.is_paired and not row.is_revoked]
-    gone = [row.name for row in trusted if station.heard_of(row.slug).state is PresenceState.OFFLINE]
+    gone = [row.name for row in rows if row.is_paired and station.heard_of(row.slug).state is PresenceState.OFFLINE]
     if gone:
         yield Alarm("bad", f"{len(gone)} cụm loa mất kết nối", _some(gone))
 
@@ -132,6 +131,5 @@ def _of_voice(session: Session) -> Iterator[Alarm]:
 
 
 def _of_missed(session: Session, now: datetime) -> Iterator[Alarm]:
-    for row in ended(session, now - MISSED_SHOWN_FOR):
-        if row.state is BroadcastState.MISSED:
-            yield Alarm("warn", f"Không phát được: {row.title}", row.why)
+    for row in missed(session, now - MISSED_SHOWN_FOR):
+        yield Alarm("warn", f"Không phát được: {row.title}", row.why)

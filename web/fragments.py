@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -11,10 +12,19 @@ from sqlmodel import Session
 
 from broadcast.communes import get_commune, local_zone
 from broadcast.db import reading
-from broadcast.errors import NotFound
 from broadcast.models import DeliveryState, User
 from broadcast.permissions import Action, may
-from broadcast.views import BroadcastRow, DeliveryRow, broadcast_card, coming, delivery_rows, node_rows, on_air
+from broadcast.views import (
+    BroadcastRow,
+    DeliveryRow,
+    NodeRow,
+    broadcast_row,
+    coming,
+    deliveries_of_each,
+    delivery_rows,
+    node_rows,
+    on_air,
+)
 from broadcast.zones import zones_open_to
 from web.alarms import Alarm, alarms_of
 from web.live import Part
@@ -85,12 +95,42 @@ class DeliveriesPart(Page):
 
 @dataclass(frozen=True)
 class Moment:
-    """What a part is rendered from: one view of the database at one instant."""
+    """What parts are rendered from: one view of the database at one instant, read once for all of them."""
 
     station: "Station"
     session: Session
     now: datetime
     zone: ZoneInfo
+
+    @cached_property
+    def nodes(self) -> list[NodeRow]:
+        """The poles that are not revoked, by name."""
+        return [row for row in node_rows(self.session) if not row.is_revoked]
+
+    @cached_property
+    def on_air(self) -> list[BroadcastRow]:
+        """What sounds."""
+        return on_air(self.session, self.now)
+
+    @cached_property
+    def playing(self) -> dict[str, list[DeliveryRow]]:
+        """Where it sounds, by broadcast."""
+        others = set(DeliveryState) - {DeliveryState.PLAYING}
+        return deliveries_of_each(self.session, [row.id for row in self.on_air], others)
+
+    @cached_property
+    def coming(self) -> list[BroadcastRow]:
+        """What sounds next."""
+        return coming(self.session, self.now, self.now + AHEAD)
+
+    @cached_property
+    def alarms(self) -> list[Alarm]:
+        """What is wrong."""
+        return alarms_of(self.station, self.session, self.nodes, self.now)
+
+    def own_nodes(self, part: Part) -> list[NodeRow]:
+        """The poles that belong to the part's scope."""
+        return [row for row in self.nodes if self.open_to(part, row.zone_slugs)]
 
     def open_to(self, part: Part, zone_slugs: Iterable[str]) -> bool:
         """Whether something in these villages belongs to the part's scope."""
@@ -137,60 +177,57 @@ class Fragments:
 
 
 def _alarms(moment: Moment, _part: Part) -> Page:
-    return AlarmsPart(alarms=alarms_of(moment.station, moment.session, moment.now))
+    return AlarmsPart(alarms=moment.alarms)
 
 
 def _on_air(moment: Moment, part: Part) -> Page:
-    rows = [row for row in on_air(moment.session, moment.now) if moment.open_to(part, row.zone_slugs)]
-    items = [OnAirItem(row, _playing(moment, part, row.id), moment.answers_for(part, row.zone_slugs)) for row in rows]
+    own = {row.slug for row in moment.own_nodes(part)}
+    items = [
+        OnAirItem(
+            row,
+            [pole for pole in moment.playing.get(row.id, ()) if pole.node in own],
+            moment.answers_for(part, row.zone_slugs),
+        )
+        for row in moment.on_air
+        if moment.open_to(part, row.zone_slugs)
+    ]
     return OnAirPart(items=items, zone=moment.zone)
 
 
-def _playing(moment: Moment, part: Part, broadcast_id: str) -> list[DeliveryRow]:
-    own = {row.slug for row in node_rows(moment.session) if moment.open_to(part, row.zone_slugs)}
-    rows = delivery_rows(moment.session, broadcast_id)
-    return [row for row in rows if row.state is DeliveryState.PLAYING and row.node in own]
-
-
 def _coming(moment: Moment, part: Part) -> Page:
-    rows = coming(moment.session, moment.now, moment.now + AHEAD)
-    mine = [(row, moment.answers_for(part, row.zone_slugs)) for row in rows if moment.open_to(part, row.zone_slugs)]
-    return ComingPart(rows=mine, zone=moment.zone)
+    rows = [row for row in moment.coming if moment.open_to(part, row.zone_slugs)]
+    return ComingPart(rows=[(row, moment.answers_for(part, row.zone_slugs)) for row in rows], zone=moment.zone)
 
 
 def _nodes(moment: Moment, part: Part) -> Page:
-    rows = [row for row in node_rows(moment.session) if not row.is_revoked and moment.open_to(part, row.zone_slugs)]
-    titles = {row.id: row.title for row in on_air(moment.session, moment.now)}
-    return NodesPart(poles=pole_rows(moment.station, rows, titles, moment.zone))
+    titles = {row.id: row.title for row in moment.on_air}
+    return NodesPart(poles=pole_rows(moment.station, moment.own_nodes(part), titles, moment.zone))
 
 
 def _deliveries(moment: Moment, part: Part) -> Page | None:
-    try:
-        card = broadcast_card(moment.session, part.subject)
-    except NotFound:
+    row = broadcast_row(moment.session, part.subject)
+    if row is None or not moment.open_to(part, row.zone_slugs):
         return None
-    if not moment.open_to(part, card.row.zone_slugs):
-        return None
-    own = {row.slug for row in node_rows(moment.session) if moment.open_to(part, row.zone_slugs)}
+    own = None if part.scope == EVERYTHING else {pole.slug for pole in moment.own_nodes(part)}
+    poles = delivery_rows(moment.session, row.id)
     return DeliveriesPart(
-        row=card.row,
-        deliveries=[row for row in card.deliveries if row.node in own],
+        row=row,
+        deliveries=[pole for pole in poles if own is None or pole.node in own],
         zone=moment.zone,
-        may_stop=moment.answers_for(part, card.row.zone_slugs),
+        may_stop=moment.answers_for(part, row.zone_slugs),
     )
 
 
 def _status(moment: Moment, part: Part) -> str:
     """For programs: what sounds, and how each pole is, as JSON."""
-    sounding = [row.id for row in on_air(moment.session, moment.now) if moment.open_to(part, row.zone_slugs)]
     nodes = {}
-    for row in node_rows(moment.session):
-        if not row.is_revoked and moment.open_to(part, row.zone_slugs):
-            heard = moment.station.heard_of(row.slug)
-            nodes[row.slug] = {
-                "presence": heard.state,
-                "playing": heard.heartbeat.broadcast if heard.heartbeat else None,
-            }
+    for row in moment.own_nodes(part):
+        heard = moment.station.heard_of(row.slug)
+        nodes[row.slug] = {
+            "presence": heard.state,
+            "playing": heard.heartbeat.broadcast if heard.heartbeat else None,
+        }
+    sounding = [row.id for row in moment.on_air if moment.open_to(part, row.zone_slugs)]
     return json.dumps({"on_air": sounding, "nodes": nodes})
 
 

@@ -32,20 +32,35 @@ class Part:
     subject: str = ""
 
 
+class SharedEvent(ServerSentEvent):
+    """A part for all who watch it, put into bytes once."""
+
+    def __init__(self, part: Part, html: str) -> None:
+        super().__init__(html, event=part.name)
+        self.html = html
+        self._bytes: bytes | None = None
+
+    def encode(self) -> bytes:
+        """As it goes out."""
+        if self._bytes is None:
+            self._bytes = super().encode()
+        return self._bytes
+
+
 @dataclass(eq=False, slots=True)
 class Client:
     """An open live page."""
 
     parts: frozenset[Part]
     sent: dict[Part, str] = field(default_factory=dict)
-    waiting: dict[Part, str] = field(default_factory=dict)
+    waiting: dict[Part, SharedEvent] = field(default_factory=dict)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def offer(self, part: Part, html: str) -> None:
+    def offer(self, part: Part, event: SharedEvent) -> None:
         """Put it in the place of whatever older text of that part still waits."""
-        if self.sent.get(part) != html:
-            self.waiting[part] = html
-            self.sent[part] = html
+        if self.sent.get(part) != event.html:
+            self.waiting[part] = event
+            self.sent[part] = event.html
             self.woken.set()
 
 
@@ -109,8 +124,7 @@ class LiveFeed:
                         await client.woken.wait()
                 client.woken.clear()
                 while client.waiting:
-                    part, html = client.waiting.popitem()
-                    yield ServerSentEvent(event=part.name, data=html)
+                    yield client.waiting.popitem()[1]
                 if loop.time() >= beats_at:
                     beats_at = loop.time() + heartbeat.total_seconds()
                     if not await asyncio.to_thread(still_allowed):
@@ -132,6 +146,7 @@ class LiveFeed:
         if not watched:
             return
         rendered = await asyncio.to_thread(self._render_parts, watched)
+        events = {part: SharedEvent(part, html) for part, html in rendered.items()}
         for client in clients:
-            for part in client.parts & rendered.keys():
-                client.offer(part, rendered[part])
+            for part in client.parts & events.keys():
+                client.offer(part, events[part])

@@ -8,10 +8,11 @@ from sqlmodel import Session, func, select
 
 from broadcast.airings import ensure_deliveries
 from broadcast.airtime import begin_due, close_finished, mark_cued
-from broadcast.as_run import as_run_log, store_reports
+from broadcast.as_run import store_reports
 from broadcast.conclusion import conclude
 from broadcast.models import Broadcast, BroadcastState, Delivery, DeliveryState, Node, StoredReport
 from broadcast.stopping import cancel_broadcast, stop_broadcast
+from broadcast.views import delivery_rows
 from players.messages import Outcome, Reason
 from tests.broadcast.airing_kit import LASTS, Pole, add_broadcast, add_pole, delivery_of, render
 from tests.broadcast.conftest import House
@@ -167,7 +168,7 @@ def test_a_pole_that_came_after_the_end_did_not_miss_it(
     close_finished(unit, now + IN_AN_HOUR + LASTS * 2)
     add_pole(unit, house, "dong-2", "thon-dong", now)
     store_reports(unit, [Pole("dong-2", on_air.id, now).says(Outcome.MISSED, reason=Reason.TOO_LATE)], now)
-    assert [row.node for row in as_run_log(unit)] == ["dong-1"]
+    assert [row.node for row in delivery_rows(unit, on_air.id)] == ["dong-1"]
 
 
 def test_reports_of_strangers_and_of_unknown_broadcasts_change_nothing(
@@ -183,24 +184,6 @@ def test_one_poles_report_id_is_not_anothers(unit: Session, house: House, on_air
     for slug in ("dong-1", "dong-2"):
         store_reports(unit, [Pole(slug, on_air.id, now).says(Outcome.PLAYED, "r1")], now)
     assert delivery_of(unit, on_air, other).state is DeliveryState.PLAYED
-
-
-def test_the_log_has_a_row_for_each_pole_with_its_own_times(
-    unit: Session, house: House, on_air: Broadcast, pole: Node, now: datetime
-) -> None:
-    at = now + IN_AN_HOUR + timedelta(milliseconds=20)
-    store_reports(unit, [Pole("dong-1", on_air.id, at).says(Outcome.FAILED, reason=Reason.OUTPUT_MISSING)], at)
-    (row,) = as_run_log(unit, broadcast=on_air.id)
-    assert (row.node, row.state, row.why, row.zones) == (
-        "dong-1",
-        "failed",
-        "Cụm loa không có thiết bị âm thanh.",
-        ("Thôn Đông",),
-    )
-    assert as_run_log(unit, since=now + IN_AN_HOUR + timedelta(seconds=1)) == []
-    assert as_run_log(unit, until=now + IN_AN_HOUR) == []
-    assert as_run_log(unit, node="tay-1") == []
-    assert len(as_run_log(unit, since=now, until=now + timedelta(days=1), node="dong-1")) == 1
 
 
 @given(st.lists(st.sampled_from(DeliveryState), max_size=6))

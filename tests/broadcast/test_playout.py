@@ -9,13 +9,13 @@ from sqlmodel import Session
 
 from broadcast.airings import renderings_of
 from broadcast.airtime import begin_now
-from broadcast.as_run import as_run_log
 from broadcast.db import reading
 from broadcast.emergency import raise_emergency
 from broadcast.errors import NotAllowed
 from broadcast.models import RenderingState
 from broadcast.nodes import revoke_node
 from broadcast.users import get_user
+from broadcast.views import delivery_rows
 from players.messages import Play, Reason, Stop, Urgency
 from tests.broadcast.airing_kit import LASTS
 from tests.broadcast.stage import TOPICS, Stage, running
@@ -67,7 +67,7 @@ async def test_what_airs_now_goes_from_ready_to_aired(stage: Stage) -> None:
         await east.until(lambda n: len(n.acked) == 2)
         assert west.orders == []
     with reading(stage.engine) as session:
-        (row,) = as_run_log(session, broadcast=broadcast)
+        (row,) = delivery_rows(session, broadcast)
     assert (row.node, row.started_at, row.finished_at) == ("dong-1", stage.now, stage.now + LASTS)
 
 

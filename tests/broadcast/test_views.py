@@ -12,10 +12,11 @@ from broadcast.nodes import create_node
 from broadcast.rendering import store_failed, store_rendered
 from broadcast.views import (
     broadcast_card,
+    broadcast_row,
     broadcasts_of_bulletin,
     bulletin_card,
     coming,
-    ended,
+    missed,
     next_instant,
     node_rows,
     on_air,
@@ -60,12 +61,26 @@ def test_a_broadcast_moves_from_coming_to_on_air_to_ended(
     move(broadcast, BroadcastState.CUT, "stopped-by-user")
     broadcast.ended_at = starts_at
     unit.flush()
-    (row,) = ended(unit, now)
+    row = broadcast_row(unit, broadcast.id)
+    assert row is not None
     assert (row.state, row.why, row.is_final) == (BroadcastState.CUT, "Bị dừng khi đang phát.", False)
+    assert missed(unit, now) == []
     for delivery in deliveries_of(unit, broadcast.id):
         move(delivery, DeliveryState.SILENT)
     unit.flush()
-    assert ended(unit, now)[0].is_final
+    row = broadcast_row(unit, broadcast.id)
+    assert row is not None
+    assert row.is_final
+
+
+def test_what_was_missed_is_told_however_much_has_ended_since(
+    unit: Session, broadcast: Broadcast, now: datetime
+) -> None:
+    move(broadcast, BroadcastState.MISSED, "no-clip")
+    broadcast.ended_at = now
+    unit.flush()
+    assert [row.id for row in missed(unit, now)] == [broadcast.id]
+    assert missed(unit, now + timedelta(seconds=1)) == []
 
 
 def test_a_card_says_who_spoke_and_what_failed(

@@ -5,38 +5,23 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import groupby
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Response
 from sqlmodel import Session
 
-from broadcast.as_run import AsRunRow, as_run_log
-from broadcast.models import BroadcastState
-from broadcast.views import BroadcastRow, broadcast_card, ended
+from broadcast.run_log import LoggedBroadcast, as_run_log
 from web.deps import Door, SignedIn
 from web.fragments import EVERYTHING, scope_of
 from web.templating import Page
 from web.words import BROADCAST, DELIVERY, say_clock, say_datetime, say_day
 
 router = APIRouter(include_in_schema=False)
-LISTED_AT_MOST = 500
+LISTED_POLES = 40
+"""A broadcast at more poles than this names only those where it did not sound as it should; the rest are counted."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = ("Giờ phát", "Bản tin", "Lượt phát", "Cụm loa", "Khu vực", "Kết quả", "Bắt đầu", "Kết thúc", "Lý do")
-
-
-@dataclass(frozen=True)
-class LoggedBroadcast:
-    """A broadcast of the day and its poles."""
-
-    row: BroadcastRow
-    poles: Sequence[AsRunRow]
-
-    @property
-    def at(self) -> datetime:
-        """When it was to begin, or when it ended without ever having begun."""
-        return self.row.starts_at or self.row.ended_at or self.row.created_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +43,7 @@ def show_log(door: SignedIn, ngay: str = "") -> Response:
     begins_at, ends_at = bounds_of(on, door.zone)
     today = door.now.astimezone(door.zone).date()
     with door.read() as session:
-        broadcasts = logged(session, begins_at, ends_at, scope_of(session, door.user))
+        broadcasts = logged(session, begins_at, ends_at, scope_of(session, door.user), LISTED_POLES)
     page = AsRunPage(
         on=on,
         day=say_day(begins_at, door.zone),
@@ -95,26 +80,12 @@ def bounds_of(on: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return begins.astimezone(UTC), datetime.combine(on + timedelta(days=1), time.min, zone).astimezone(UTC)
 
 
-def logged(session: Session, since: datetime, until: datetime, scope: str) -> list[LoggedBroadcast]:
-    """The broadcasts of a span of time, the latest first: those that had poles, and those that ended without any."""
-    log = as_run_log(session, since=since, until=until)
-    found = [
-        LoggedBroadcast(broadcast_card(session, broadcast_id).row, list(rows))
-        for broadcast_id, rows in groupby(log, key=lambda row: row.broadcast)
-    ]
-    known = {one.row.id for one in found}
-    found += [
-        LoggedBroadcast(row, as_run_log(session, broadcast=row.id))
-        for row in ended(session, since, LISTED_AT_MOST)
-        if row.id not in known and row.ended_at is not None and row.ended_at < until and not _is_elsewhere(row, since)
-    ]
-    mine = [one for one in found if scope in {EVERYTHING, *one.row.zone_slugs}]
-    return sorted(mine, key=lambda one: one.at, reverse=True)
-
-
-def _is_elsewhere(row: BroadcastRow, since: datetime) -> bool:
-    """It belongs to the day it was to begin on: an earlier one, or one to come from which it was cancelled."""
-    return row.starts_at is not None and (row.starts_at < since or row.state is BroadcastState.CANCELLED)
+def logged(
+    session: Session, since: datetime, until: datetime, scope: str, most_poles: int | None = None
+) -> list[LoggedBroadcast]:
+    """The log of a span of time, as far as it is for the villages of a scope."""
+    log = as_run_log(session, since, until, most_poles)
+    return [one for one in log if scope in {EVERYTHING, *one.row.zone_slugs}]
 
 
 def csv_of(broadcasts: Iterable[LoggedBroadcast], zone: ZoneInfo) -> bytes:
@@ -127,7 +98,7 @@ def csv_of(broadcasts: Iterable[LoggedBroadcast], zone: ZoneInfo) -> bytes:
         if not one.poles:
             writer.writerow([_plain(cell) for cell in [*begins, "", ", ".join(one.row.zones), "", "", "", one.row.why]])
         for pole in one.poles:
-            cells = [*begins, pole.node_name, ", ".join(pole.zones), DELIVERY[pole.state]]
+            cells = [*begins, pole.node_name, ", ".join(pole.node_zones), DELIVERY[pole.state]]
             cells += [say_clock(at, zone) if at else "" for at in (pole.started_at, pole.finished_at)]
             writer.writerow([_plain(cell) for cell in [*cells, pole.why]])
     return b"\xef\xbb\xbf" + text.getvalue().encode()

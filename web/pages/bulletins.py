@@ -19,12 +19,13 @@ from broadcast.errors import BroadcastError
 from broadcast.lifecycle import may_move
 from broadcast.models import Bulletin, BulletinState
 from broadcast.permissions import Action, may
-from broadcast.views import BroadcastRow, BulletinCard, broadcasts_of_bulletin, bulletin_card
+from broadcast.views import BroadcastRow, BulletinCard, broadcasts_of_bulletin, bulletin_card, bulletin_cards
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
-from web.pages.compose import read_script
+from web.pages.compose import ReadingFragment, read_script
 from web.pages.listen import ListenFragment, Sound, hear
 from web.reading import Reading
+from web.teaching import Taught, is_teaching, teach
 from web.templating import Page
 
 router = APIRouter(include_in_schema=False)
@@ -62,6 +63,7 @@ class BulletinPage(Page):
     may_edit: bool
     may_withdraw: bool
     reason: str = ""
+    taught: Taught | None = None
     sound: Sound | None = None
     problem: Refusal | None = None
 
@@ -70,7 +72,7 @@ class BulletinPage(Page):
 def show_bulletins(door: Reader) -> Response:
     """The list."""
     with door.read() as session:
-        cards = [bulletin_card(session, bulletin) for bulletin in list_bulletins(session, door.user)]
+        cards = bulletin_cards(session, list_bulletins(session, door.user))
     return door.show(BulletinsPage(bulletins=cards))
 
 
@@ -78,8 +80,7 @@ def show_bulletins(door: Reader) -> Response:
 def show_approvals(door: Decider) -> Response:
     """What waits, for the leader."""
     with door.read() as session:
-        waiting = list_bulletins(session, door.user, BulletinState.SUBMITTED)
-        cards = [bulletin_card(session, bulletin) for bulletin in waiting]
+        cards = bulletin_cards(session, list_bulletins(session, door.user, BulletinState.SUBMITTED))
     return door.show(ApprovalsPage(bulletins=cards))
 
 
@@ -95,10 +96,21 @@ def listen_bulletin(bulletin_id: str, door: Reader) -> Response:
     return door.show(ListenFragment(sound=_hear(door, bulletin_id, plays=True)))
 
 
+@router.post("/ban-tin/{bulletin_id}/luon-doc")
+def teach_bulletin(bulletin_id: str, form: PostedForm, door: Reader) -> Response:
+    """Keep the reading of a doubtful span for good, or let it be heard, in the page."""
+    taught = teach(door, form)
+    with door.read() as session:
+        script = get_bulletin(session, bulletin_id, door.user).script
+    return door.show(ReadingFragment(reading=read_script(door, script, door.request.url.path), taught=taught))
+
+
 @router.post("/ban-tin/{bulletin_id}")
 def act_on_bulletin(bulletin_id: str, form: PostedForm, door: Reader) -> Response:
     """Approve, return, submit, withdraw; or listen, without JavaScript."""
     act = form.text("act")
+    if is_teaching(form):
+        return _show(door, bulletin_id, taught=teach(door, form))
     if act == "listen":
         return _show(door, bulletin_id, sound=_hear(door, bulletin_id))
     if act not in ACTS:
@@ -143,19 +155,33 @@ def _hear(door: Door, bulletin_id: str, *, plays: bool = False) -> Sound:
         bulletin = get_bulletin(session, bulletin_id, door.user)
     is_alone = bulletin.airs_now or bulletin.airs_at is not None
     try:
-        return hear(door, bulletin.script, bulletin.urgency, is_alone=is_alone, plays=plays)
+        return hear(
+            door,
+            bulletin.script,
+            bulletin.urgency,
+            is_alone=is_alone,
+            is_read_twice=bulletin.is_read_twice,
+            plays=plays,
+        )
     except (BroadcastError, Refusal) as error:
         return Sound(problem=error.message)
 
 
 def _show(
-    door: Door, bulletin_id: str, *, reason: str = "", sound: Sound | None = None, problem: Refusal | None = None
+    door: Door,
+    bulletin_id: str,
+    *,
+    reason: str = "",
+    taught: Taught | None = None,
+    sound: Sound | None = None,
+    problem: Refusal | None = None,
 ) -> Response:
     with door.read() as session:
         bulletin = get_bulletin(session, bulletin_id, door.user)
         page = BulletinPage(
             card=bulletin_card(session, bulletin),
-            reading=read_script(bulletin.script),
+            reading=read_script(door, bulletin.script, f"/ban-tin/{bulletin_id}/luon-doc"),
+            taught=taught,
             broadcasts=broadcasts_of_bulletin(session, bulletin_id),
             reason=reason,
             sound=sound,

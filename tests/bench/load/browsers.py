@@ -51,13 +51,15 @@ class Browser:
         self.csrf = _csrf_in(first.text)
         self.pages = tuple(dict.fromkeys(path for path in _MENU.findall(first.text) if path not in _NO_PAGES))
 
-    async def read(self, path: str, kind: str | None = None) -> httpx.Response:
-        """Fetch a page whole, and note how long that took."""
-        begun = time.perf_counter()
-        answer = await self.http.get(path)
+    async def read(self, path: str, kind: str | None = None) -> None:
+        """Fetch a page whole, and note how long that took; status 0 means that nobody answered."""
+        begun, status = time.perf_counter(), 0
+        try:
+            status = (await self.http.get(path)).status_code
+        except httpx.TransportError:
+            await asyncio.sleep(1)
         ms = (time.perf_counter() - begun) * 1000
-        self._pages.note(path=kind or path, ms=round(ms, 2), status=answer.status_code, user=self.username)
-        return answer
+        self._pages.note(path=kind or path, ms=round(ms, 2), status=status, user=self.username)
 
     async def wander(self, random: Random, others: Callable[[], Sequence[tuple[str, str]]]) -> None:
         """Read one page after another, until cancelled. `others` are pages of the day: their paths and their kinds."""

@@ -66,8 +66,8 @@ class Airing:
         """The broadcasts, in order."""
 
     def pages(self) -> Sequence[tuple[str, str]]:
-        """What no menu names: the latest broadcast's page, the log as a file, a phone's menu."""
-        more = [("/nhat-ky.csv", "/nhat-ky.csv"), ("/them", "/them")]
+        """What no menu names: the latest broadcast's page and a phone's menu."""
+        more = [("/them", "/them")]
         return [*more, *((f"/luot-phat/{broadcast}", "/luot-phat/…") for broadcast in self.aired[-1:])]
 
     async def go_on(self, random: Random, *, words: int = 14) -> None:
