@@ -11,9 +11,11 @@ import pytest
 
 from players.memory import MemoryBroker, MemoryTransport
 from players.messages import ClipRef, PairingReply, Presence
+from players.mqtt import MqttTransport
 from players.node.agent import Agent, NodeParts
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
+from players.node.credentials import Credentials
 from players.node.events import Way
 from players.node.output import AudioOutput
 from players.node.record import WavTimeline
@@ -26,6 +28,7 @@ from players.topics import Topics
 from players.transport import Incoming
 from tests.fakes.fake_server import COMMUNE, FakeDoor, FakeServer
 from tests.fakes.sounds import write_clip
+from tests.players.node.command import free_port
 
 
 @pytest.fixture
@@ -117,9 +120,9 @@ class NodeBox:
             abilities = Abilities(plays.name, plays.name if plays.plays_streams else None, pulls)
             agent = Agent(
                 NodeParts(
-                    identity=self.identity(),
-                    key=self.key,
+                    credentials=Credentials(self.folder, self.identity(), self.key),
                     server_url=self.door.url,
+                    stream_url=self.door.url,
                     state=store.load(NodeState(self.node, COMMUNE, ("thon-dong",), abilities)),
                     store=store,
                     clips=ClipStore(self.folder / "clips", 1 << 26),
@@ -147,3 +150,22 @@ class NodeBox:
 @pytest.fixture
 def box(broker: MemoryBroker, door: FakeDoor, server: FakeServer, tmp_path: Path) -> NodeBox:
     return NodeBox(broker, door, server.key, tmp_path / "node")
+
+
+@pytest.fixture
+async def port(tmp_path: Path) -> AsyncIterator[int]:
+    """A broker without rights to give or to refuse: those are tested with the server's own."""
+    port = free_port()
+    file = tmp_path / "mosquitto.conf"
+    file.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    process = await asyncio.create_subprocess_exec("mosquitto", "-c", str(file), stderr=asyncio.subprocess.DEVNULL)
+    yield port
+    process.terminate()
+    await asyncio.wait_for(process.wait(), 10)
+
+
+@pytest.fixture
+async def wired(port: int) -> AsyncIterator[FakeServer]:
+    transport = MqttTransport("127.0.0.1", port, "server", None, None)
+    async with FakeServer(transport).running() as server:
+        yield server

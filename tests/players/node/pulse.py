@@ -17,6 +17,7 @@ from tests.fakes.sounds import RATE, Wave
 
 NEEDED = ("pulseaudio", "parec", "pactl")
 SINK = "pole"
+_SINK_MODULE = ("module-null-sink", f"sink_name={SINK}", f"rate={RATE}", "channels=1", "format=s16le")
 
 
 def missing() -> str | None:
@@ -75,7 +76,7 @@ class PulseServer:
                 ),
                 *("--log-target=file:" + str(self._folder / "log"), "--disallow-exit"),
                 *("-L", f"module-native-protocol-unix socket={self._socket} auth-anonymous=1"),
-                *("-L", f"module-null-sink sink_name={SINK} rate={RATE} channels=1 format=s16le"),
+                *("-L", " ".join(_SINK_MODULE)),
             ],
             env=self.environment,
             stdout=subprocess.DEVNULL,
@@ -90,6 +91,17 @@ class PulseServer:
             time.sleep(0.05)
         self.stop()
         raise RuntimeError((self._folder / "log").read_text() or "pulseaudio does not start")
+
+    def lose_sink(self) -> None:
+        """Pull the sound card out."""
+        self._pactl("unload-module", "module-null-sink")
+
+    def bring_sink(self) -> None:
+        """Plug it in again."""
+        self._pactl("load-module", *_SINK_MODULE)
+
+    def _pactl(self, *arguments: str) -> None:
+        subprocess.run(["pactl", *arguments], env=self.environment, check=True, capture_output=True, timeout=10)
 
     def stop(self) -> None:
         if self._daemon is not None:
