@@ -46,6 +46,7 @@ class BulletinDraft:
     airs_at: datetime | None = None
     airs_now: bool = False
     programmes: Sequence[int] = ()
+    is_read_twice: bool = False
 
 
 def write_bulletin(
@@ -60,6 +61,7 @@ def write_bulletin(
     airs_at: datetime | None = None,
     airs_now: bool = False,
     programmes: Sequence[int] = (),
+    is_read_twice: bool = False,
 ) -> Bulletin:
     """Keep a new draft.
 
@@ -76,12 +78,36 @@ def write_bulletin(
         airs_at=airs_at,
         airs_now=airs_now,
         programmes=programmes,
+        is_read_twice=is_read_twice,
     )
     bulletin = Bulletin(
         commune_id=author.commune_id, title="", script="", author_id=row_id(author.id),
         editor_id=row_id(author.id), created_at=now, edited_at=now,
     )  # fmt: skip
     _take(session, bulletin, typed, now)
+    record(session, now, author.username, "write-bulletin", bulletin.id, {"title": bulletin.title})
+    return bulletin
+
+
+def begin_draft(session: Session, author: User, title: str, script: str, now: datetime) -> Bulletin:
+    """Keep a new draft of which only the text is known: where and when it is aired is chosen before it is submitted.
+
+    Raises:
+        NotAllowed: the author's role does not write bulletins.
+        InvalidInput: title or text cannot be used.
+    """
+    require(author, Action.WRITE_BULLETIN)
+    bulletin = Bulletin(
+        commune_id=author.commune_id,
+        title=clean_line(title, "title", max_chars=MAX_TITLE),
+        script=clean_text(script, "script", max_chars=MAX_SCRIPT),
+        author_id=row_id(author.id),
+        editor_id=row_id(author.id),
+        created_at=now,
+        edited_at=now,
+    )
+    session.add(bulletin)
+    session.flush()
     record(session, now, author.username, "write-bulletin", bulletin.id, {"title": bulletin.title})
     return bulletin
 
@@ -118,11 +144,13 @@ def submit_bulletin(session: Session, bulletin_id: str, user: User, now: datetim
 
     Raises:
         NotFound, NotAllowed: it is not for this user to see, or to submit.
-        InvalidInput: nothing says when it is to be aired, or that has passed.
+        InvalidInput: nothing says where or when it is to be aired, or that has passed.
         Conflict: it has been submitted already.
     """
     bulletin = get_bulletin(session, bulletin_id, user)
     require(user, Action.WRITE_BULLETIN)
+    if not zones_of_bulletin(session, bulletin.id):
+        raise InvalidInput("no-zone", "Chưa chọn khu vực (thôn) nào.", "zones")
     if not (bulletin.airs_now or bulletin.airs_at or programmes_of(session, bulletin.id)):
         raise InvalidInput("no-time", "Chưa chọn giờ phát hoặc chương trình.", "airs_at")
     _check_instant(session, bulletin.airs_at, now)
@@ -158,7 +186,14 @@ def approve_bulletin(session: Session, bulletin_id: str, user: User, revision: i
     is_alone = bulletin.airs_now or bulletin.airs_at is not None
     chime = bulletin.urgency.value if is_alone else None
     rendering = want_rendering(
-        session, bulletin.script, commune.voice, chime, bulletin.urgency, now, has_closing_chime=is_alone
+        session,
+        bulletin.script,
+        commune.voice,
+        chime,
+        bulletin.urgency,
+        now,
+        has_closing_chime=is_alone,
+        is_read_twice=bulletin.is_read_twice,
     )
     bulletin.rendering_key = rendering.key
     session.add(bulletin)
@@ -240,6 +275,7 @@ def draft_of(session: Session, bulletin: Bulletin) -> BulletinDraft:
         airs_at=bulletin.airs_at,
         airs_now=bulletin.airs_now,
         programmes=tuple(programmes_of(session, bulletin.id)),
+        is_read_twice=bulletin.is_read_twice,
     )
 
 
@@ -254,6 +290,7 @@ def _take(session: Session, bulletin: Bulletin, typed: BulletinDraft, now: datet
     zones = zones_by_slug(session, typed.zones)
     _check_instant(session, typed.airs_at, now)
     bulletin.urgency, bulletin.airs_at, bulletin.airs_now = typed.urgency, typed.airs_at, typed.airs_now
+    bulletin.is_read_twice = typed.is_read_twice
     session.add(bulletin)
     session.flush()
     session.exec(delete(BulletinZone).where(col(BulletinZone.bulletin_id) == bulletin.id))

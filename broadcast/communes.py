@@ -14,6 +14,8 @@ from broadcast.windows import stored_windows, windows_of
 from players.messages import Window
 
 DEFAULT_VOICE = "vi_VN-vais1000-medium"
+SLOWEST, FASTEST = 0.7, 1.3
+"""How fast a voice may read, against its own speed: beyond these a horn is not understood."""
 
 
 def create_commune(
@@ -78,6 +80,22 @@ def set_voice(session: Session, voice: str, actor: str, now: datetime) -> Commun
         before, commune.voice = commune.voice, voice
         session.add(commune)
         record(session, now, actor, "set-voice", commune.slug, {"before": before, "after": voice})
+    return commune
+
+
+def set_rate(session: Session, rate: float, actor: str, now: datetime) -> Commune:
+    """Say how fast the voice reads from now on; what is rendered already stays as it is.
+
+    Raises:
+        InvalidInput: too slow or too fast to be followed.
+    """
+    if not SLOWEST <= rate <= FASTEST:
+        raise InvalidInput("bad-rate", "Tốc độ đọc phải từ 0,7 đến 1,3 lần.", "rate")
+    commune = get_commune(session)
+    if commune.rate != rate:
+        before, commune.rate = commune.rate, rate
+        session.add(commune)
+        record(session, now, actor, "set-rate", commune.slug, {"before": before, "after": rate})
     return commune
 
 

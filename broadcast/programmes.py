@@ -192,12 +192,21 @@ def _bulletin_keys(
     current = select(Rendering.key).where(
         col(Rendering.key).in_([one.programme_key for one in bulletins.values() if one.programme_key]),
         Rendering.voice == commune.voice,
+        Rendering.rate == commune.rate,
         Rendering.rules_sha256 == rules_of(session).sha256,
     )
     known = set(session.exec(current))
     for bulletin in bulletins.values():
         if bulletin.programme_key not in known:
-            rendering = want_rendering(session, bulletin.script, commune.voice, None, bulletin.urgency, now)
+            rendering = want_rendering(
+                session,
+                bulletin.script,
+                commune.voice,
+                None,
+                bulletin.urgency,
+                now,
+                is_read_twice=bulletin.is_read_twice,
+            )
             bulletin.programme_key = rendering.key
             session.add(bulletin)
     return {id_: bulletin.programme_key or "" for id_, bulletin in bulletins.items()}

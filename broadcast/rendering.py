@@ -210,4 +210,6 @@ def _job_of(rendering: Rendering) -> RenderJob:
         voice=rendering.voice,
         chime=Chime(rendering.chime) if rendering.chime else None,
         closing_chime=rendering.has_closing_chime,
+        twice=rendering.is_read_twice,
+        rate=rendering.rate,
     )

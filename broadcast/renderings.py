@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import Session, select
 
 from broadcast.errors import InvalidInput
-from broadcast.models import Rendering, RenderingState
+from broadcast.models import Commune, Rendering, RenderingState
 from broadcast.reading_rules import ReadingRules, rules_of
 from players.messages import Urgency
 
@@ -26,6 +26,7 @@ def want_rendering(
     now: datetime,
     *,
     has_closing_chime: bool = False,
+    is_read_twice: bool = False,
 ) -> Rendering:
     """The rendering of a text as the commune reads it, by a voice, wanted from now on if it is not there yet.
 
@@ -38,7 +39,10 @@ def want_rendering(
     sentences = read_sentences(script, rules)
     if not sentences:
         raise InvalidInput("nothing-to-say", "Nội dung không có gì để đọc.", "script")
-    key = compute_key(script, sentences, voice, chime, has_closing_chime=has_closing_chime)
+    rate = session.exec(select(Commune.rate)).first() or 1.0
+    key = compute_key(
+        script, sentences, voice, chime, has_closing_chime=has_closing_chime, is_read_twice=is_read_twice, rate=rate
+    )
     rendering = session.get(Rendering, key)
     if rendering is None:
         rendering = Rendering(
@@ -49,6 +53,8 @@ def want_rendering(
             voice=voice,
             chime=chime,
             has_closing_chime=has_closing_chime,
+            is_read_twice=is_read_twice,
+            rate=rate,
             urgency=urgency,
             wanted_at=now,
         )
@@ -82,15 +88,21 @@ def read_sentences(script: str, rules: ReadingRules) -> list[dict[str, Any]]:
 
 
 def compute_key(
-    script: str, sentences: list[dict[str, Any]], voice: str, chime: str | None, *, has_closing_chime: bool = False
+    script: str,
+    sentences: list[dict[str, Any]],
+    voice: str,
+    chime: str | None,
+    *,
+    has_closing_chime: bool,
+    is_read_twice: bool,
+    rate: float,
 ) -> str:
     """SHA-256 of what was written and of all that decides how it sounds.
 
     Two texts that are read alike today may be read otherwise tomorrow: they share a clip, not a rendering.
     """
-    asked = json.dumps(
-        [_RECIPE, script, sentences, voice, chime, has_closing_chime], ensure_ascii=False, sort_keys=True
-    )
+    said = [_RECIPE, script, sentences, voice, chime, has_closing_chime, is_read_twice, rate]
+    asked = json.dumps(said, ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()
 
 

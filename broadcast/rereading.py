@@ -108,6 +108,7 @@ def reread(session: Session, broadcast_id: str, now: datetime) -> None:
             latest.urgency,
             now,
             has_closing_chime=latest.has_closing_chime,
+            is_read_twice=latest.is_read_twice,
         )
         _follow(session, part, fresh)
 
@@ -164,10 +165,11 @@ def _follow(session: Session, part: BroadcastPart, fresh: Rendering) -> None:
 
 
 def _says_the_same(old: Rendering, fresh: Rendering) -> bool:
-    return old.script is not None and (old.script, old.chime, old.has_closing_chime) == (
+    return old.script is not None and (old.script, old.chime, old.has_closing_chime, old.is_read_twice) == (
         fresh.script,
         fresh.chime,
         fresh.has_closing_chime,
+        fresh.is_read_twice,
     )
 
 

@@ -31,6 +31,8 @@ class Bulletin(SQLModel, table=True):
     airs_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     """The instant its author asks for; none with `airs_now`, or when it only goes into programmes."""
     airs_now: bool = False
+    is_read_twice: bool = False
+    """All of it is said again, after "xin nhắc lại"."""
     rendering_key: str | None = Field(default=None, foreign_key="rendering.key")
     """As it is aired by itself, with its chimes; set by the approval."""
     programme_key: str | None = Field(default=None, foreign_key="rendering.key")

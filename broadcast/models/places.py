@@ -18,6 +18,8 @@ class Commune(SQLModel, table=True):
     windows: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
     """When anything but an emergency may sound: `[{"opens": "05:00", "closes": "20:00"}, …]`, local time."""
     voice: str = "vi_VN-vais1000-medium"
+    rate: float = 1.0
+    """How fast it reads, against the voice's own speed."""
     gain_db: float = 0.0
     heartbeat_s: float = 5.0
     reading_style: dict[str, str] = Field(default_factory=dict, sa_type=JSON)

@@ -39,6 +39,9 @@ class Rendering(SQLModel, table=True):
     chime: str | None = None
     """The chime before it (`tts.chimes.Chime`), if any."""
     has_closing_chime: bool = False
+    is_read_twice: bool = False
+    rate: float = 1.0
+    """How fast it is read, against the voice's own speed."""
     urgency: Urgency = Field(default=Urgency.NORMAL, sa_type=EnumText(Urgency))
     state: RenderingState = Field(default=RenderingState.WANTED, sa_type=EnumText(RenderingState), index=True)
     attempts: int = 0

@@ -104,6 +104,7 @@ def _typed(asked: BulletinRequest) -> Draft:
         airs_at=asked.airs_at,
         airs_now=asked.airs_now,
         programmes=asked.programmes,
+        is_read_twice=asked.is_read_twice,
     )
 
 
@@ -120,6 +121,7 @@ def reply_of(session: Session, bulletin: Bulletin) -> BulletinReply:
         airs_now=bulletin.airs_now,
         airs_at=bulletin.airs_at,
         programmes=programmes_of(session, bulletin.id),
+        is_read_twice=bulletin.is_read_twice,
         return_reason=bulletin.return_reason,
         broadcasts=[row.id for row in broadcasts_of_bulletin(session, bulletin.id)],
     )

@@ -49,6 +49,8 @@ class BulletinRequest(Sent):
     airs_now: bool = False
     airs_at: AwareDatetime | None = None
     programmes: tuple[int, ...] = Field(default=(), max_length=100)
+    is_read_twice: bool = False
+    """Say all of it again, after "xin nhắc lại"."""
 
 
 class BulletinChange(BulletinRequest):
@@ -82,6 +84,7 @@ class BulletinReply(BaseModel):
     airs_now: bool
     airs_at: AwareDatetime | None
     programmes: list[int]
+    is_read_twice: bool
     return_reason: str | None
     broadcasts: list[str]
     """Their ids, the first first."""

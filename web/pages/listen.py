@@ -38,7 +38,9 @@ class ListenFragment(Page):
     sound: Sound | None
 
 
-def hear(door: Door, script: str, urgency: Urgency, *, is_alone: bool, plays: bool = False) -> Sound:
+def hear(
+    door: Door, script: str, urgency: Urgency, *, is_alone: bool, is_read_twice: bool = False, plays: bool = False
+) -> Sound:
     """Have the text rendered just as it would be aired (`is_alone`: with its chimes) and wait for it.
 
     Called in a worker thread.
@@ -55,7 +57,16 @@ def hear(door: Door, script: str, urgency: Urgency, *, is_alone: bool, plays: bo
     with door.work() as session:
         chime = urgency.value if is_alone else None
         voice = get_commune(session).voice
-        key = want_rendering(session, script, voice, chime, urgency, door.now, has_closing_chime=is_alone).key
+        key = want_rendering(
+            session,
+            script,
+            voice,
+            chime,
+            urgency,
+            door.now,
+            has_closing_chime=is_alone,
+            is_read_twice=is_read_twice,
+        ).key
     station.nudge()
     return anyio.from_thread.run(_await_sound, door, key, plays)
 

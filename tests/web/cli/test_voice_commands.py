@@ -26,7 +26,7 @@ Said = pytest.CaptureFixture[str]
 
 def seconds_of(path: Path) -> float:
     with wave.open(str(path)) as file:
-        return file.getnframes() / file.getframerate()
+        return float(file.getnframes() / file.getframerate())
 
 
 def test_the_list_shows_what_one_chooses_by(data: list[str], capsys: Said) -> None:
