@@ -35,7 +35,11 @@ class TimetableEntry(SQLModel, table=True):
     skips_holidays: bool = False
     from_on: date
     until_on: date | None = None
+    max_minutes: int | None = None
+    """A longer programme is not aired; none leaves it to the rules of commune and village."""
     is_active: bool = True
+    revision: int = 1
+    """Grows with every change: of two people who change it at once the second is told."""
     created_at: datetime = Field(sa_type=UtcInstant)
     planned_until: datetime | None = Field(default=None, sa_type=UtcInstant)
     """Every occurrence before this instant has its broadcast; what lies between it and now was slept through."""

@@ -1,0 +1,57 @@
+"""The commune's special days: mourning, when nothing sounds but emergencies, and days that follow another weekday."""
+
+from datetime import date, datetime
+
+from sqlmodel import Session
+
+from broadcast.audit import record
+from broadcast.entries import EVERY_DAY, FIRST_DAY, LAST_DAY
+from broadcast.errors import Conflict, InvalidInput, NotFound
+from broadcast.models import Commune, SpecialDay, SpecialDayKind, row_id
+from broadcast.typed_text import clean_line
+
+
+def set_special_day(
+    session: Session,
+    commune: Commune,
+    *,
+    on: date,
+    name: str,
+    kind: SpecialDayKind,
+    like_weekday: int | None,
+    now: datetime,
+    actor: str,
+) -> SpecialDay:
+    """Keep a day as special; `like_weekday` (0 = Monday) goes with `SpecialDayKind.LIKE_WEEKDAY` alone.
+
+    Raises:
+        InvalidInput: the day, its name or its weekday cannot be used.
+        Conflict: that day is special already; it must be cleared first, so that nobody overwrites another's.
+    """
+    if not FIRST_DAY <= on <= LAST_DAY:
+        raise InvalidInput("day-out-of-range", f"Chọn ngày từ năm {FIRST_DAY.year} đến {LAST_DAY.year}.", "on")
+    if (kind is SpecialDayKind.LIKE_WEEKDAY) != (like_weekday in EVERY_DAY):
+        raise InvalidInput("bad-weekday", "Chọn thứ trong tuần mà ngày này theo.", "like_weekday")
+    if session.get(SpecialDay, (commune.id, on)) is not None:
+        raise Conflict("day-taken", "Ngày này đã được đặt là ngày đặc biệt. Hãy bỏ đặt trước khi đặt lại.")
+    day = SpecialDay(
+        commune_id=row_id(commune.id), on=on, name=clean_line(name, "name"), kind=kind, like_weekday=like_weekday
+    )
+    session.add(day)
+    said = {"name": day.name, "kind": kind.value, "like_weekday": like_weekday}
+    record(session, now, actor, "set-special-day", on.isoformat(), said)
+    return day
+
+
+def clear_special_day(session: Session, commune: Commune, on: date, now: datetime, actor: str) -> None:
+    """Let a day be as any other.
+
+    Raises:
+        NotFound: it is.
+    """
+    day = session.get(SpecialDay, (commune.id, on))
+    if day is None:
+        raise NotFound("no-special-day", "Ngày này không phải ngày đặc biệt.")
+    session.delete(day)
+    session.flush()
+    record(session, now, actor, "clear-special-day", on.isoformat(), {"name": day.name})
