@@ -9,6 +9,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from broadcast.airings import add_broadcast, end_before_start
 from broadcast.audit import record
+from broadcast.bulletin_parts import PartDraft, drafts_of, parts_in, said_of, store_parts
 from broadcast.communes import get_commune, local_zone, windows_of_commune
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from broadcast.lifecycle import COMING, WhyNot, move
@@ -47,6 +48,8 @@ class BulletinDraft:
     airs_now: bool = False
     programmes: Sequence[int] = ()
     is_read_twice: bool = False
+    parts: Sequence[PartDraft] = ()
+    """More than one text: then these count, not `script`."""
 
 
 def write_bulletin(
@@ -62,6 +65,7 @@ def write_bulletin(
     airs_now: bool = False,
     programmes: Sequence[int] = (),
     is_read_twice: bool = False,
+    parts: Sequence[PartDraft] = (),
 ) -> Bulletin:
     """Keep a new draft.
 
@@ -79,12 +83,13 @@ def write_bulletin(
         airs_now=airs_now,
         programmes=programmes,
         is_read_twice=is_read_twice,
+        parts=parts,
     )
     bulletin = Bulletin(
         commune_id=author.commune_id, title="", script="", author_id=row_id(author.id),
         editor_id=row_id(author.id), created_at=now, edited_at=now,
     )  # fmt: skip
-    _take(session, bulletin, typed, now)
+    _take(session, bulletin, author, typed, now)
     record(session, now, author.username, "write-bulletin", bulletin.id, {"title": bulletin.title})
     return bulletin
 
@@ -125,18 +130,24 @@ def edit_bulletin(
     bulletin = get_bulletin(session, bulletin_id, user)
     require(user, Action.WRITE_BULLETIN)
     _require_revision(bulletin, revision)
+    if bulletin.state is BulletinState.WITHDRAWN:
+        raise Conflict("withdrawn", "Bản tin đã được rút lại.")
+    begin_revision(session, bulletin, user, now)
+    _take(session, bulletin, user, changed, now)
+    record(session, now, user.username, "edit-bulletin", bulletin.id, {"revision": bulletin.revision})
+    return bulletin
+
+
+def begin_revision(session: Session, bulletin: Bulletin, user: User, now: datetime) -> None:
+    """Another is about to be made of it: what was approved must be approved again, by somebody else than this user."""
     if bulletin.state is BulletinState.APPROVED:
         move(bulletin, BulletinState.SUBMITTED)
         bulletin.submitted_at = now
         _cancel_coming(session, bulletin, WhyNot.BULLETIN_EDITED, now, user)
-    elif bulletin.state is BulletinState.WITHDRAWN:
-        raise Conflict("withdrawn", "Bản tin đã được rút lại.")
     bulletin.revision += 1
     bulletin.editor_id, bulletin.edited_at = row_id(user.id), now
     bulletin.rendering_key = bulletin.programme_key = None
-    _take(session, bulletin, changed, now)
-    record(session, now, user.username, "edit-bulletin", bulletin.id, {"revision": bulletin.revision})
-    return bulletin
+    session.add(bulletin)
 
 
 def submit_bulletin(session: Session, bulletin_id: str, user: User, now: datetime) -> Bulletin:
@@ -187,7 +198,7 @@ def approve_bulletin(session: Session, bulletin_id: str, user: User, revision: i
     chime = bulletin.urgency.value if is_alone else None
     rendering = want_rendering(
         session,
-        bulletin.script,
+        said_of(session, bulletin),
         commune.voice,
         chime,
         bulletin.urgency,
@@ -276,23 +287,25 @@ def draft_of(session: Session, bulletin: Bulletin) -> BulletinDraft:
         airs_now=bulletin.airs_now,
         programmes=tuple(programmes_of(session, bulletin.id)),
         is_read_twice=bulletin.is_read_twice,
+        parts=drafts_of(session, bulletin),
     )
 
 
-def _take(session: Session, bulletin: Bulletin, typed: BulletinDraft, now: datetime) -> None:
+def _take(session: Session, bulletin: Bulletin, user: User, typed: BulletinDraft, now: datetime) -> None:
     """Check what was typed, then store it."""
     if typed.urgency is Urgency.EMERGENCY:
         raise InvalidInput("not-an-emergency", "Tin khẩn cấp được phát ở trang khẩn cấp.", "urgency")
     if typed.airs_now and typed.airs_at is not None:
         raise InvalidInput("two-times", "Chọn phát ngay hoặc chọn giờ phát, không chọn cả hai.", "airs_at")
     bulletin.title = clean_line(typed.title, "title", max_chars=MAX_TITLE)
-    bulletin.script = clean_text(typed.script, "script", max_chars=MAX_SCRIPT)
+    parts = parts_in(session, bulletin, user, typed.script, typed.parts)
     zones = zones_by_slug(session, typed.zones)
     _check_instant(session, typed.airs_at, now)
     bulletin.urgency, bulletin.airs_at, bulletin.airs_now = typed.urgency, typed.airs_at, typed.airs_now
     bulletin.is_read_twice = typed.is_read_twice
     session.add(bulletin)
     session.flush()
+    store_parts(session, bulletin, parts)
     session.exec(delete(BulletinZone).where(col(BulletinZone.bulletin_id) == bulletin.id))
     session.add_all(BulletinZone(bulletin_id=bulletin.id, zone_id=row_id(zone.id)) for zone in zones)
     place_bulletin(session, bulletin, typed.programmes, now)

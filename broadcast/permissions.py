@@ -15,8 +15,10 @@ class Action(StrEnum):
     STOP_BROADCAST = "stop-broadcast"
     EDIT_TIMETABLE = "edit-timetable"
     EDIT_LEXICON = "edit-lexicon"
+    KEEP_RECORDINGS = "keep-recordings"
     MANAGE_NODES = "manage-nodes"
     MANAGE_USERS = "manage-users"
+    MANAGE_VOICES = "manage-voices"
     READ_AUDIT = "read-audit"
 
 
@@ -31,8 +33,10 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     Action.STOP_BROADCAST: frozenset({_OFFICER, _LEADER, _HEAD, _ADMIN}),
     Action.EDIT_TIMETABLE: frozenset({_OFFICER, _LEADER}),
     Action.EDIT_LEXICON: frozenset({_OFFICER, _LEADER, _ADMIN}),
+    Action.KEEP_RECORDINGS: frozenset({_OFFICER, _LEADER, _HEAD, _ADMIN}),
     Action.MANAGE_NODES: frozenset({_ADMIN}),
     Action.MANAGE_USERS: frozenset({_ADMIN}),
+    Action.MANAGE_VOICES: frozenset({_ADMIN}),
     Action.READ_AUDIT: frozenset({_LEADER, _ADMIN}),
 }
 

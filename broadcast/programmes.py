@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from sqlmodel import Session, col, delete, or_, select
 
 from broadcast.audit import record
+from broadcast.bulletin_parts import said_of
 from broadcast.communes import get_commune, local_zone
 from broadcast.errors import Conflict, InvalidInput, NotFound
 from broadcast.models import (
@@ -200,7 +201,7 @@ def _bulletin_keys(
         if bulletin.programme_key not in known:
             rendering = want_rendering(
                 session,
-                bulletin.script,
+                said_of(session, bulletin),
                 commune.voice,
                 None,
                 bulletin.urgency,

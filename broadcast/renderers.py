@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from players.child import Child, ChildPipes, ChildState
 from tts.errors import EngineError
-from tts.render_job import Ready, Rendered, RenderFailed, RenderJob
+from tts.render_job import Ready, Rendered, RenderFailed, RenderJob, SentenceLine
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,9 @@ class Renderer:
 
     async def _render(self, job: RenderJob) -> Rendered | RenderFailed:
         pipes = await self._greeted_pipes()
-        patience_s = self._patience_s + self._patience_s_per_character * sum(len(s.spoken) for s in job.sentences)
+        patience_s = self._patience_s + self._patience_s_per_character * sum(
+            len(line.spoken) for line in job.sentences if isinstance(line, SentenceLine)
+        )
         line = await self._exchange(pipes, job, patience_s)
         answer: Rendered | RenderFailed
         try:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from pydantic import TypeAdapter
 from sqlalchemy import Engine, ScalarSelect, func
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, and_, case, col, or_, select
@@ -20,7 +21,7 @@ from players.child import ChildState
 from players.errors import ChildStopped
 from players.messages import Urgency
 from tts.chimes import Chime
-from tts.render_job import Rendered, RenderFailed, RenderJob, SentenceLine
+from tts.render_job import ClipLine, Rendered, RenderFailed, RenderJob, SentenceLine
 
 __all__ = ["MAX_ATTEMPTS", "RendererPool", "due_rendering", "store_rendered", "want_rendering"]
 
@@ -30,6 +31,7 @@ MAX_ATTEMPTS = 3
 FIRST_PAUSE = timedelta(seconds=2)
 FIRST_PAUSE_EMERGENCY = timedelta(seconds=0.2)
 _LOOK_AGAIN_S = 1.0
+_LINE: TypeAdapter[SentenceLine | ClipLine] = TypeAdapter(SentenceLine | ClipLine)
 
 
 class RendererPool:
@@ -206,7 +208,7 @@ def store_failed(session: Session, rendering: Rendering, error: str, now: dateti
 def _job_of(rendering: Rendering) -> RenderJob:
     return RenderJob(
         job=rendering.key,
-        sentences=tuple(SentenceLine.model_validate(sentence) for sentence in rendering.sentences),
+        sentences=tuple(_LINE.validate_python(line) for line in rendering.sentences),
         voice=rendering.voice,
         chime=Chime(rendering.chime) if rendering.chime else None,
         closing_chime=rendering.has_closing_chime,

@@ -11,8 +11,11 @@ from sqlmodel import Session, select
 from broadcast.errors import InvalidInput
 from broadcast.models import Commune, Rendering, RenderingState
 from broadcast.reading_rules import ReadingRules, rules_of
+from broadcast.said_script import ClipMark, split_said
 from players.messages import Urgency
+from tts.spoken import Pause
 
+SAID_OF_CLIP = "[đoạn ghi âm]"
 _RECIPE = 1
 """Grows when the same sentences would be rendered otherwise."""
 
@@ -48,7 +51,7 @@ def want_rendering(
         rendering = Rendering(
             key=key,
             script=script,
-            spoken=" ".join(sentence["spoken"] for sentence in sentences),
+            spoken=" ".join(sentence.get("spoken", SAID_OF_CLIP) for sentence in sentences),
             sentences=sentences,
             voice=voice,
             chime=chime,
@@ -83,8 +86,16 @@ def warm_up() -> None:
 
 
 def read_sentences(script: str, rules: ReadingRules) -> list[dict[str, Any]]:
-    """A text's sentences as the renderer takes them."""
-    return [{"spoken": spoken, "pause": pause} for spoken, pause in _read(script, rules)]
+    """What is said, as the renderer takes it: sentences, and clips where `broadcast.said_script` marks them."""
+    lines: list[dict[str, Any]] = []
+    for part in split_said(script):
+        if lines:
+            lines[-1]["pause"] = Pause.PARAGRAPH.value
+        if isinstance(part, ClipMark):
+            lines.append({"clip": part.sha256, "pause": Pause.PARAGRAPH.value})
+        else:
+            lines += [{"spoken": spoken, "pause": pause} for spoken, pause in _read(part, rules)]
+    return lines
 
 
 def compute_key(

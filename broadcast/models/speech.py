@@ -34,7 +34,7 @@ class Rendering(SQLModel, table=True):
     """Digest of the rules (`broadcast.reading_rules`) by which it was read last, always with this outcome."""
     spoken: str
     sentences: list[dict[str, Any]] = Field(sa_type=JSON)
-    """`[{"spoken": "…", "pause": "sentence"}, …]`, as the renderer takes them."""
+    """`[{"spoken": "…", "pause": "sentence"}, {"clip": "…", "pause": "paragraph"}, …]`, as the renderer takes them."""
     voice: str
     chime: str | None = None
     """The chime before it (`tts.chimes.Chime`), if any."""
