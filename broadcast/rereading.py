@@ -165,12 +165,11 @@ def _follow(session: Session, part: BroadcastPart, fresh: Rendering) -> None:
 
 
 def _says_the_same(old: Rendering, fresh: Rendering) -> bool:
-    return old.script is not None and (old.script, old.chime, old.has_closing_chime, old.is_read_twice) == (
-        fresh.script,
-        fresh.chime,
-        fresh.has_closing_chime,
-        fresh.is_read_twice,
-    )
+    return old.script is not None and _asked(old) == _asked(fresh)
+
+
+def _asked(rendering: Rendering) -> tuple[str | None, str | None, bool, bool]:
+    return rendering.script, rendering.chime, rendering.has_closing_chime, rendering.is_read_twice
 
 
 def _waiting(*states: BroadcastState) -> Select[Broadcast, Rendering]:

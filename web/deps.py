@@ -24,6 +24,8 @@ from web.templating import Frame, Page, render
 from web.words import ROLE
 
 MAX_FIELDS = 400
+MAX_PART_BYTES = 4 * 1024 * 1024
+"""Of one field; the whole body is bounded before."""
 CSRF_HEADER = "x-csrf-token"
 
 
@@ -126,8 +128,9 @@ def scoped(scope: str) -> Callable[[Door], Door]:
 class Fields:
     """A posted form, read with care: every field is text, absent ones are empty."""
 
-    def __init__(self, pairs: Mapping[str, list[str]]) -> None:
+    def __init__(self, pairs: Mapping[str, list[str]], files: Mapping[str, bytes] | None = None) -> None:
         self._pairs = pairs
+        self._files = files or {}
 
     def text(self, name: str) -> str:
         """The field's text."""
@@ -137,15 +140,33 @@ class Fields:
         """All values of a field that may come several times."""
         return list(self._pairs.get(name) or [])
 
+    def file(self, name: str) -> bytes:
+        """The content of a small file that was sent along; nothing when there is none."""
+        return self._files.get(name, b"")
+
 
 async def read_fields(request: Request) -> Fields:
     """The posted form."""
-    form = await request.form(max_files=0, max_fields=MAX_FIELDS)
+    form = await request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_PART_BYTES)
     pairs: dict[str, list[str]] = {}
+    files: dict[str, bytes] = {}
     for name, value in form.multi_items():
         if isinstance(value, str):
             pairs.setdefault(name, []).append(value)
-    return Fields(pairs)
+        else:  # bounded as the whole body is
+            await value.seek(0)
+            files[name] = await value.read()
+    return Fields(pairs, files)
+
+
+def only_people(door: SignedIn) -> None:
+    """On every page: for browsers only.
+
+    Raises:
+        Refusal: 403, a program asks.
+    """
+    if door.visitor.scopes is not None:
+        raise Refusal(403, "not-for-programs", "Trang này dành cho người dùng; chương trình hãy dùng /api.")
 
 
 async def own_form(request: Request, door: SignedIn) -> None:
@@ -154,8 +175,7 @@ async def own_form(request: Request, door: SignedIn) -> None:
     Raises:
         Refusal: 403, the form did not come from a page of this session, or a program asks.
     """
-    if door.visitor.scopes is not None:
-        raise Refusal(403, "not-for-programs", "Trang này dành cho người dùng; chương trình hãy dùng /api.")
+    only_people(door)
     if request.method in {"GET", "HEAD"}:
         return
     fields = await read_fields(request)

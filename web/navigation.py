@@ -15,6 +15,8 @@ _MENU: tuple[tuple[str, str, str, Action | None], ...] = (
     ("/lich-phat", "Lịch phát", "calendar", None),
     ("/nhat-ky", "Nhật ký", "log", None),
     ("/cum-loa", "Cụm loa", "pole", None),
+    ("/tu-dien", "Từ điển", "book", None),
+    ("/giong-doc", "Giọng đọc", "voice", Action.MANAGE_VOICES),
     ("/nguoi-dung", "Người dùng", "people", Action.MANAGE_USERS),
 )
 NOTICES: Mapping[str, str] = {
@@ -30,6 +32,9 @@ NOTICES: Mapping[str, str] = {
     "da-ra": "Bạn đã đăng xuất.",
     "da-khoa": "Đã khóa tài khoản.",
     "da-mo": "Đã mở lại tài khoản.",
+    "da-chon-giong": "Đã chọn giọng đọc. Các bản tin tạo âm thanh từ bây giờ sẽ dùng giọng này.",
+    "giong-nguyen-ven": "Giọng này còn nguyên vẹn như khi cài.",
+    "da-go-giong": "Đã gỡ giọng đọc.",
     "da-xac-nhan": "Đã ghi nhận.",
 }
 """By what follows `?da=` in the address: never a user's own words."""

@@ -1,9 +1,15 @@
 """A spoken text as the screen shows it: every changed span marked, with what was written."""
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 
+from broadcast.lexicon import MAX_WRITTEN
 from tts.spoken import Sentence, Span, SpokenText
 from web.words import SPAN
+
+MAX_DOUBTS = 40
+_AROUND = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,22 +23,65 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something that was read in the likeliest way, nobody knows whether in the right one. `count`: so often."""
+
+    written: str
+    spoken: str
+    kind: str
+    around: str
+    count: int
+
+    @property
+    def is_word(self) -> bool:
+        """Whether the lexicon could hold it."""
+        return len(self.written) <= MAX_WRITTEN and any(sign.isalnum() for sign in self.written)
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """How a text will be read: its sentences in order, how many spans were changed, and how many of them in doubt."""
+    """How a text will be read: its sentences in order, how many spans were changed, and how many of them in doubt.
 
-    sentences: tuple[tuple[Piece, ...], ...]
-    changed: int
-    doubtful: int
+    Attributes:
+        doubts: each doubtful span once, the first first, `MAX_DOUBTS` at most.
+        more_doubts: how many others there are.
+        legacy: the old encoding that the text was typed in, if it was.
+        too_long: how long the text is, if it is longer than a bulletin may be: then there is nothing else here.
+        teach_path: where a reading is kept for good, for who may do that.
+    """
+
+    sentences: tuple[tuple[Piece, ...], ...] = ()
+    changed: int = 0
+    doubtful: int = 0
+    doubts: tuple[Doubt, ...] = ()
+    more_doubts: int = 0
+    legacy: str = ""
+    too_long: int = 0
+    teach_path: str = ""
+    may_convert: bool = False
+    """Whether the page can put the text into Unicode."""
 
 
-def reading_of(text: SpokenText) -> Reading:
+def reading_of(text: SpokenText, *, legacy: str = "", teach_path: str = "") -> Reading:
     """Mark every changed span of `text`; the unchanged words stay as they were written."""
     spans = [span for span in text.spans if _is_shown(span)]
+    doubtful = [span for span in spans if not span.certain]
+    counts = Counter((span.written, span.spoken) for span in doubtful)
+    first = {(span.written, span.spoken): span for span in reversed(doubtful)}
     return Reading(
         sentences=tuple(pieces for sentence in text.sentences if (pieces := tuple(_pieces(text, sentence)))),
         changed=len(spans),
-        doubtful=sum(not span.certain for span in spans),
+        doubtful=len(doubtful),
+        doubts=tuple(_doubt(text, first[which], count) for which, count in islice(counts.items(), MAX_DOUBTS)),
+        more_doubts=max(0, len(counts) - MAX_DOUBTS),
+        legacy=legacy,
+        teach_path=teach_path,
     )
+
+
+def _doubt(text: SpokenText, span: Span, count: int) -> Doubt:
+    around = text.written[max(0, span.start - _AROUND) : min(span.end, span.start + _AROUND) + _AROUND]
+    return Doubt(span.written, span.spoken, SPAN[span.kind], " ".join(around.split()), count)
 
 
 def _is_shown(span: Span) -> bool:

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from broadcast.lifecycle import why_text
+from broadcast.rereading import LEFT_ALONE_TEXTS
 from web import words
 
 STATIC = Path(__file__).parent / "static"
@@ -83,6 +84,7 @@ def environment() -> Environment:
         "BROADCAST": words.BROADCAST,
         "DELIVERY": words.DELIVERY,
         "PRESENCE": words.PRESENCE,
+        "LEFT_ALONE": LEFT_ALONE_TEXTS,
         "asset": asset_path,
     }
     return made

@@ -71,6 +71,16 @@ SPAN: dict[SpanKind, str] = {
     SpanKind.WEB: "địa chỉ mạng", SpanKind.FOREIGN: "tiếng nước ngoài", SpanKind.LEXICON: "từ điển của xã",
     SpanKind.SPELLING: "chính tả", SpanKind.SYMBOL: "ký hiệu", SpanKind.PAUSE: "ngắt nghỉ",
 }  # fmt: skip
+STYLE: dict[str, tuple[str, dict[str, str]]] = {
+    "thousand": ("Hàng nghìn", {"nghìn": "nghìn (1.000: một nghìn)", "ngàn": "ngàn (1.000: một ngàn)"}),
+    "gap": ("Hàng chục là số không", {"linh": "linh (105: một trăm linh năm)", "lẻ": "lẻ (105: một trăm lẻ năm)"}),
+    "four": ("Số bốn ở cuối", {"tư": "tư (24: hai mươi tư)", "bốn": "bốn (24: hai mươi bốn)"}),
+    "early_days": (
+        "Ngày đầu tháng",
+        {"": "không thêm gì (5/9: ngày năm tháng chín)", "mùng": "mùng (mùng năm)", "mồng": "mồng (mồng năm)"},
+    ),
+}
+"""How numbers may be said: for each field of `tts.normalize.ReadingStyle` its legend and its choices."""
 WEEKDAYS = ("Thứ hai", "Thứ ba", "Thứ tư", "Thứ năm", "Thứ sáu", "Thứ bảy", "Chủ nhật")
 
 

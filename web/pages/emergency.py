@@ -17,6 +17,7 @@ from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
 from web.pages.compose import read_script
 from web.reading import Reading
+from web.teaching import Taught
 from web.templating import Page
 
 router = APIRouter(prefix="/khan-cap", include_in_schema=False)
@@ -44,6 +45,7 @@ class ConfirmPage(Page):
     zones: Sequence[Zone]
     key: str
     reading: Reading | None
+    taught: Taught | None = None
 
 
 @router.get("")
@@ -65,7 +67,7 @@ def confirm(form: PostedForm, door: Caller) -> Response:
             raise InvalidInput("not-your-village", "Bạn chỉ được phát ở thôn mình.", "zones")
     except BroadcastError as error:
         return _show(door, text, form.many("zones"), refusal_of(error))
-    return door.show(ConfirmPage(text=clean, zones=zones, key=new_secret(), reading=read_script(clean)))
+    return door.show(ConfirmPage(text=clean, zones=zones, key=new_secret(), reading=read_script(door, clean)))
 
 
 @router.post("")

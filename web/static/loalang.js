@@ -22,6 +22,14 @@ window.addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
 });
 
+// Enter in a field that has a button of its own presses that one, not the form's first.
+document.addEventListener("keydown", (event) => {
+  const field = event.target.closest?.("input[data-enter]");
+  if (!field || event.key !== "Enter" || event.isComposing) return;
+  event.preventDefault();
+  document.getElementById(field.dataset.enter).click();
+});
+
 // What cannot be undone asks once.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-ask]");
@@ -33,8 +41,8 @@ let isChanged = false;
 document.addEventListener("input", (event) => {
   if (event.target.closest("form[data-keeps]")) isChanged = true;
 });
-document.addEventListener("submit", () => {
-  isChanged = false;
+document.addEventListener("submit", (event) => {
+  if (event.target.matches("form[data-keeps]")) isChanged = false;
 });
 window.addEventListener("beforeunload", (event) => {
   if (isChanged) event.preventDefault();
