@@ -173,7 +173,7 @@ class Player:
 
     async def _sound(self, airing: _Airing, playing: Playing) -> Event:
         """Wait for the word and for the turn, sound, and say how it ended."""
-        if not await _before(airing.hushed, asyncio.shield(airing.go)):
+        if not await _before(airing.hushed, airing.go):
             return self._silenced(airing, await self._stopped(playing))
         async with self._turn:
             if airing.hushed.is_set():
@@ -181,7 +181,7 @@ class Player:
             starts = self._clock.monotonic_of(airing.go.result())
             playing.start(starts)
             ended = asyncio.ensure_future(self._watch(airing, playing, starts))
-            if not await _before(airing.hushed, asyncio.shield(ended)):
+            if not await _before(airing.hushed, ended):
                 ended.cancel()
                 with suppress(asyncio.CancelledError, OutputError):
                     await ended
