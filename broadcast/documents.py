@@ -101,6 +101,8 @@ def _config(session: Session, commune: Commune, node: Node, now: datetime) -> No
         "windows": windows_of_commune(commune),
         "gain_db": commune.gain_db,
         "heartbeat_s": commune.heartbeat_s,
+        "keys_version": commune.keys_version,
+        "renewal": commune.renewal,
     }
     version = _version(session, f"nodes/{node.slug}/config", content, now)
     return NodeConfig(commune=commune.slug, version=version, issued_at=now, **content)

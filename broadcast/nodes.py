@@ -76,10 +76,9 @@ def pair_node(session: Session, code: str, public_key: Mapping[str, str], now: d
         raise NotAllowed("wrong-pairing-code", "Mã ghép không đúng hoặc đã được dùng.")
     if node.pairing_expires_at is None or now >= node.pairing_expires_at:
         raise NotAllowed("expired-pairing-code", "Mã ghép đã hết hạn. Hãy tạo mã mới.")
-    others = session.exec(select(Node).where(Node.id != node.id, col(Node.public_key).is_not(None))).all()
-    if any(other.public_key is not None and other.public_key.get("x") == key["x"] for other in others):
-        raise Conflict("key-in-use", "Khóa này đã thuộc về một cụm loa khác.")
+    key = _unused_key(session, node, key)
     node.public_key, node.paired_at = key, now
+    node.renewal = session.exec(select(Commune.renewal)).one()
     node.pairing_code_hash = node.pairing_expires_at = None
     session.add(node)
     record(session, now, f"node:{node.slug}", "pair-node", node.slug, {"key": key["x"]})
@@ -144,6 +143,79 @@ def zones_of_node(session: Session, node: Node) -> list[Zone]:
     """The villages a pole speaks for, by name."""
     query = select(Zone).join(NodeZone).where(NodeZone.node_id == node.id)
     return sorted_by_name(session.exec(query))
+
+
+def paired_nodes(session: Session) -> list[Node]:
+    """The poles that are trusted now."""
+    return [node for node in list_nodes(session) if node.public_key is not None]
+
+
+def want_keys(session: Session, version: int) -> None:
+    """Tell the poles, by their configuration, which word on the commune's keys is the last."""
+    commune = session.exec(select(Commune)).one()
+    if commune.keys_version != version:
+        commune.keys_version = version
+        session.add(commune)
+
+
+def note_keys(session: Session, held: Mapping[str, int]) -> None:
+    """Keep what poles say of the keys they hold."""
+    for node in session.exec(select(Node).where(col(Node.slug).in_(list(held)))):
+        if node.keys_version != held[node.slug]:
+            node.keys_version = held[node.slug]
+            session.add(node)
+
+
+def keys_are_held(session: Session, version: int) -> bool:
+    """Whether every trusted pole has said that it holds these keys, or later ones."""
+    return all(node.keys_version >= version for node in paired_nodes(session))
+
+
+def want_renewal(session: Session, now: datetime, actor: str = "loalang") -> int:
+    """Have every pole take a new key of its own and a new password at the broker; gives how many poles."""
+    commune = session.exec(select(Commune)).one()
+    commune.renewal += 1
+    session.add(commune)
+    record(session, now, actor, "renew-nodes", commune.slug, {"renewal": commune.renewal})
+    return len(paired_nodes(session))
+
+
+def renew_node(session: Session, slug: str, public_key: Mapping[str, str], now: datetime) -> Node:
+    """Trust a pole by a new key from now on, as it has asked by the old one; the same key twice changes nothing.
+
+    Raises:
+        NotFound: there is no such pole.
+        NotAllowed: it is not trusted, or no longer.
+        InvalidInput, Conflict: as `pair_node`.
+    """
+    node = get_node(session, slug)
+    if node.public_key is None or node.revoked_at is not None:
+        raise NotAllowed("unknown-node", "Cụm loa chưa được ghép hoặc đã bị thu hồi.")
+    commune = session.exec(select(Commune)).one()
+    key = _unused_key(session, node, public_key)
+    if (node.public_key.get("x"), node.renewal) != (key["x"], commune.renewal):
+        node.public_key, node.renewal = key, commune.renewal
+        session.add(node)
+        record(session, now, f"node:{node.slug}", "renew-node", node.slug, {"key": key["x"]})
+    return node
+
+
+def distrust_all_nodes(session: Session, now: datetime, actor: str = "loalang") -> int:
+    """End every pairing: each pole must be paired again. Gives how many there were."""
+    nodes = paired_nodes(session)
+    for node in nodes:
+        node.public_key = node.paired_at = None
+        session.add(node)
+    record(session, now, actor, "distrust-nodes", "*", {"nodes": [node.slug for node in nodes]})
+    return len(nodes)
+
+
+def _unused_key(session: Session, node: Node, public_key: Mapping[str, str]) -> dict[str, str]:
+    key = _checked_key(public_key)
+    others = session.exec(select(Node).where(Node.id != node.id, col(Node.public_key).is_not(None))).all()
+    if any(other.public_key is not None and other.public_key.get("x") == key["x"] for other in others):
+        raise Conflict("key-in-use", "Khóa này đã thuộc về một cụm loa khác.")
+    return key
 
 
 def _give_code(session: Session, node: Node, now: datetime) -> str:

@@ -13,9 +13,10 @@ TIMEOUT_S = 4.0
 def main() -> int:
     """Ask our own process, where its settings say that it listens."""
     http = load_settings().http
+    speaks_tls = http.tls_cert is not None or http.uses_own_ca
     # Its certificate names the office's address, not this one, and nothing secret is sent or believed.
-    context = ssl._create_unverified_context() if http.tls_cert else None  # noqa: S323, SLF001
-    address = f"{'https' if http.tls_cert else 'http'}://127.0.0.1:{http.port}/api/health"
+    context = ssl._create_unverified_context() if speaks_tls else None  # noqa: S323, SLF001
+    address = f"{'https' if speaks_tls else 'http'}://127.0.0.1:{http.port}/api/health"
     try:
         with urlopen(address, timeout=TIMEOUT_S, context=context) as answer:  # noqa: S310
             return 0 if answer.status == 200 else 1

@@ -20,6 +20,7 @@ from players.broker_config import (
     ADMIN,
     CERTIFICATE,
     CERTIFICATE_KEY,
+    SECRETS_FILE,
     SERVER,
     BrokerLimits,
     BrokerSecrets,
@@ -44,7 +45,6 @@ log = logging.getLogger(__name__)
 STARTS_WITHIN_S = 15.0
 PLUGIN = "mosquitto_dynamic_security.so"
 _USER = "mosquitto"
-_SECRETS = "server.json"
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach a broker that listens everywhere
 _FREE_PORT_TRIES = 5
 
@@ -119,8 +119,9 @@ class MosquittoBroker:
         Raises:
             BrokerError: Mosquitto is missing, its directory cannot be used, the port is taken, or it does not answer.
         """
+        known_port = self._wanted_port or self._port  # nodes look for it where it was
         for tries_left in reversed(range(_FREE_PORT_TRIES)):
-            self._port = self._wanted_port or _free_port(self._bind_address)
+            self._port, known_port = known_port or _free_port(self._bind_address), self._wanted_port
             self._admin = None
             self._child = self._prepared_child()
             await self._child.start()
@@ -141,6 +142,10 @@ class MosquittoBroker:
         """Stop it; it keeps its retained messages and rules on disk."""
         if self._child is not None:
             await self._child.stop()
+
+    def reload_secrets(self) -> None:
+        """Our secrets have changed on disk: use those from the next start on."""
+        self._secrets = None
 
     def kill(self) -> None:
         """End the process at once, as a crash would; it is started again."""
@@ -165,7 +170,7 @@ class MosquittoBroker:
     def _own_secrets(self) -> BrokerSecrets:
         if self._secrets is None:
             self._make_directory()
-            self._secrets = BrokerSecrets.load_or_make(self._directory / _SECRETS)
+            self._secrets = BrokerSecrets.load_or_make(self._directory / SECRETS_FILE)
         return self._secrets
 
     def _transport(self, name: str, password: str) -> MqttTransport:
@@ -200,7 +205,7 @@ class MosquittoBroker:
                 write_secret(self._directory / CERTIFICATE_KEY, self._tls.key.read_bytes())
             if run_as is not None:
                 for path in (self._directory, *self._directory.iterdir()):
-                    if path.name != _SECRETS:
+                    if path.name != SECRETS_FILE:
                         os.chown(path, run_as.uid, run_as.gid, follow_symlinks=False)
         except (OSError, KeyUnusable) as error:
             raise BrokerError(f"the broker's directory cannot be used: {error}") from error

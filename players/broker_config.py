@@ -10,7 +10,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ SERVER = "loalang.server"
 ADMIN = "loalang.admin"
 """Our own two credentials. The dot keeps them apart from every node: a slug has none."""
 MAX_MESSAGE_BYTES = max(MAX_DOCUMENT_BYTES, MAX_PUSHED_CLIP_BYTES)
+SECRETS_FILE = "server.json"
 CERTIFICATE = "certificate.pem"
 CERTIFICATE_KEY = "certificate-key.pem"
 CONTROL_TOPIC = "$CONTROL/dynamic-security/v1"
@@ -41,6 +42,22 @@ class BrokerSecrets:
     server: str = field(repr=False)
     admin: str = field(repr=False)
     nodes: str = field(repr=False)
+    rotation: str = ""
+    """Names the rotation that made them: passwords that nodes had before are void."""
+
+    @classmethod
+    def make(cls) -> "BrokerSecrets":
+        """New ones."""
+        return cls(*(secrets.token_urlsafe(32) for _ in range(3)))
+
+    @classmethod
+    def rotate(cls, path: Path) -> None:
+        """Put new ones in the place of those at `path`; the broker takes them over when it is started again.
+
+        Raises:
+            KeyUnusable: they cannot be written.
+        """
+        replace(cls.make(), rotation=secrets.token_hex(8)).save(path)
 
     @classmethod
     def load_or_make(cls, path: Path) -> "BrokerSecrets":
@@ -51,7 +68,7 @@ class BrokerSecrets:
         """
         try:
             if not path.exists():
-                made = cls(*(secrets.token_urlsafe(32) for _ in range(3)))
+                made = cls.make()
                 made.save(path)
                 return made
             return cls(**json.loads(path.read_bytes()))
@@ -64,8 +81,7 @@ class BrokerSecrets:
         Raises:
             KeyUnusable: it cannot be written.
         """
-        document = {"server": self.server, "admin": self.admin, "nodes": self.nodes}
-        write_secret(path, json.dumps(document).encode())
+        write_secret(path, json.dumps({name: value for name, value in asdict(self).items() if value}).encode())
 
     def node_password(self, node: str, kid: str) -> str:
         """The password of a node, as long as it has the key of that thumbprint: pairing anew makes another."""
@@ -154,9 +170,13 @@ def load_rules(path: Path) -> dict[str, Any]:
 def with_ourselves(rules: dict[str, Any], topics: Topics, own: BrokerSecrets) -> dict[str, Any]:
     """The rules with our two credentials and all roles as they must be, and who is let in as it was.
 
-    Roles are written anew because an older version of ours may have written them.
+    Roles are written anew because an older version of ours may have written them. Where our secrets were
+    rotated since the rules were written, no node is let in until they are reconciled: by the new passwords.
     """
-    clients = [client for client in rules.get("clients", []) if client.get("username") not in (SERVER, ADMIN)]
+    known = {client.get("username"): client for client in rules.get("clients", [])}
+    clients = [client for name, client in known.items() if name not in (SERVER, ADMIN)]
+    if own.rotation and known.get(SERVER, {}).get("textdescription") != own.rotation:
+        clients = []
     names = [str(role.get("rolename")) for role in rules.get("roles", [])]
     roles = [{"rolename": name, "acls": acls} for name in names if (acls := _acls_of(topics, name)) is not None]
     return {
@@ -166,7 +186,11 @@ def with_ourselves(rules: dict[str, Any], topics: Topics, own: BrokerSecrets) ->
             "subscribe": False,
             "unsubscribe": True,
         },
-        "clients": [*clients, _own_client(SERVER, own.server), _own_client(ADMIN, own.admin)],
+        "clients": [
+            *clients,
+            {**_own_client(SERVER, own.server), "textdescription": own.rotation},
+            _own_client(ADMIN, own.admin),
+        ],
         "groups": [],
         "roles": [
             *roles,

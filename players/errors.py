@@ -4,8 +4,10 @@ PlayersError
 ├── WireError
 │   ├── MalformedMessage    bytes that are not a message of ours
 │   ├── Distrusted          a signature, key, commune, time or version we do not accept
+│   │   └── UnknownKey      signed by a key that we have never been told of
 │   ├── TransportClosed     the connection to the broker is gone
-│   │   └── CredentialRefused   the broker does not know us, or no longer
+│   │   ├── CredentialRefused   the broker does not know us, or no longer
+│   │   └── CertificateUnknown  who answers has no certificate by an authority that we believe
 │   ├── SubscriptionRefused the broker does not let us hear a topic
 │   ├── KeyUnusable         a key file that is missing, damaged or open to others
 │   └── BrokerError         the broker could not be started or administered
@@ -34,12 +36,20 @@ class Distrusted(WireError):
     """A signed document that is not to be obeyed; the text says why."""
 
 
+class UnknownKey(Distrusted):
+    """Signed by a key that we have never been told of."""
+
+
 class TransportClosed(WireError):
     """The connection to the broker is gone."""
 
 
 class CredentialRefused(TransportClosed):
     """The broker does not know our credential, or no longer."""
+
+
+class CertificateUnknown(TransportClosed):
+    """Who answers has no certificate by an authority that we believe."""
 
 
 class SubscriptionRefused(WireError):

@@ -103,6 +103,10 @@ class Hub:
         """The last messages that were not accepted, oldest first."""
         return tuple(self._refusals)
 
+    def sign_with(self, key: CommuneKey) -> None:
+        """Sign with another key from now on; what is retained must be published again."""
+        self._key = key
+
     async def run(self) -> None:
         """Stay connected, with a growing pause between attempts, until cancelled."""
         async with asyncio.TaskGroup() as tasks:

@@ -2,7 +2,7 @@
 
 Down (server → node): `Timetable`, `NodeConfig`, `Emergencies`, `Play`, `Stop`, `ReportAck`, `TimeReply`.
 Up (node → server): `Presence`, `Heartbeat`, `PlaybackReport`, `TimeRequest`.
-At pairing, over HTTP: `PairingRequest`, `PairingReply`.
+Over HTTP: at pairing `PairingRequest`, `PairingReply`; when keys change `CommuneKeys`, `RenewalRequest`.
 
 All down messages but `ReportAck` travel as JWS (see `players.signing`). Instants are aware and travel as
 RFC 3339 in UTC; lengths are whole milliseconds. An unknown field, a missing one or an impossible combination
@@ -30,6 +30,8 @@ Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]
 """A commune, zone or node: one level of a topic."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Pem = Annotated[str, StringConstraints(max_length=8 * 1024, pattern=r"^-----BEGIN CERTIFICATE-----\n")]
+"""One certificate."""
 MAX_CLIP_BYTES = 32 * 1024 * 1024
 MAX_PUSHED_CLIP_BYTES = 1024 * 1024
 """The largest clip that is pushed over MQTT (about five minutes of speech); a larger one is fetched."""
@@ -144,6 +146,10 @@ class NodeConfig(_Versioned):
     """When the node may sound anything but an emergency. Empty: never."""
     gain_db: float = Field(ge=-60, le=12)
     heartbeat_s: float = Field(gt=0, le=300)
+    keys_version: int = Field(default=0, ge=0)
+    """Of the last `CommuneKeys`: a node that holds an older one asks for them."""
+    renewal: int = Field(default=0, ge=0)
+    """A node whose `PairingReply` has a lower one renews its key and its password (`RenewalRequest`)."""
 
 
 class Emergencies(_Versioned):
@@ -240,6 +246,13 @@ class Heartbeat(Message):
     """Reports not yet acknowledged."""
     disk_free_bytes: int = Field(ge=0)
     version: str = Field(max_length=50)
+    keys_version: int = Field(default=0, ge=0)
+    """Of the `CommuneKeys` it holds."""
+    refused: int = Field(default=0, ge=0)
+    """Messages and orders that it has not obeyed since it started."""
+    refused_at: AwareDatetime | None = None
+    refused_why: str | None = Field(default=None, max_length=300)
+    """The last of them: when, and why."""
 
     @model_validator(mode="after")
     def _playing_something(self) -> Self:
@@ -339,6 +352,39 @@ class PairingReply(Message):
     mqtt_username: str
     mqtt_password: str = Field(repr=False)
     server_at: datetime
+    mqtt_tls: bool = False
+    """Whether the broker speaks TLS."""
+    authorities: tuple[Pem, ...] = Field(default=(), max_length=4)
+    """Certificates (PEM) of the commune's own authority. Some: the node believes no other server, by HTTP or MQTT."""
+    keys_version: int = Field(default=0, ge=0)
+    """Of the `CommuneKeys` that these keys and authorities are."""
+    renewal: int = Field(default=0, ge=0)
+    """At which renewal this key and password were given."""
+
+
+class RenewalRequest(Message):
+    """HTTP `POST /api/renewal`, with the node's ticket: its next public key. Answered by a `PairingReply`."""
+
+    public_key: dict[str, str]
+    version: str = Field(max_length=50)
+
+
+class CommuneKeys(_Versioned):
+    """HTTP `GET /api/keys`, signed: whom the nodes are to believe from now on, in place of all before.
+
+    It is signed by a key that was believed before it, so that a node that missed some follows them one by one.
+    """
+
+    keys: tuple[dict[str, str], ...] = Field(min_length=1, max_length=4)
+    """Public Ed25519 JWKs, as in `PairingReply`."""
+    authorities: tuple[Pem, ...] = Field(default=(), max_length=4)
+    """As in `PairingReply`."""
+
+
+class CommuneKeysChain(Message):
+    """The answer of `GET /api/keys`: the `CommuneKeys` of the last years, oldest first, each as a JWS."""
+
+    statements: tuple[Annotated[str, StringConstraints(max_length=64 * 1024)], ...] = Field(max_length=64)
 
 
 AnyOrder = Annotated[Play | Stop, Field(discriminator="kind")]

@@ -11,7 +11,7 @@ import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
-from players.errors import CredentialRefused, SubscriptionRefused, TransportClosed
+from players.errors import CertificateUnknown, CredentialRefused, SubscriptionRefused, TransportClosed
 from players.transport import Connection, Incoming
 
 T = TypeVar("T")
@@ -37,7 +37,16 @@ def _foreign_errors() -> Iterator[None]:
             raise CredentialRefused(f"the broker refuses us: {error.rc}") from error
         raise TransportClosed(str(error)) from error
     except (aiomqtt.MqttError, OSError, ValueError) as error:
-        raise TransportClosed(str(error) or type(error).__name__) from error
+        kind = CertificateUnknown if _is_about_a_certificate(error) else TransportClosed
+        raise kind(str(error) or type(error).__name__) from error
+
+
+def _is_about_a_certificate(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class _ClosingSocket(ssl.SSLSocket):

@@ -23,7 +23,7 @@ from joserfc.registry import HeaderParameter
 from joserfc.util import urlsafe_b64decode
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from players.errors import Distrusted, KeyUnusable, MalformedMessage
+from players.errors import Distrusted, KeyUnusable, MalformedMessage, UnknownKey
 from players.messages import Message, Play, Slug, Stop
 
 M = TypeVar("M", bound=Message)
@@ -93,9 +93,21 @@ class SigningKey:
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise KeyUnusable(f"{path}: others can read this key (mode {stat.S_IMODE(mode):o}, must be 600)")
         try:
-            return cls(OKPKey.import_key(json.loads(text)))
-        except (JoseError, KeyUnusable, ValueError, TypeError, KeyError, AttributeError) as error:
+            return cls.of_jwk(json.loads(text))
+        except (KeyUnusable, ValueError) as error:
             raise KeyUnusable(f"{path}: not a private Ed25519 key") from error
+
+    @classmethod
+    def of_jwk(cls, jwk: Mapping[str, Any]) -> Self:
+        """The key of a private JWK.
+
+        Raises:
+            KeyUnusable: it is something else.
+        """
+        try:
+            return cls(OKPKey.import_key(dict(jwk)))
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise KeyUnusable("not a private Ed25519 key") from error
 
     def save(self, path: Path) -> None:
         """Write the key whole or not at all, mode 0600.
@@ -103,8 +115,11 @@ class SigningKey:
         Raises:
             KeyUnusable: it cannot be written.
         """
-        document = {**self._key.as_dict(private=True), "kid": self.kid}
-        write_secret(path, json.dumps(document).encode())
+        write_secret(path, json.dumps(self.private_jwk()).encode())
+
+    def private_jwk(self) -> dict[str, Any]:
+        """All of it, for a file that only its owner can read."""
+        return {**self._key.as_dict(private=True), "kid": self.kid}
 
     def public_jwk(self) -> dict[str, str]:
         """The half that others may have: `kty`, `crv`, `x`, `kid`."""
@@ -138,9 +153,19 @@ def write_secret(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise KeyUnusable(f"{path}: {error.strerror}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name survive a power cut too."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def checked_public_jwk(jwk: Mapping[str, Any]) -> dict[str, str]:
@@ -271,7 +296,7 @@ def _verified(payload: bytes, keys: Sequence[Mapping[str, str]], max_bytes: int)
     header = _header(payload)
     public = next((key for key in keys if key.get("kid") == header.kid), None)
     if public is None:
-        raise Distrusted(f"signed by an unknown key {header.kid!r}")
+        raise UnknownKey(f"signed by an unknown key {header.kid!r}")
     key = OKPKey.import_key(dict(checked_public_jwk(public)))
     try:
         return header, jws.deserialize_compact(payload, key, registry=_Registry()).payload

@@ -16,6 +16,11 @@ class Topics:
         """What every topic of the commune begins with."""
         return f"{ROOT}/{self.commune}"
 
+    @property
+    def keys(self) -> str:
+        """What `CommuneKeys` are signed for. They travel by HTTP only."""
+        return f"{self.base}/keys"
+
     def timetable(self, zone: str) -> str:
         """Down, retained: `Timetable`."""
         return f"{self.base}/zones/{zone}/timetable"

@@ -36,6 +36,7 @@ from players.messages import PairingReply, PairingRequest, Play
 from players.node.agent import Agent, NodeParts
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
+from players.node.credentials import Credentials
 from players.node.outputs import choose_outputs
 from players.node.settings import OutputSection
 from players.node.state import Abilities, NodeState
@@ -88,9 +89,9 @@ async def _pole(app: FastAPI, reply: PairingReply, key: NodeKey, folder: Path) -
             stack.push_async_callback(output.close)
         agent = Agent(
             NodeParts(
-                identity=reply,
-                key=key,
+                credentials=Credentials(folder, reply, key),
                 server_url="http://loa.test",
+                stream_url="http://loa.test",
                 state=store.load(NodeState(reply.node, reply.commune, reply.zones, Abilities("record", None, True))),
                 store=store,
                 clips=ClipStore(folder / "clips", 64 << 20),

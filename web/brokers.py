@@ -10,9 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from players.broker import MosquittoBroker
+from players.broker import BrokerTls, MosquittoBroker
 from players.broker_admin import BrokerAdmin, NodeAccess
 from players.broker_watch import BrokerWatch
+from players.certificate import CertificateFile
 from players.child import ChildState
 from players.errors import BrokerError
 from players.memory import MemoryBroker, MemoryTransport
@@ -65,6 +66,10 @@ class Broker(Protocol):
         """Start it, if it is ours. Raises `BrokerError`."""
         ...
 
+    def reload_secrets(self) -> None:
+        """Its secrets have changed on disk: use those from now on, our own broker's from its next start on."""
+        ...
+
     async def stop(self) -> None:
         """Stop it, if it is ours."""
         ...
@@ -102,6 +107,9 @@ class ExternalBroker:
     async def start(self) -> None:
         """See `Broker`."""
 
+    def reload_secrets(self) -> None:
+        """See `Broker`; they are read whenever they are used."""
+
     async def stop(self) -> None:
         """See `Broker`."""
 
@@ -116,7 +124,7 @@ class ExternalBroker:
     def node_password(self, node: str, kid: str) -> str:
         """See `Broker`."""
         if not self._secret_path.exists():
-            write_secret(self._secret_path, secrets.token_bytes(32))
+            write_secret(self._secret_path, new_external_secret())
         return hmac.new(self._secret_path.read_bytes(), f"{node}\n{kid}".encode(), hashlib.sha256).hexdigest()
 
     def _transport(self, client_id: str) -> Transport:
@@ -124,6 +132,11 @@ class ExternalBroker:
         tls = ssl.create_default_context(cafile=str(asked.tls_ca) if asked.tls_ca else None) if asked.tls else None
         password = asked.password.get_secret_value() if asked.password else None
         return MqttTransport(asked.host or "", asked.port, client_id, asked.username, password, tls=tls)
+
+
+def new_external_secret() -> bytes:
+    """From which poles' passwords at an external broker are derived."""
+    return secrets.token_bytes(32)
 
 
 class MemoryDoor:
@@ -171,6 +184,10 @@ class InMemory:
 
     async def start(self) -> None:
         """See `Broker`."""
+        self.broker.start()
+
+    def reload_secrets(self) -> None:
+        """See `Broker`; it has none."""
 
     async def stop(self) -> None:
         """See `Broker`."""
@@ -201,14 +218,25 @@ class LateTransport:
 
 
 def choose_broker(
-    settings: Settings, topics: Topics, clock: Callable[[], datetime], on_change: Callable[[ChildState], None]
+    settings: Settings,
+    topics: Topics,
+    clock: Callable[[], datetime],
+    on_change: Callable[[ChildState], None],
+    certificate: CertificateFile,
 ) -> Broker:
     """The broker that the settings ask for, not started yet."""
     asked = settings.mqtt
     if asked.mode == "memory":
         return InMemory()
     if asked.mode == "external":
-        return ExternalBroker(asked, topics, settings.data_dir / "keys" / "broker-secret")
+        return ExternalBroker(asked, topics, settings.broker_secret_path)
+    tls = BrokerTls(certificate.path, certificate.path, certificate.authorities_path)
     return MosquittoBroker(
-        settings.broker_dir, topics, clock=clock, port=asked.port, bind_address=asked.bind, on_change=on_change
+        settings.broker_dir,
+        topics,
+        clock=clock,
+        port=asked.port,
+        bind_address=asked.bind,
+        tls=tls if settings.mqtt_speaks_tls else None,
+        on_change=on_change,
     )

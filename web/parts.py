@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
@@ -13,21 +14,22 @@ from sqlalchemy import Engine
 from broadcast.communes import get_commune
 from broadcast.db import migrate, open_engine, reading
 from broadcast.errors import NotFound
+from broadcast.importing import ImportDesk
 from broadcast.models import Commune
-from broadcast.nodes import list_nodes, zones_of_node
 from broadcast.playout import Playout
 from broadcast.renderers import bulletin_renderer, emergency_renderer
 from broadcast.rendering import RendererPool
-from players.broker_admin import NodeAccess
 from players.hub import Hub
 from players.messages import PlaybackReport
 from players.presence import PresenceBoard
-from players.signing import CommuneKey, checked_public_jwk
 from players.topics import Topics
 from scheduler.runner import Runner
 from tts.clip_store import ClipStore
-from web.brokers import ExternalBroker, LateTransport, choose_broker
+from tts.import_document import Limits
+from web.brokers import LateTransport, choose_broker
 from web.fragments import Fragments
+from web.key_keeper import KeyKeeper
+from web.key_watch import follow_keys, let_in_known_nodes
 from web.live import LiveFeed
 from web.settings import Settings
 from web.station import Parts, Station
@@ -41,7 +43,9 @@ class NotSetUp(Exception):
 
 
 @asynccontextmanager
-async def open_station(settings: Settings, clock: Callable[[], datetime]) -> AsyncIterator[Station]:
+async def open_station(
+    settings: Settings, clock: Callable[[], datetime], http_tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Station]:
     """Open the database, brought up to date, and make the parts around it; nothing runs yet.
 
     Raises:
@@ -52,7 +56,7 @@ async def open_station(settings: Settings, clock: Callable[[], datetime]) -> Asy
     engine = open_engine(settings.database_url)
     try:
         commune = await asyncio.to_thread(_prepare, engine)
-        yield make_station(settings, clock, engine, commune)
+        yield make_station(settings, clock, engine, commune, http_tls)
     finally:
         engine.dispose()
 
@@ -66,11 +70,17 @@ def _prepare(engine: Engine) -> Commune:
         raise NotSetUp("the database knows no commune yet: run `loalang init` first") from error
 
 
-def make_station(settings: Settings, clock: Callable[[], datetime], engine: Engine, commune: Commune) -> Station:
-    """The parts, joined, none of them running.
+def make_station(
+    settings: Settings,
+    clock: Callable[[], datetime],
+    engine: Engine,
+    commune: Commune,
+    http_tls: ssl.SSLContext | None = None,
+) -> Station:
+    """The parts, joined, none of them running; `http_tls` is given the server's certificate.
 
     Raises:
-        KeyUnusable: the commune's key cannot be read or written, or others can read it.
+        KeyUnusable: the commune's keys cannot be read or written, or others can read them.
     """
 
     # These parts call each other back: what is made later is looked up when it is called.
@@ -83,16 +93,17 @@ def make_station(settings: Settings, clock: Callable[[], datetime], engine: Engi
     async def republish() -> None:
         await playout.republish()
 
-    fragments, topics, key = Fragments(), Topics(commune.slug), load_commune_key(settings)
+    fragments, topics = Fragments(), Topics(commune.slug)
+    keeper = KeyKeeper(settings, commune.slug, engine, clock, http_tls)
     clips, presence = ClipStore(settings.clips_dir), PresenceBoard()
-    broker = choose_broker(settings, topics, clock, lambda state: on_change(state.name))
+    broker = choose_broker(settings, topics, clock, lambda state: on_change(state.name), keeper.certificate)
     bulletins = bulletin_renderer(settings.voices_dir, settings.clips_dir, clock)
     emergencies = emergency_renderer(settings.voices_dir, settings.clips_dir, commune.voice, clock)
     renderers = RendererPool(engine, bulletins, emergencies, clock)
     hub = Hub(
         LateTransport(broker.hub_transport),
         topics,
-        key,
+        keeper.key,
         presence,
         clock,
         store_reports=store_reports,
@@ -105,7 +116,7 @@ def make_station(settings: Settings, clock: Callable[[], datetime], engine: Engi
             settings=settings,
             engine=engine,
             clock=clock,
-            key=key,
+            keeper=keeper,
             clips=clips,
             broker=broker,
             renderers=renderers,
@@ -113,6 +124,7 @@ def make_station(settings: Settings, clock: Callable[[], datetime], engine: Engi
             hub=hub,
             playout=playout,
             runner=Runner(engine, renderers, playout, clock, on_change),
+            imports=ImportDesk(engine, settings.uploads_dir, _limits(settings), clock, on_change),
             live=LiveFeed(fragments.render, settings.http.max_live_clients),
             render_parts=fragments.render,
         )
@@ -122,40 +134,15 @@ def make_station(settings: Settings, clock: Callable[[], datetime], engine: Engi
     return station
 
 
-def load_commune_key(settings: Settings) -> CommuneKey:
-    """The key nodes obey, made at the first start with mode 0600.
-
-    Raises:
-        KeyUnusable: it cannot be read or written, or others can read it.
-    """
-    path = settings.commune_key_path
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        CommuneKey.generate().save(path)
-    return CommuneKey.load(path)
-
-
 @asynccontextmanager
 async def broker(station: Station) -> AsyncIterator[None]:
     """The broker answers, and lets in exactly the nodes we know."""
     await station.broker.start()
     try:
-        if not isinstance(station.broker, ExternalBroker):  # one that others use too has clients we know nothing of
-            await station.node_door.reconcile(await asyncio.to_thread(_node_access, station))
+        await let_in_known_nodes(station)
         yield
     finally:
         await station.broker.stop()
-
-
-def _node_access(station: Station) -> dict[str, NodeAccess]:
-    wanted = {}
-    with reading(station.engine) as session:
-        for node in list_nodes(session):
-            if node.public_key is not None:
-                kid = checked_public_jwk(node.public_key)["kid"]
-                zones = tuple(zone.slug for zone in zones_of_node(session, node))
-                wanted[node.slug] = NodeAccess(station.broker.node_password(node.slug, kid), zones)
-    return wanted
 
 
 @asynccontextmanager
@@ -176,6 +163,13 @@ async def wire(station: Station) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def keys(station: Station) -> AsyncIterator[None]:
+    """The keys on the disk are those in use."""
+    async with _running(follow_keys(station), "keys"):
+        yield
+
+
+@asynccontextmanager
 async def bell(station: Station) -> AsyncIterator[None]:
     """What is due is done."""
     await station.runner.start()
@@ -183,6 +177,18 @@ async def bell(station: Station) -> AsyncIterator[None]:
         yield
     finally:
         await station.runner.stop()
+
+
+def _limits(settings: Settings) -> Limits:
+    paper = settings.paper
+    return Limits(max_pages=paper.max_pages, time_s=paper.time_limit_s, memory_mb=paper.memory_mb)
+
+
+@asynccontextmanager
+async def import_desk(station: Station) -> AsyncIterator[None]:
+    """Documents become drafts."""
+    async with _running(station.imports.run(), "import-desk"):
+        yield
 
 
 @asynccontextmanager
@@ -195,7 +201,7 @@ async def live_pages(station: Station) -> AsyncIterator[None]:
             station.live.close()
 
 
-START_ORDER: tuple[Start, ...] = (broker, renderers, wire, bell, live_pages)
+START_ORDER: tuple[Start, ...] = (broker, renderers, wire, keys, bell, import_desk, live_pages)
 
 
 @asynccontextmanager

@@ -12,6 +12,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from players.broker_config import SECRETS_FILE
+
 ENV_PREFIX = "LOALANG_"
 DATABASE_FILE = "loalang.sqlite3"
 SETTINGS_FILE = ENV_PREFIX + "SETTINGS"
@@ -34,6 +36,10 @@ class HttpSettings(_Section):
     """Address to listen on. `0.0.0.0` opens the server to the office's network."""
     port: int = Field(default=8000, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
+    tls: Literal["auto", "own-ca", "off"] = "auto"
+    """`own-ca`: TLS by the commune's own authority, which poles are given at pairing; `auto`: so beyond this machine"""
+    names: tuple[str, ...] = ()
+    """Further host names and addresses for the certificate of `own-ca`; this machine's own are in it."""
     tls_cert: Path | None = None
     """Certificate chain (PEM). With `tls_key`: the server speaks TLS itself."""
     tls_key: Path | None = None
@@ -49,7 +55,7 @@ class HttpSettings(_Section):
     max_live_clients: int = Field(default=200, ge=1, le=10_000)
     """Open live pages at once; further ones are told to try again."""
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "names", mode="before")
     @classmethod
     def _from_one_line(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -57,16 +63,29 @@ class HttpSettings(_Section):
     @property
     def is_secure(self) -> bool:
         """Whether browsers reach the server by TLS."""
-        return self.tls_cert is not None or self.tls_by_proxy
+        return self.tls_cert is not None or self.tls_by_proxy or self.uses_own_ca
+
+    @property
+    def is_on_network(self) -> bool:
+        """Whether other machines reach the server."""
+        return self.host not in LOOPBACK
+
+    @property
+    def uses_own_ca(self) -> bool:
+        """Whether the server speaks TLS by the commune's own authority."""
+        has_other_way = self.tls_cert is not None or self.tls_by_proxy or self.plain_on_network
+        return self.tls == "own-ca" or (self.tls == "auto" and self.is_on_network and not has_other_way)
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together")
-        if self.host not in LOOPBACK and not self.is_secure and not self.plain_on_network:
+        if self.tls == "own-ca" and (self.tls_cert is not None or self.tls_by_proxy):
+            raise ValueError("tls = own-ca, tls_cert and tls_by_proxy are three ways to the same: choose one")
+        if self.is_on_network and not self.is_secure and not self.plain_on_network:
             raise ValueError(
                 f"host {self.host} without TLS lets others read passwords: "
-                "set tls_cert and tls_key, or tls_by_proxy, or plain_on_network"
+                "leave out tls = off, or set tls_cert and tls_key, or tls_by_proxy, or plain_on_network"
             )
         return self
 
@@ -86,8 +105,8 @@ class MqttSettings(_Section):
     """The server's name at an external broker, with the right to administer its dynamic security."""
     password: SecretStr | None = None
     """Its password at an external broker."""
-    tls: bool = False
-    """Speak TLS with an external broker."""
+    tls: bool | None = None
+    """Speak TLS, our own broker as `own-ca`; by itself it does beyond this machine, unless `http.plain_on_network`."""
     tls_ca: Path | None = None
     """Certificates (PEM) to believe instead of the machine's."""
 
@@ -174,9 +193,23 @@ class Settings(_Section):
         return self.data_dir / "broker"
 
     @property
-    def commune_key_path(self) -> Path:
-        """File of the commune's signing key, mode 0600."""
-        return self.data_dir / "keys" / "commune.jwk"
+    def keys_dir(self) -> Path:
+        """Folder of the commune's keys and of the server's certificate."""
+        return self.data_dir / "keys"
+
+    @property
+    def broker_secret_path(self) -> Path:
+        """File of the secret from which poles' passwords at the broker are derived, mode 0600."""
+        if self.mqtt.mode == "external":
+            return self.keys_dir / "broker-secret"
+        return self.broker_dir / SECRETS_FILE
+
+    @property
+    def mqtt_speaks_tls(self) -> bool:
+        """Whether the broker is reached by TLS."""
+        if self.mqtt.tls is not None:
+            return self.mqtt.tls
+        return self.mqtt.mode == "own" and self.mqtt.bind not in LOOPBACK and not self.http.plain_on_network
 
 
 def known_keys(section: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:

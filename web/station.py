@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 
 from sqlalchemy import Engine
 
+from broadcast.importing import ImportDesk
 from broadcast.playout import Playout
 from broadcast.rendering import RendererPool
 from players.child import ChildState
@@ -21,6 +21,7 @@ from scheduler.runner import Runner
 from tts.clip_store import ClipStore
 from web.auth import SignInDoor
 from web.brokers import Broker, NodeDoor
+from web.key_keeper import KeyKeeper
 from web.live import LiveFeed, Part
 from web.settings import Settings
 from web.throttle import Throttle
@@ -35,7 +36,7 @@ class Parts:
     settings: Settings
     engine: Engine
     clock: Callable[[], datetime]
-    key: CommuneKey
+    keeper: KeyKeeper
     clips: ClipStore
     broker: Broker
     renderers: RendererPool
@@ -44,6 +45,7 @@ class Parts:
     playout: Playout
     runner: Runner
     live: LiveFeed
+    imports: ImportDesk
     render_parts: Callable[[Iterable[Part]], dict[Part, str]]
 
 
@@ -54,7 +56,7 @@ class Station:
         self.settings = parts.settings
         self.engine = parts.engine
         self.clock = parts.clock
-        self.key = parts.key
+        self.keeper = parts.keeper
         self.clips = parts.clips
         self.broker = parts.broker
         self.renderers = parts.renderers
@@ -63,6 +65,7 @@ class Station:
         self.playout = parts.playout
         self.runner = parts.runner
         self.live = parts.live
+        self.imports = parts.imports
         self._render_parts = parts.render_parts
         self.sign_in = SignInDoor(parts.engine, parts.settings.sign_in)
         self.pairing_throttle = Throttle(10, timedelta(seconds=20))
@@ -70,7 +73,12 @@ class Station:
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
 
-    @cached_property
+    @property
+    def key(self) -> CommuneKey:
+        """What messages to nodes are signed with."""
+        return self.keeper.key
+
+    @property
     def node_door(self) -> NodeDoor:
         """Who decides which nodes the broker lets in. One for all: two would throw each other out."""
         return self.broker.admin()

@@ -6,26 +6,25 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
-from importlib.metadata import PackageNotFoundError, version
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import httpx
 
-from players.errors import OutputError
+from players.errors import CertificateUnknown, CredentialRefused, OutputError, UnknownKey, WireError
 from players.messages import (
     CuedBroadcast,
     Heartbeat,
     NodeActivity,
-    PairingReply,
     PlaybackReport,
     Reason,
 )
 from players.node.airing import next_wake, waiting
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
+from players.node.credentials import Credentials
 from players.node.cueing import Cueing, kept_clips
 from players.node.errors import ClipRefused, StoreUnusable
 from players.node.events import (
@@ -44,10 +43,13 @@ from players.node.fetch import ClipFetcher
 from players.node.link import Link
 from players.node.output import AudioOutput
 from players.node.player import Player
+from players.node.renewing import Renewing
+from players.node.software import software_version
 from players.node.state import NodeState, Phase
 from players.node.step import step
 from players.node.store import NodeStore
-from players.signing import NodeKey, make_ticket
+from players.signing import make_ticket
+from players.topics import Topics
 from players.transport import Transport
 
 T = TypeVar("T")
@@ -66,9 +68,10 @@ Announce = Callable[[Mapping[str, Any]], None]
 class NodeParts:
     """What an agent is made of. The caller opens and closes outputs, store and client."""
 
-    identity: PairingReply
-    key: NodeKey
+    credentials: Credentials
     server_url: str
+    stream_url: str
+    """Where an output finds streams: the server, or a relay that knows whom to believe."""
     state: NodeState
     store: NodeStore
     clips: ClipStore
@@ -85,6 +88,19 @@ class NodeParts:
     """Called in a thread whenever a good answer about the time has come; may raise `OutputError`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What was not obeyed since the start."""
+
+    count: int = 0
+    last_at: datetime | None = None
+    last_why: str | None = None
+
+    def one_more(self, why: str, at: datetime) -> "Refusals":
+        """With one more."""
+        return Refusals(self.count + 1, at, why[:300])
+
+
 class Agent:
     """Runs a node from its parts."""
 
@@ -98,7 +114,11 @@ class Agent:
         self._leaving = asyncio.Event()
         self._disk = ThreadPoolExecutor(1, "store")
         self._player = Player(parts.outputs, parts.clips, parts.clock, self._stream_url, self.emit)
-        self._link = Link(parts.identity, parts.transport, parts.clock, self)
+        self._refused = Refusals()
+        self._link = Link(parts.credentials, parts.transport, parts.clock, self)
+        self._renewing = Renewing(
+            parts.credentials, parts.server_url, parts.client, self._known_time, self._link.connect_anew
+        )
         self._cueing = Cueing(
             ClipFetcher(parts.client, parts.clips, self._ticket),
             parts.clips,
@@ -117,7 +137,9 @@ class Agent:
             living,
             asyncio.create_task(self._link.run(), name="link"),
             asyncio.create_task(self._cueing.run(), name="cueing"),
+            asyncio.create_task(self._renewing.run(), name="renewing"),
         ]
+        self._renewing.compare(self._state.config)
         asked = asyncio.create_task(self._leaving.wait(), name="leaving")
         try:
             await asyncio.wait([*working, asked], return_when=asyncio.FIRST_COMPLETED)
@@ -179,6 +201,8 @@ class Agent:
             self._do(action)
         if former.zones != self._state.zones:
             self._link.zones_changed()
+        if former.config is not self._state.config:
+            self._renewing.compare(self._state.config)
         if former is not self._state:
             self._cueing.nudge()
 
@@ -198,10 +222,14 @@ class Agent:
                 self._announce_report(report)
                 self._link.reports_waiting()
             case Refuse(what, why):
-                log.warning("not obeyed: %s: %s", what, why)
-                self._announce("refused", what=what, why=why)
+                self._refuse(what, why)
             case _:
                 self._player.carry_out(action)
+
+    def _refuse(self, what: str, why: str) -> None:
+        log.warning("not obeyed: %s: %s", what, why)
+        self._refused = self._refused.one_more(f"{what}: {why}", self._clock.now().at)
+        self._announce("refused", what=what, why=why)
 
     def _announce_report(self, report: PlaybackReport) -> None:
         fields = report.model_dump(mode="json", exclude_none=True, exclude={"report", "node", "outcome", "at"})
@@ -210,7 +238,7 @@ class Agent:
 
     def _announce(self, event: str, **fields: Any) -> None:
         fields.setdefault("at", self._clock.now().at.isoformat())
-        self._parts.announce({"event": event, "node": self._parts.identity.node, **fields})
+        self._parts.announce({"event": event, "node": self._parts.credentials.node, **fields})
 
     async def _on_disk(self, call: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
@@ -218,12 +246,16 @@ class Agent:
     # HTTP
 
     def _ticket(self, path: str) -> str:
-        return make_ticket(self._parts.key, self._parts.identity.node, path, self._clock.now().at)
+        return make_ticket(self._parts.credentials.key, self._parts.credentials.node, path, self._clock.now().at)
+
+    def _known_time(self) -> datetime | None:
+        now = self._clock.now()
+        return now.at if now.trusted else None
 
     def _stream_url(self, item: CuedBroadcast, from_ms: int) -> str:
         path = item.stream or f"/streams/{item.broadcast}"
         query = urlencode({"offset_ms": from_ms, "ticket": self._ticket(path)})
-        return f"{self._parts.server_url}{path}?{query}"
+        return f"{self._parts.stream_url}{path}?{query}"
 
     # What the link asks (`link.Duties`)
 
@@ -255,6 +287,10 @@ class Agent:
             outbox=await self._outbox_count(),
             disk_free_bytes=(await asyncio.to_thread(shutil.disk_usage, self._parts.data_dir)).free,
             version=software_version(),
+            keys_version=self._parts.credentials.keys_version,
+            refused=self._refused.count,
+            refused_at=self._refused.last_at,
+            refused_why=self._refused.last_why,
         )
 
     async def _outbox_count(self) -> int:
@@ -312,16 +348,22 @@ class Agent:
         except StoreUnusable as error:
             log.warning("%s", error)
 
+    def not_obeyed(self, topic: str, error: WireError) -> None:
+        """See `Duties`."""
+        self._refuse(topic.removeprefix(f"{Topics(self._parts.credentials.commune).base}/"), str(error))
+        if isinstance(error, UnknownKey):
+            self._renewing.ask()
+
+    def not_let_in(self, error: WireError) -> None:
+        """See `Duties`."""
+        if isinstance(error, CertificateUnknown):
+            log.warning("the server is not believed: %s", error)
+            self._renewing.ask()
+        elif isinstance(error, CredentialRefused):
+            self._renewing.ask(password=True)
+
     def connection_changed(self, *, connected: bool) -> None:
         """See `Duties`."""
         self._announce("connected" if connected else "disconnected")
         if connected:
             self._cueing.nudge(try_again=True)
-
-
-def software_version() -> str:
-    """The version of this package, as installed."""
-    try:
-        return version("loalang")
-    except PackageNotFoundError:
-        return "unknown"

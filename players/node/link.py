@@ -11,7 +11,6 @@ from players.messages import (
     Emergencies,
     Heartbeat,
     NodeConfig,
-    PairingReply,
     PlaybackReport,
     Presence,
     ReportAck,
@@ -20,6 +19,7 @@ from players.messages import (
     Timetable,
 )
 from players.node.clock import NodeClock
+from players.node.credentials import Credentials
 from players.node.events import (
     ConfigCame,
     EmergenciesCame,
@@ -83,20 +83,28 @@ class Duties(Protocol):
         """The broker was reached, or lost."""
         ...
 
+    def not_obeyed(self, topic: str, error: WireError) -> None:
+        """What came on a topic is not to be obeyed."""
+        ...
+
+    def not_let_in(self, error: WireError) -> None:
+        """There is no connection; the error says why."""
+        ...
+
 
 class Link:
     """Keeps the node connected.
 
     Args:
-        identity: whom the node obeys.
+        credentials: who the node is, and whom it obeys.
         transport: with the node's last will in it.
         clock: asked for nonces and given the answers.
         duties: the agent.
     """
 
-    def __init__(self, identity: PairingReply, transport: Transport, clock: NodeClock, duties: Duties) -> None:
-        self._identity = identity
-        self._topics = Topics(identity.commune)
+    def __init__(self, credentials: Credentials, transport: Transport, clock: NodeClock, duties: Duties) -> None:
+        self._identity = credentials
+        self._topics = Topics(credentials.commune)
         self._transport = transport
         self._clock = clock
         self._duties = duties
@@ -105,6 +113,7 @@ class Link:
         self._zones_changed = asyncio.Event()
         self._heartbeat_due = asyncio.Event()
         self._acknowledged = asyncio.Event()
+        self._anew = asyncio.Event()
 
     @property
     def connected(self) -> bool:
@@ -120,6 +129,10 @@ class Link:
         """Something has changed that the next heartbeat should not be waited for."""
         self._heartbeat_due.set()
 
+    def connect_anew(self) -> None:
+        """Keys or password have changed: connect by them, and hear again what is retained."""
+        self._anew.set()
+
     def zones_changed(self) -> None:
         """The node belongs to other zones now."""
         self._zones_changed.set()
@@ -133,13 +146,17 @@ class Link:
                 async with self._transport.connect() as connection:
                     await self._session(connection)
             except* WireError as group:
-                log.info("not connected: %s", group.exceptions[0])
+                error = group.exceptions[0]
+                log.info("not connected: %s", error)
+                if isinstance(error, WireError):
+                    self._duties.not_let_in(error)
             finally:
                 if self._connection is not None:
                     self._connection = None
                     self._duties.connection_changed(connected=False)
             pause_s = pause_after(pause_s, self._clock.monotonic() - began)
-            await asyncio.sleep(pause_s)
+            await _wait(self._anew, pause_s)
+            self._anew.clear()
 
     async def farewell(self, limit_s: float) -> None:
         """Send what is waiting and say that the node leaves, as far as that goes in so many seconds."""
@@ -173,6 +190,11 @@ class Link:
             await self._say_presence(connection, online=True)
             tasks.create_task(self._send_heartbeats(connection))
             tasks.create_task(self._send_reports(connection))
+            tasks.create_task(self._end_when_asked())
+
+    async def _end_when_asked(self) -> None:
+        await self._anew.wait()
+        raise TransportClosed("keys have changed: connecting anew")
 
     async def _say_presence(self, connection: Connection, *, online: bool) -> None:
         node = self._identity.node
@@ -232,7 +254,7 @@ class Link:
             try:
                 await self._heard(message)
             except WireError as error:
-                log.warning("not obeyed: %s: %s", message.topic, error)
+                self._duties.not_obeyed(message.topic, error)
 
     async def _heard(self, message: Incoming) -> None:
         """Check one message and hand it on.

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from players.errors import MalformedMessage, PairingError
 from players.messages import PairingReply, PairingRequest
-from players.node.agent import software_version
 from players.node.errors import NotPaired
+from players.node.software import software_version
 from players.signing import NodeKey, checked_public_jwk, write_secret
 
 KEY_FILE = "node-key.json"

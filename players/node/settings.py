@@ -23,6 +23,8 @@ class ServerSection(_Section):
 
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#]+$")]
     """Scheme, host and port, without a path; for example `http://10.0.0.2:8000`."""
+    authority: Literal["commune", "machine"] = "commune"
+    """Whose certificate an `https` server has to show: the commune's own authority's, or one that this board knows."""
 
 
 class OutputSection(_Section):

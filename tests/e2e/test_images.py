@@ -114,8 +114,9 @@ def test_the_server_speaks_on_a_network_without_tls_only_where_compose_says_so()
     command = parse(stage.command("CMD"))
     assert (command.command, command.host) == ("serve", EVERY_ADDRESS)
     given = {"http": {"host": command.host}}
+    assert load_settings(None, stage.environment(), **given).http.uses_own_ca
     with pytest.raises(SettingsError, match="plain_on_network"):
-        load_settings(None, stage.environment(), **given)
+        load_settings(None, {**stage.environment(), "LOALANG_HTTP__TLS": "off"}, **given)
     environment = stage.environment() | COMPOSE["services"]["server"]["environment"]
     assert load_settings(None, environment, **given).http.plain_on_network
 

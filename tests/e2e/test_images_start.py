@@ -185,8 +185,8 @@ def test_a_server_without_a_commune_says_what_to_do(images: Images) -> None:
     assert "loalang init" in done.stderr
 
 
-def test_the_server_stays_on_loopback_unless_told(images: Images) -> None:
-    with box(images.engine, images.server, {}) as server:
+def test_the_server_does_not_speak_plainly_beyond_its_container_unless_told(images: Images) -> None:
+    with box(images.engine, images.server, {"LOALANG_HTTP__TLS": "off"}) as server:
         done = call(entry(server, *server.config["Cmd"]))
     assert done.returncode != 0
     assert "plain_on_network" in done.stderr

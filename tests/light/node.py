@@ -14,6 +14,7 @@ from players.node.agent import Agent, NodeParts
 from players.node.cache import ClipStore
 from players.node.cli import broker_transport
 from players.node.clock import NodeClock
+from players.node.credentials import Credentials
 from players.node.events import Way
 from players.node.pairing import load_identity, pair
 from players.node.state import Abilities, NodeState
@@ -133,9 +134,9 @@ def _parts(
     output = TimedOutput()
     abilities = Abilities(output.name, None, pulls=True)
     return NodeParts(
-        identity=identity,
-        key=key,
+        credentials=Credentials(folder, identity, key),
         server_url=server_url,
+        stream_url=server_url,
         state=store.load(NodeState(identity.node, identity.commune, identity.zones, abilities)),
         store=store,
         clips=ClipStore(folder / "clips", CLIPS_BYTES),

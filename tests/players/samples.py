@@ -4,6 +4,8 @@ from datetime import UTC, datetime, time, timedelta
 
 from players.messages import (
     ClipRef,
+    CommuneKeys,
+    CommuneKeysChain,
     CuedBroadcast,
     Emergencies,
     Heartbeat,
@@ -17,6 +19,7 @@ from players.messages import (
     PlaybackReport,
     Presence,
     Reason,
+    RenewalRequest,
     ReportAck,
     Stop,
     TimeReply,
@@ -32,6 +35,9 @@ ZONE = "thon-dong"
 NODE = "loa-dinh-lang"
 TOPICS = Topics(COMMUNE)
 NOW = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
+
+AUTHORITY = "-----BEGIN CERTIFICATE-----\nTGVuZ3Ro\n-----END CERTIFICATE-----\n"
+"""Its form only."""
 
 CLIP = ClipRef(sha256="3f" * 32, size_bytes=45_120, duration_ms=15_040)
 MORNING = CuedBroadcast(
@@ -73,6 +79,8 @@ CONFIG = NodeConfig(
     windows=(Window(opens=time(5, 0), closes=time(7, 0)), Window(opens=time(16, 30), closes=time(20, 0))),
     gain_db=-3.0,
     heartbeat_s=5.0,
+    keys_version=1_772_404_200_003,
+    renewal=2,
 )
 EMERGENCIES = Emergencies(commune=COMMUNE, version=1_772_404_200_002, issued_at=NOW, zone=ZONE, active=(PLAY,))
 TIME_REPLY = TimeReply(commune=COMMUNE, node=NODE, nonce="Zk3vQ0p9y1RkT7aB", server_at=NOW)
@@ -90,6 +98,10 @@ HEARTBEAT = Heartbeat(
     outbox=2,
     disk_free_bytes=11_274_289_152,
     version="0.1.0",
+    keys_version=1_772_404_200_003,
+    refused=1,
+    refused_at=NOW,
+    refused_why="zones/thon-dong/orders: the signature is not right",
 )
 REPORT = PlaybackReport(
     report="report-0001",
@@ -126,7 +138,20 @@ PAIRING_REPLY = PairingReply(
     mqtt_username=NODE,
     mqtt_password="an-example-not-a-secret",
     server_at=NOW,
+    mqtt_tls=True,
+    authorities=(AUTHORITY,),
+    keys_version=1_772_404_200_003,
+    renewal=2,
 )
+RENEWAL_REQUEST = RenewalRequest(public_key=PAIRING_REQUEST.public_key, version="0.1.0")
+COMMUNE_KEYS = CommuneKeys(
+    commune=COMMUNE,
+    version=1_772_404_200_003,
+    issued_at=NOW,
+    keys=(PAIRING_REQUEST.public_key,),
+    authorities=(AUTHORITY,),
+)
+CHAIN = CommuneKeysChain(statements=("eyJhbGciOiJFZDI1NTE5In0.e30.c2lnbmF0dXJl",))
 
 SIGNED: dict[str, Message] = {
     TOPICS.timetable(ZONE): TIMETABLE,
@@ -135,6 +160,7 @@ SIGNED: dict[str, Message] = {
     TOPICS.zone_orders(ZONE): PLAY,
     TOPICS.node_orders(NODE): STOP,
     TOPICS.time(NODE): TIME_REPLY,
+    TOPICS.keys: COMMUNE_KEYS,
 }
 PLAIN: dict[str, Message] = {
     TOPICS.acks(NODE): ACK,
@@ -143,5 +169,5 @@ PLAIN: dict[str, Message] = {
     TOPICS.reports(NODE): REPORT,
     TOPICS.time_request(NODE): TIME_REQUEST,
 }
-PAIRING: tuple[Message, ...] = (PAIRING_REQUEST, PAIRING_REPLY)
+PAIRING: tuple[Message, ...] = (PAIRING_REQUEST, PAIRING_REPLY, RENEWAL_REQUEST, CHAIN)
 ALL: tuple[Message, ...] = (*SIGNED.values(), *PLAIN.values(), *PAIRING)

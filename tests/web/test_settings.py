@@ -9,6 +9,8 @@ import pytest
 import web.settings
 from web.settings import SettingsError, load_settings
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - nothing listens here
+
 
 def write(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "loalang.toml"
@@ -45,7 +47,14 @@ def test_proxies_come_as_one_line_from_the_environment() -> None:
         ('data_dir = "/d"\n[webserver]\nxyzzy = 1', "there is no setting 'webserver.xyzzy'"),
         ('data_dir = "/d"\nhttp = 5', "there is no setting 'http'"),
         ('data_dir = "/d"\n[http]\nport = 70000', "http.port: Input should be less than or equal to 65535"),
-        ('data_dir = "/d"\n[http]\nhost = "0.0.0.0"', "http: Value error, host 0.0.0.0 without TLS lets others read"),
+        (
+            'data_dir = "/d"\n[http]\nhost = "0.0.0.0"\ntls = "off"',
+            "http: Value error, host 0.0.0.0 without TLS lets others read",
+        ),
+        (
+            'data_dir = "/d"\n[http]\ntls = "own-ca"\ntls_by_proxy = true',
+            "tls = own-ca, tls_cert and tls_by_proxy are three ways to the same: choose one",
+        ),
         ('data_dir = "/d"\n[http]\ntls_key = "k.pem"', "tls_cert and tls_key go together"),
         ('data_dir = "/d"\n[mqtt]\nmode = "external"', "an external broker needs host, port, username and password"),
         ("data_dir = ", "loalang.toml: "),
@@ -55,6 +64,30 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, said: str) -> N
     with pytest.raises(SettingsError) as refusal:
         load_settings(write(tmp_path, text), {})
     assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "own_ca", "is_secure", "mqtt_tls"),
+    [
+        ({}, False, False, False),
+        ({"http": {"host": EVERYWHERE}, "mqtt": {"bind": EVERYWHERE}}, True, True, True),
+        ({"http": {"host": "10.0.0.2"}}, True, True, False),
+        ({"http": {"host": EVERYWHERE, "plain_on_network": True}, "mqtt": {"bind": EVERYWHERE}}, False, False, False),
+        ({"http": {"host": EVERYWHERE, "tls_by_proxy": True}, "mqtt": {"bind": EVERYWHERE}}, False, True, True),
+        ({"http": {"tls": "own-ca"}, "mqtt": {"tls": True}}, True, True, True),
+        ({"http": {"host": EVERYWHERE}, "mqtt": {"bind": EVERYWHERE, "tls": False}}, True, True, False),
+        ({"mqtt": {"mode": "external", "host": "mq", "username": "a", "password": "b"}}, False, False, False),
+    ],
+)
+def test_beyond_this_machine_tls_by_the_communes_own_authority_is_the_rule(
+    given: dict[str, dict[str, object]], own_ca: bool, is_secure: bool, mqtt_tls: bool
+) -> None:
+    settings = load_settings(None, {}, data_dir="/d", **given)
+    assert (settings.http.uses_own_ca, settings.http.is_secure, settings.mqtt_speaks_tls) == (
+        own_ca,
+        is_secure,
+        mqtt_tls,
+    )
 
 
 def test_a_wrong_variable_is_refused_too() -> None:

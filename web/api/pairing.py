@@ -2,9 +2,11 @@
 
 import anyio.from_thread
 from fastapi import APIRouter, Request
+from sqlmodel import Session
 
 from broadcast.communes import get_commune
 from broadcast.db import session_of
+from broadcast.models import Node
 from broadcast.nodes import pair_node, zones_of_node
 from players.errors import BrokerError, MalformedMessage
 from players.messages import PairingReply, PairingRequest
@@ -13,6 +15,7 @@ from web.auth import Wait
 from web.deps import StationDep
 from web.errors import SAID, Refusal, answers
 from web.pages.sign_in import too_many
+from web.station import Station
 from web.throttle import address_key
 
 router = APIRouter(prefix="/api", tags=["nodes"])
@@ -30,26 +33,39 @@ def pair(asked: PairingRequest, request: Request, station: StationDep) -> Pairin
     except MalformedMessage as error:
         raise Refusal(422, "bad-public-key", "Khóa của cụm loa không hợp lệ.", "public_key") from error
     with session_of(station.engine) as session:
-        node = pair_node(session, asked.code, key, now)
-        zones = tuple(zone.slug for zone in zones_of_node(session, node))
-        commune = get_commune(session)
-        try:
-            # Before the commit: a pole that the broker does not let in is not paired, and its code stays good.
-            password = anyio.from_thread.run(station.let_in, node.slug, key["kid"], zones)
-        except BrokerError as error:
-            raise Refusal(503, *SAID[503]) from error
-        reply = PairingReply(
-            commune=commune.slug,
-            commune_name=commune.name,
-            node=node.slug,
-            node_name=node.name,
-            zones=zones,
-            commune_keys=(station.key.public_jwk(),),
-            mqtt_host=station.mqtt_host_for(request.url.hostname or "127.0.0.1"),
-            mqtt_port=station.broker.port,
-            mqtt_username=node.slug,
-            mqtt_password=password,
-            server_at=now,
-        )
+        # Before the commit: a pole that the broker does not let in is not paired, and its code stays good.
+        reply = admit(session, pair_node(session, asked.code, key, now), request, station)
     station.nudge()
     return reply
+
+
+def admit(session: Session, node: Node, request: Request, station: Station) -> PairingReply:
+    """Have the broker let in a node by its key, and say all that it must know. In a worker thread.
+
+    Raises:
+        Refusal: 503, the broker cannot be told now.
+    """
+    zones = tuple(zone.slug for zone in zones_of_node(session, node))
+    kid = checked_public_jwk(node.public_key or {})["kid"]
+    commune, ring = get_commune(session), station.keeper.ring
+    try:
+        password = anyio.from_thread.run(station.let_in, node.slug, kid, zones)
+    except BrokerError as error:
+        raise Refusal(503, *SAID[503]) from error
+    return PairingReply(
+        commune=commune.slug,
+        commune_name=commune.name,
+        node=node.slug,
+        node_name=node.name,
+        zones=zones,
+        commune_keys=ring.public_keys,
+        mqtt_host=station.mqtt_host_for(request.url.hostname or "127.0.0.1"),
+        mqtt_port=station.broker.port,
+        mqtt_username=node.slug,
+        mqtt_password=password,
+        mqtt_tls=station.settings.mqtt_speaks_tls,
+        authorities=ring.authorities,
+        keys_version=ring.version,
+        renewal=node.renewal,
+        server_at=station.clock(),
+    )

@@ -19,6 +19,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _demo(commands.add_parser("demo", help="a commune on this machine, speaking"))
     _init(commands.add_parser("init", help="set up a new commune: its name, its villages, its administrator"))
     _user(commands.add_parser("user", help="people and their passwords"))
+    _keys(commands.add_parser("keys", help="the commune's keys and certificates, changed without going to a pole"))
     _node(commands.add_parser("node", help="poles and their pairing codes"))
     _voices(commands.add_parser("voices", help="the voices that are installed or could be"))
     _normalize(commands.add_parser("normalize", help="a text per line in, its spoken form per line out"))
@@ -94,6 +95,21 @@ def _node(parser: argparse.ArgumentParser) -> None:
         _settings(action)
 
 
+def _keys(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="list|rotate|rotate-broker|rotate-nodes|…", dest="action")
+    rotate = actions.add_parser("rotate", help="make a new signing key; in use once every pole has it")
+    what = rotate.add_mutually_exclusive_group()
+    what.add_argument("--authority", action="store_true", help="change the certificate authority instead of the key")
+    what.add_argument("--compromised", action="store_true", help="stolen: new keys at once; poles are paired again")
+    rotate.add_argument("--force", action="store_true", help="use it now; poles without it follow when they notice")
+    broker = actions.add_parser("rotate-broker", help="new passwords at the broker, for the server and every pole")
+    nodes = actions.add_parser("rotate-nodes", help="have every pole make a new key of its own")
+    certificate = actions.add_parser("renew-certificate", help="a new certificate now; else it is renewed in time")
+    shown = actions.add_parser("list", help="what is in use, and which pole has it")
+    for action in (rotate, broker, nodes, certificate, shown):
+        _settings(action)
+
+
 def _voices(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="list|install|verify|remove|try", dest="action")
     install = actions.add_parser("install", help="fetch a voice, or take it from a folder or a zip file")
@@ -129,5 +145,6 @@ def _speak(parser: argparse.ArgumentParser) -> None:
 
 
 def _import(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command="import_document")  # `import` is no name for a module
     parser.add_argument("file", type=Path, metavar="FILE", help=".docx, .doc, .odt, .pdf, .jpg, .png or .heic")
     parser.add_argument("--json", action="store_true", help="print text, what was set aside and warnings as JSON")

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import socket
+import ssl
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -78,7 +79,8 @@ class _Starting:
 
 def _serve(settings: Settings, listener: socket.socket) -> int:
     logging.getLogger().setLevel(settings.log_level.upper())
-    app = _Starting(create_app(settings))
+    own_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if settings.http.uses_own_ca else None
+    app = _Starting(create_app(settings, http_tls=own_tls))
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -96,6 +98,8 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
             config.load()
         except OSError as error:  # also ssl.SSLError
             raise CommandError(f"the certificate or its key cannot be used: {error}") from error
+        if own_tls is not None:
+            config.ssl = own_tls  # it has its certificate before the first connection
         try:
             server.run(sockets=[listener])
         except SystemExit as error:  # uvicorn's way to say that the app did not start

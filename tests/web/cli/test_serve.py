@@ -81,7 +81,10 @@ def test_a_port_that_is_taken_is_named(commune: Path, capsys: pytest.CaptureFixt
     )
 
 
-def test_listening_to_the_network_in_plain_text_is_refused(commune: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_listening_to_the_network_in_plain_text_is_refused(
+    commune: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOALANG_HTTP__TLS", "off")
     assert main(["serve", "--data", str(commune), "--host", "0.0.0.0"]) == 2  # noqa: S104 - it is refused
     assert "without TLS lets others read passwords" in capsys.readouterr().err
 

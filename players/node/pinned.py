@@ -1,0 +1,95 @@
+"""HTTP to the commune's server, believing whom the node believes at that moment; and the way in for VLC."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+
+from players.tls import context_believing
+
+log = logging.getLogger(__name__)
+MAX_REQUEST_BYTES = 16 * 1024
+REQUEST_WITHIN_S = 10.0
+
+
+class PinnedHttp(httpx.AsyncBaseTransport):
+    """Believes the authorities that `authorities` gives, also when they change; without any, those of the machine."""
+
+    def __init__(self, authorities: Callable[[], tuple[str, ...]]) -> None:
+        self._authorities = authorities
+        self._believed: tuple[str, ...] | None = None
+        self._inner: httpx.AsyncHTTPTransport | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """See `httpx.AsyncBaseTransport`."""
+        wanted = self._authorities()
+        former = self._inner
+        if former is None or wanted != self._believed:
+            self._inner = httpx.AsyncHTTPTransport(verify=context_believing(wanted), trust_env=False)
+            self._believed = wanted
+            if former is not None:
+                await former.aclose()
+        return await self._current.handle_async_request(request)
+
+    @property
+    def _current(self) -> httpx.AsyncHTTPTransport:
+        if self._inner is None:
+            raise RuntimeError("used before it was made")
+        return self._inner
+
+    async def aclose(self) -> None:
+        """See `httpx.AsyncBaseTransport`."""
+        if self._inner is not None:
+            await self._inner.aclose()
+
+
+class StreamRelay:
+    """Streams for a player that cannot be told whom to believe: plain on this board, by `client` from the server.
+
+    Its address holds a secret, so that nothing else on the board can use it. It hands over `/streams/…` only.
+    """
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self._secret = secrets.token_urlsafe(16)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        """Its address, in place of the server's."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=MAX_REQUEST_BYTES)
+        try:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/{self._secret}"
+        finally:
+            server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(REQUEST_WITHIN_S):
+                request = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)
+            prefix = f"/{self._secret}".encode()
+            path = request[1].removeprefix(prefix)
+            if request[0] != b"GET" or path == request[1] or not path.startswith(b"/streams/"):
+                writer.write(b"HTTP/1.0 404 Not Found\r\n\r\n")
+                return
+            await self._hand_over(path.decode("ascii"), writer)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
+            log.debug("a stream was not asked for as it should be, or is no longer wanted: %s", error)
+        except httpx.HTTPError as error:
+            log.warning("a stream broke off: %s", error or type(error).__name__)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def _hand_over(self, path: str, writer: asyncio.StreamWriter) -> None:
+        async with self._client.stream("GET", path) as answer:
+            kind = answer.headers.get("content-type", "application/octet-stream")
+            writer.write(
+                f"HTTP/1.0 {answer.status_code} {answer.reason_phrase}\r\nContent-Type: {kind}\r\n\r\n".encode("ascii")
+            )
+            async for block in answer.aiter_raw():
+                writer.write(block)
+                await writer.drain()
