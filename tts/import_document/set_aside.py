@@ -36,11 +36,12 @@ Marks = list[AsideKind | None]
 def judge(blocks: Sequence[Block]) -> Marks:
     """For each block, why it is not read aloud; None for what is read."""
     marks: Marks = [None] * len(blocks)
+    for at, kind in _head_marks([block.text for block in blocks]):
+        marks[at] = kind
     _mark_margins(blocks, marks)
     flow = [index for index, mark in enumerate(marks) if mark is None]
-    texts = [blocks[index].text for index in flow]
-    for at, mark in _head_marks(texts) + _foot_marks(texts):
-        marks[flow[at]] = mark
+    for at, kind in _foot_marks(blocks, flow):
+        marks[flow[at]] = kind
     return marks
 
 
@@ -50,22 +51,33 @@ def _mark_margins(blocks: Sequence[Block], marks: Marks) -> None:
     repeated = Counter(_shape(blocks[index].text) for index in edges)
     pages = len({block.page for block in blocks})
     for index, block in enumerate(blocks):
-        is_number_alone = PAGE_NUMBER.fullmatch(block.text) is not None
-        if is_number_alone and (index in edges or block.is_margin):
+        if marks[index] is not None:
+            continue
+        if (index in edges or block.is_margin) and PAGE_NUMBER.fullmatch(block.text):
             marks[index] = AsideKind.PAGE_NUMBER
-        elif block.is_margin or (index in edges and pages > 1 and repeated[_shape(block.text)] > pages / 2):
+            continue
+        is_repeated = index in edges and pages > 1 and repeated[_shape(block.text)] > pages / 2
+        if block.is_margin or (is_repeated and not _is_signature(blocks, index)):
             marks[index] = AsideKind.RUNNING
 
 
+def _is_signature(blocks: Sequence[Block], index: int) -> bool:
+    """Whether it stands below an office: letters that the same person signed end alike."""
+    above = blocks[index - 1].text if index else ""
+    return is_name(blocks[index].text) and (is_title(above) or is_signed(above) or is_signed_for(above))
+
+
 def _edges(blocks: Sequence[Block]) -> set[int]:
-    """The first and the last block of each page of several, and a lone number at the end of a single one."""
-    first: dict[int, int] = {}
-    last: dict[int, int] = {}
-    for index, block in enumerate(blocks):
-        if not block.is_margin:
-            first.setdefault(block.page, index)
-            last[block.page] = index
-    return set(first.values()) | set(last.values()) if len(blocks) > 1 else set()
+    """The outermost blocks of each page, and the next to them if these are page numbers."""
+    found: set[int] = set()
+    for page in {block.page for block in blocks}:
+        own = [index for index, block in enumerate(blocks) if block.page == page and not block.is_margin]
+        for inwards in (own, own[::-1]):
+            for index in inwards:
+                found.add(index)
+                if not PAGE_NUMBER.fullmatch(blocks[index].text):
+                    break
+    return found if len(blocks) > 1 else set()
 
 
 def _shape(text: str) -> str:
@@ -108,22 +120,25 @@ def _head_kind(text: str, *, is_above: bool, is_stamped: bool) -> AsideKind | No
     return AsideKind.AGENCY if is_agency(text) and (is_above or is_capitals(text)) else None
 
 
-def _foot_marks(texts: Sequence[str]) -> list[tuple[int, AsideKind]]:
-    """Each letter of the paper ends where the next begins, or an appendix, or the paper itself."""
-    ends = [at for at in range(1, len(texts)) if APPENDIX.fullmatch(texts[at]) or _begins_letter(texts, at)]
+def _foot_marks(blocks: Sequence[Block], flow: Sequence[int]) -> list[tuple[int, AsideKind]]:
+    """Each letter of the paper ends where the next begins, or an appendix, or the paper itself.
+
+    Args:
+        blocks: All of them.
+        flow: Which of them are still thought to be read; the feet are counted along these.
+    """
+    texts = [blocks[index].text for index in flow]
+    ends = [
+        at
+        for at in range(1, len(flow))
+        if APPENDIX.fullmatch(texts[at]) or any(is_motto(one.text) for one in blocks[flow[at - 1] + 1 : flow[at]])
+    ]
     found: list[tuple[int, AsideKind]] = []
     start = 0
     for end in [*ends, len(texts)]:
         found += _foot_of(texts, start, end)
         start = end
     return found
-
-
-def _begins_letter(texts: Sequence[str], at: int) -> bool:
-    """Whether the head of another letter begins here: its motto, or the agency above it."""
-    if is_motto(texts[at]):
-        return not is_motto(texts[at - 1])
-    return is_agency(texts[at]) and any(map(is_motto, texts[at + 1 : at + 5])) and not is_agency(texts[at - 1])
 
 
 def _foot_of(texts: Sequence[str], start: int, end: int) -> list[tuple[int, AsideKind]]:
@@ -183,4 +198,4 @@ def _foot_kind(text: str, previous: AsideKind | None, *, is_last: bool) -> Aside
 
 def _is_scrawl(text: str) -> bool:
     """What a scanner makes of a signature or of a stamp: a few letters that are no words."""
-    return len(text) <= 30 and share_of_syllables(text) < 0.5 and not any(char.isdigit() for char in text)
+    return len(text) <= 30 and share_of_syllables(text) <= 0.5 and not any(char.isdigit() for char in text)
