@@ -1,5 +1,6 @@
 """The server: routes, guards, and the parts that start with it and stop with it."""
 
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
@@ -12,8 +13,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from scheduler.clock import utc_now
-from web import api, pages
-from web.deps import own_form
+from web import api, pages, voice_acts
+from web.deps import only_people, own_form
 from web.errors import install_error_handlers
 from web.guard import Guard, strict_headers
 from web.parts import START_ORDER, Start, open_station
@@ -53,6 +54,7 @@ def create_app(
         summary="The loudspeaker system of a Vietnamese commune",
         version=version("loalang"),
         lifespan=running,
+    max_upload_bytes |= dict.fromkeys(voice_acts.UPLOAD_PATHS, voice_acts.MAX_UPLOAD_BYTES)
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -76,3 +78,5 @@ def create_app(
     for router in pages.ROUTERS:
         app.include_router(router, dependencies=[Depends(own_form)])
     return app
+    for router in pages.UPLOAD_ROUTERS:
+        app.include_router(router, dependencies=[Depends(only_people)])

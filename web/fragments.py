@@ -12,7 +12,8 @@ from sqlmodel import Session
 
 from broadcast.communes import get_commune, local_zone
 from broadcast.db import reading
-from broadcast.models import DeliveryState, User
+from broadcast.imports import waiting_before
+from broadcast.models import DeliveryState, DocumentImport, ImportState, User
 from broadcast.permissions import Action, may
 from broadcast.views import (
     BroadcastRow,
@@ -91,6 +92,20 @@ class DeliveriesPart(Page):
     deliveries: Sequence[DeliveryRow]
     zone: ZoneInfo
     may_stop: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportPart(Page):
+    """How far a document is read."""
+
+    template: ClassVar[str] = "live/import.html"
+    import_id: str
+    state: ImportState
+    before: int
+    page: int
+    pages: int | None
+    bulletin_id: str | None
+    message: str | None
 
 
 @dataclass(frozen=True)
@@ -218,6 +233,22 @@ def _deliveries(moment: Moment, part: Part) -> Page | None:
     )
 
 
+def _import(moment: Moment, part: Part) -> Page | None:
+    """Of a document everybody but who sent it is told nothing: the part's scope is that user."""
+    document = moment.session.get(DocumentImport, part.subject)
+    if document is None or str(document.user_id) != part.scope:
+        return None
+    return ImportPart(
+        import_id=document.id,
+        state=document.state,
+        before=waiting_before(moment.session, document),
+        page=document.page,
+        pages=document.pages,
+        bulletin_id=document.bulletin_id,
+        message=document.error_message,
+    )
+
+
 def _status(moment: Moment, part: Part) -> str:
     """For programs: what sounds, and how each pole is, as JSON."""
     nodes = {}
@@ -237,5 +268,6 @@ _MAKERS: Mapping[str, Callable[[Moment, Part], Page | str | None]] = {
     "coming": _coming,
     "nodes": _nodes,
     "deliveries": _deliveries,
+    "import": _import,
     "status": _status,
 }

@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from broadcast.bulletins import submit_bulletin, write_bulletin
 from broadcast.communes import get_commune
 from broadcast.emergency import raise_emergency
+from broadcast.imports import add_import
 from broadcast.nodes import create_node
 from broadcast.users import get_user, make_token
 from scheduler.clock import utc_now
@@ -72,7 +73,9 @@ def things(commune: Commune) -> dict[str, str]:
         submit_bulletin(session, bulletin.id, officer, now)
         node, _ = create_node(session, get_commune(session), "dong-1", "Cột 1", ["thon-dong"], now)
         emergency = raise_emergency(session, get_user(session, "leader"), ["thon-tay"], "Nước lên.", now, "k" * 20)
-        return {"bulletin_id": bulletin.id, "slug": node.slug, "broadcast_id": emergency.id}
+        document = add_import(session, officer, file_name="a.pdf", upload="none", max_waiting=1, now=now)
+        session.flush()
+        return {"import_id": document.id, "bulletin_id": bulletin.id, "slug": node.slug, "broadcast_id": emergency.id}
 
 
 def token_of(commune: Commune, username: str) -> str:

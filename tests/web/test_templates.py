@@ -11,8 +11,8 @@ import web.pages
 import web.templating
 from web.templating import Page, environment
 
-GLOBALS = {"ROLE", "URGENCY", "BULLETIN", "BROADCAST", "DELIVERY", "PRESENCE", "asset", "frame"}
-PARTS = {"parts.html", "base.html"}
+GLOBALS = {"ROLE", "URGENCY", "BULLETIN", "BROADCAST", "DELIVERY", "PRESENCE", "LEFT_ALONE", "asset", "frame"}
+PARTS = {"parts.html", "base.html", "paper.html", "paper_drop.html"}
 
 
 def all_pages(kind: type[Page] = Page) -> list[type[Page]]:

@@ -1,6 +1,21 @@
 """The API for programs and nodes, one file for each thing. Every operation documents the errors it can answer."""
 
-from web.api import broadcasts, bulletins, clips, health, nodes, normalize, pairing, sessions, streams
+from web.api import (
+    broadcasts,
+    bulletins,
+    clips,
+    entries,
+    health,
+    imports,
+    keys,
+    lexicon,
+    nodes,
+    normalize,
+    pairing,
+    sessions,
+    streams,
+    voices,
+)
 
 ROUTERS = (
     sessions.router,
@@ -13,3 +28,6 @@ ROUTERS = (
     normalize.router,
     health.router,
 )
+    voices.router,
+    lexicon.router,
+    imports.router,

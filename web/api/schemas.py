@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from broadcast.models import BroadcastState, BulletinState, DeliveryState, Role
+from broadcast.models import BroadcastState, BulletinState, DeliveryState, ImportState, Role
 from players.messages import Urgency
 from players.presence import PresenceState
+from tts.import_document import AsideKind
 
 Scope = Literal["read", "write", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "write", "admin")
@@ -260,6 +261,51 @@ class NormalizeReply(BaseModel):
     spoken: str
     sentences: list[str]
     spans: list[SpanReply]
+
+
+class SetAsideReply(BaseModel):
+    """A part of a document that nobody reads aloud; `offset`: where in `text` it would stand, in characters."""
+
+    kind: AsideKind
+    text: str
+    page: int
+    offset: int
+
+
+class WarnedReply(BaseModel):
+    """What should be compared with the paper; without a page: the whole."""
+
+    code: str
+    message: str
+    page: int | None
+
+
+class ImportProblem(BaseModel):
+    """Why nothing came of a document."""
+
+    code: str
+    message: str
+
+
+class ImportReply(BaseModel):
+    """A document on its way to becoming a draft."""
+
+    id: str
+    file_name: str
+    state: ImportState
+    waiting_before: int
+    """How many are read before it."""
+    page: int
+    """The page that is read now, or was last."""
+    pages: int | None
+    """How many there are, once that is known."""
+    bulletin: str | None
+    """The draft it became."""
+    text: str
+    """What is to be read aloud, as it was found."""
+    set_aside: list[SetAsideReply]
+    warnings: list[WarnedReply]
+    problem: ImportProblem | None
 
 
 class UserReply(BaseModel):
