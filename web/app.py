@@ -34,27 +34,34 @@ class LongLivedFiles(StaticFiles):
 
 
 def create_app(
-    settings: Settings, clock: Callable[[], datetime] = utc_now, start_order: Sequence[Start] = START_ORDER
+    settings: Settings,
+    clock: Callable[[], datetime] = utc_now,
+    start_order: Sequence[Start] = START_ORDER,
+    http_tls: ssl.SSLContext | None = None,
 ) -> FastAPI:
-    """The server of one commune. Nothing is opened or started before its lifespan begins."""
+    """The server of one commune. Nothing is opened or started before its lifespan begins.
+
+    `http_tls`, by which others listen for it, is given its certificate then.
+    """
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            station = await stack.enter_async_context(open_station(settings, clock))
+            station = await stack.enter_async_context(open_station(settings, clock, http_tls))
             for start in start_order:
                 await stack.enter_async_context(start(station))
             app.state.station = station
             yield
 
     max_upload_bytes = dict.fromkeys(("/giay", "/api/imports"), settings.paper.max_bytes)
+    max_upload_bytes |= dict.fromkeys(voice_acts.UPLOAD_PATHS, voice_acts.MAX_UPLOAD_BYTES)
+    max_upload_bytes |= dict.fromkeys(("/ban-ghi", "/api/recordings"), settings.recordings.max_bytes)
     headers = strict_headers(is_secure=settings.http.is_secure)
     app = FastAPI(
         title="Loa Làng",
         summary="The loudspeaker system of a Vietnamese commune",
         version=version("loalang"),
         lifespan=running,
-    max_upload_bytes |= dict.fromkeys(voice_acts.UPLOAD_PATHS, voice_acts.MAX_UPLOAD_BYTES)
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -75,8 +82,8 @@ def create_app(
         app.include_router(router)
     for router in pages.OPEN_ROUTERS:
         app.include_router(router)
+    for router in pages.UPLOAD_ROUTERS:
+        app.include_router(router, dependencies=[Depends(only_people)])
     for router in pages.ROUTERS:
         app.include_router(router, dependencies=[Depends(own_form)])
     return app
-    for router in pages.UPLOAD_ROUTERS:
-        app.include_router(router, dependencies=[Depends(only_people)])

@@ -1,9 +1,28 @@
 """The pages, one file each. They hold no rules: they ask `broadcast` and show what it says."""
 
-from web.pages import as_run, broadcasts, bulletins, compose, emergency, nodes, now, sign_in, timetable, users
+from web.pages import (
+    as_run,
+    broadcasts,
+    bulletins,
+    compose,
+    emergency,
+    entries,
+    lexicon,
+    nodes,
+    now,
+    paper,
+    recordings,
+    sign_in,
+    special_days,
+    timetable,
+    users,
+    voices,
+)
 
 OPEN_ROUTERS = (sign_in.router,)
 """Pages for whoever comes; they guard their forms themselves."""
+UPLOAD_ROUTERS = (paper.upload_router, recordings.upload_router, voices.upload_router)
+"""They take a file as it comes, with the session's CSRF token before it; they check it themselves."""
 ROUTERS = (
     now.router,
     compose.router,
@@ -11,8 +30,14 @@ ROUTERS = (
     broadcasts.router,
     emergency.router,
     timetable.router,
+    entries.router,
+    special_days.router,
     as_run.router,
     nodes.router,
+    paper.router,
+    recordings.router,
+    lexicon.router,
+    voices.router,
     users.router,
 )
 """Pages for who is signed in; every form on them carries the session's CSRF token."""

@@ -19,16 +19,19 @@ from broadcast.bulletins import (
 )
 from broadcast.errors import BroadcastError, InvalidInput
 from broadcast.models import Bulletin, BulletinState
-from broadcast.permissions import Action
+from broadcast.permissions import Action, may
 from broadcast.programmes import list_programmes, programmes_of
-from broadcast.typed_text import MAX_SCRIPT
+from broadcast.reading_rules import rules_of
+from broadcast.typed_text import MAX_SCRIPT, clean_text
 from broadcast.zones import list_zones
 from players.messages import Urgency
-from tts.normalize import normalize
+from tts.normalize import detect_legacy
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
 from web.pages.listen import ListenFragment, Sound, hear
+from web.paper import Paper, is_turn, paper_of, turn
 from web.reading import Reading, reading_of
+from web.teaching import Taught, is_teaching, teach
 from web.templating import Page
 
 router = APIRouter(include_in_schema=False)
@@ -61,6 +64,7 @@ class Typed:
     minute: str = ""
     chosen_programmes: Sequence[int] = ()
     urgency: str = Urgency.NORMAL.value
+    is_read_twice: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +78,11 @@ class ComposePage(Page, Typed):
     zones: Sequence[ZoneChoice] = ()
     programmes: Sequence[ProgrammeChoice] = ()
     reading: Reading | None = None
+    taught: Taught | None = None
     sound: Sound | None = None
     problem: Refusal | None = None
+    paper: Paper | None = None
+    max_paper_bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +91,7 @@ class ReadingFragment(Page):
 
     template: ClassVar[str] = "reading.html"
     reading: Reading | None
+    taught: Taught | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,7 @@ class Sheet:
     bulletin_id: str = ""
     revision: int = 0
     return_reason: str | None = None
+    taught: Taught | None = None
     sound: Sound | None = None
     problem: Refusal | None = None
 
@@ -101,13 +110,20 @@ class Sheet:
 @router.get("/soan")
 def new_bulletin(door: Writer) -> Response:
     """An empty form."""
-    return _show(door, Sheet(Typed()))
+    return show_sheet(door, Sheet(Typed()))
 
 
 @router.post("/soan/doc")
 def read_typed(form: PostedForm, door: Writer) -> Response:
     """How the text is read, while it is typed."""
-    return door.show(ReadingFragment(reading=read_script(form.text("script"))))
+    return door.show(ReadingFragment(reading=_read_typed(door, form.text("script"))))
+
+
+@router.post("/soan/luon-doc")
+def teach_typed(form: PostedForm, door: Writer) -> Response:
+    """Keep the reading of a doubtful span for good, or let it be heard, beside the form."""
+    taught = teach(door, form)
+    return door.show(ReadingFragment(reading=_read_typed(door, form.text("script")), taught=taught))
 
 
 @router.post("/soan/nghe")
@@ -121,7 +137,7 @@ def open_bulletin(bulletin_id: str, door: Writer) -> Response:
     """A bulletin in the form, to be changed."""
     with door.read() as session:
         sheet = _sheet_of(session, get_bulletin(session, bulletin_id, door.user), door.zone)
-    return _show(door, sheet)
+    return show_sheet(door, sheet)
 
 
 @router.post("/soan")
@@ -150,6 +166,7 @@ def typed_in(form: Fields) -> Typed:
         minute=form.text("minute"),
         chosen_programmes=tuple(int(text) for text in form.many("programmes") if text.isdecimal()),
         urgency=form.text("urgency"),
+        is_read_twice=bool(form.text("is_read_twice")),
     )
 
 
@@ -163,6 +180,7 @@ class Draft(TypedDict):
     airs_at: datetime | None
     airs_now: bool
     programmes: Sequence[int]
+    is_read_twice: bool
 
 
 def draft_in(typed: Typed, zone: ZoneInfo) -> Draft:
@@ -181,6 +199,7 @@ def draft_in(typed: Typed, zone: ZoneInfo) -> Draft:
         airs_at=parse_local(typed.on, typed.minute, zone) if typed.when == "at" and typed.on + typed.minute else None,
         airs_now=typed.when == "now",
         programmes=typed.chosen_programmes,
+        is_read_twice=typed.is_read_twice,
     )
 
 
@@ -196,23 +215,62 @@ def parse_local(on: str, minute: str, zone: ZoneInfo) -> datetime:
         raise InvalidInput("unknown-time", "Ngày hoặc giờ phát không đúng.", "airs_at") from error
 
 
-def read_script(script: str) -> Reading | None:
-    """How a text is read; none when there is nothing, or more than a bulletin may hold."""
-    if not script.strip() or len(script) > MAX_SCRIPT:
+def read_script(door: Door, script: str, teach_path: str = "") -> Reading | None:
+    """How a text is read in this commune; none when there is nothing.
+
+    Args:
+        door: who asks.
+        script: the text.
+        teach_path: where the page has the list of doubts acted on; empty where it does not.
+    """
+    script = script.replace("\r\n", "\n")  # as it is stored
+    if not script.strip():
         return None
-    return reading_of(normalize(script))
+    if len(script) > MAX_SCRIPT:
+        return Reading(too_long=len(script))
+    with door.read() as session:
+        rules = rules_of(session)
+    legacy = detect_legacy(script)
+    return reading_of(
+        rules.read(script),
+        legacy=legacy.encoding.value if legacy else "",
+        teach_path=teach_path if may(door.user, Action.EDIT_LEXICON) else "",
+    )
+
+
+def _read_typed(door: Door, script: str) -> Reading | None:
+    reading = read_script(door, script, "/soan/luon-doc")
+    return replace(reading, may_convert=bool(reading.legacy)) if reading else None
+
+
+def _in_unicode(typed: Typed) -> Typed:
+    """What was typed in an old encoding, in Unicode."""
+    title, script = detect_legacy(typed.title), detect_legacy(typed.script)
+    return replace(
+        typed,
+        title=title.converted if title else typed.title,
+        script=script.converted if script else typed.script,
+    )
 
 
 def _keep(door: Door, form: Fields, sheet: Sheet) -> Response:
     act, typed = form.text("act"), sheet.typed
+    if is_teaching(form):
+        return show_sheet(door, replace(sheet, taught=teach(door, form)))
+    if act == "convert":
+        return show_sheet(door, replace(sheet, typed=_in_unicode(typed)))
+    if is_turn(act):
+        with door.read() as session:
+            script = turn(session, sheet.bulletin_id, typed.script, act)
+        return show_sheet(door, replace(sheet, typed=replace(typed, script=script)))
     if act == "listen":
-        return _show(door, replace(sheet, sound=_hear_typed(door, typed)))
+        return show_sheet(door, replace(sheet, sound=_hear_typed(door, typed)))
     if act == "read":
-        return _show(door, sheet)
+        return show_sheet(door, sheet)
     try:
         bulletin_id = _store(door, sheet, submits=act == "submit")
     except BroadcastError as error:
-        return _show(door, replace(sheet, problem=refusal_of(error)))
+        return show_sheet(door, replace(sheet, problem=refusal_of(error)))
     if act == "submit":
         return door.go(f"/ban-tin/{bulletin_id}", "da-gui")
     return door.go(f"/soan/{bulletin_id}", "da-luu")
@@ -237,7 +295,11 @@ def _hear_typed(door: Door, typed: Typed, *, plays: bool = False) -> Sound:
         if not typed.script.strip() or len(typed.script) > MAX_SCRIPT:
             raise InvalidInput("nothing-to-say", "Chưa có nội dung để đọc, hoặc nội dung quá dài.", "script")
         urgency = Urgency.PRIORITY if typed.urgency == Urgency.PRIORITY else Urgency.NORMAL
-        return hear(door, typed.script, urgency, is_alone=typed.when != "programme", plays=plays)
+        # As it would be stored: what is heard now is then what is aired.
+        script = clean_text(typed.script, "script", max_chars=MAX_SCRIPT)
+        return hear(
+            door, script, urgency, is_alone=typed.when != "programme", is_read_twice=typed.is_read_twice, plays=plays
+        )
     except (BroadcastError, Refusal) as error:
         return Sound(problem=error.message)
 
@@ -254,11 +316,13 @@ def _sheet_of(session: Session, bulletin: Bulletin, zone: ZoneInfo) -> Sheet:
         minute=f"{local:%H:%M}" if local else "",
         chosen_programmes=programmes,
         urgency=bulletin.urgency.value,
+        is_read_twice=bulletin.is_read_twice,
     )
     return Sheet(typed, bulletin.id, bulletin.revision, bulletin.return_reason)
 
 
-def _show(door: Door, sheet: Sheet) -> Response:
+def show_sheet(door: Door, sheet: Sheet) -> Response:
+    """The page with this form in it."""
     typed = sheet.typed
     with door.read() as session:
         page = ComposePage(
@@ -275,8 +339,12 @@ def _show(door: Door, sheet: Sheet) -> Response:
             programmes=list_programmes(session),
             chosen_programmes=typed.chosen_programmes,
             urgency=typed.urgency,
-            reading=read_script(typed.script),
+            is_read_twice=typed.is_read_twice,
+            reading=_read_typed(door, typed.script),
+            taught=sheet.taught,
             sound=sheet.sound,
             problem=sheet.problem,
+            paper=paper_of(session, sheet.bulletin_id, typed.script),
+            max_paper_bytes=door.station.settings.paper.max_bytes,
         )
     return door.show(page, sheet.problem.status if sheet.problem else 200)
