@@ -36,6 +36,7 @@ NOTICES: Mapping[str, str] = {
     "giong-nguyen-ven": "Giọng này còn nguyên vẹn như khi cài.",
     "da-go-giong": "Đã gỡ giọng đọc.",
     "da-xac-nhan": "Đã ghi nhận.",
+    "da-luu-lich": "Đã lưu. Các cụm loa nhận lịch mới ngay.",
 }
 """By what follows `?da=` in the address: never a user's own words."""
 

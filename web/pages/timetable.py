@@ -12,7 +12,8 @@ from sqlmodel import Session
 
 from broadcast.communes import get_commune, windows_of_commune
 from broadcast.entries import list_entries, zones_of_entry
-from broadcast.models import TimetableEntry
+from broadcast.models import TimetableEntry, row_id
+from broadcast.permissions import Action, may
 from broadcast.programmes import list_programmes
 from broadcast.views import BroadcastRow, coming
 from broadcast.windows import say_windows
@@ -23,6 +24,7 @@ from web.words import say_weekdays
 
 router = APIRouter(include_in_schema=False)
 SHOWN = timedelta(days=7)
+_DATES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,10 @@ class Day:
 class EntryRow:
     """An entry of the timetable, in words."""
 
+    id: int
     programme: str
     airs_at: str
-    weekdays: str
+    days: str
     zones: str
     is_active: bool
 
@@ -52,6 +55,7 @@ class TimetablePage(Page):
     days: Sequence[Day]
     entries: Sequence[EntryRow]
     windows: str
+    may_edit: bool
 
 
 @router.get("/lich-phat")
@@ -64,6 +68,7 @@ def show_timetable(door: SignedIn) -> Response:
             days=days_of(rows, door.zone, door.now),
             entries=_entry_rows(session, scope),
             windows=say_windows(windows_of_commune(get_commune(session))),
+            may_edit=may(door.user, Action.EDIT_TIMETABLE),
         )
     return door.show(page)
 
@@ -88,9 +93,25 @@ def _entry_row(session: Session, entry: TimetableEntry, names: dict[int | None, 
     if scope not in {EVERYTHING, *(zone.slug for zone in zones)}:
         return None
     return EntryRow(
+        id=row_id(entry.id),
         programme=names.get(entry.programme_id, ""),
         airs_at=f"{entry.airs_at:%H:%M}",
-        weekdays=say_weekdays(entry.weekdays),
+        days=say_entry_days(entry),
         zones=", ".join(zone.name for zone in zones),
         is_active=entry.is_active,
     )
+
+
+def say_entry_days(entry: TimetableEntry) -> str:
+    """`Hằng ngày, âm lịch ngày 1, 15, từ 01/06/2026`: the days of an entry."""
+    said = [say_weekdays(entry.weekdays)] if entry.weekdays else []
+    if entry.lunar_days:
+        said.append("âm lịch ngày " + ", ".join(str(day) for day in entry.lunar_days))
+    said += [f"{date.fromisoformat(day):%d/%m/%Y}" for day in entry.dates[:_DATES_SHOWN]]
+    if len(entry.dates) > _DATES_SHOWN:
+        said.append(f"và {len(entry.dates) - _DATES_SHOWN} ngày khác")
+    if entry.skips_holidays:
+        said.append("trừ ngày lễ")
+    if entry.until_on is not None:
+        said.append(f"đến {entry.until_on:%d/%m/%Y}")
+    return ", ".join(said)

@@ -1,0 +1,212 @@
+"""The timetable changed from its pages and by programs; what is planned follows at once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, time
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlmodel import Session, col, select
+
+from broadcast.communes import get_commune
+from broadcast.entries import EntryDraft, add_entry
+from broadcast.models import AuditEntry, Broadcast, BroadcastState, row_id
+from broadcast.programmes import create_programme
+from tests.web.conftest import NOW, Browser, Commune, Programs, SignIn
+
+TODAY = date(2026, 9, 22)
+
+
+@pytest.fixture
+def programme(commune: Commune) -> int:
+    with commune.work() as session:
+        made = create_programme(
+            session, get_commune(session), name="Bản tin sáng", greeting="Chào.", closing="", now=NOW, actor="officer"
+        )
+        session.flush()
+        return row_id(made.id)
+
+
+@pytest.fixture
+def entry(commune: Commune, programme: int) -> int:
+    with commune.work() as session:
+        draft = EntryDraft(programme_id=programme, zones=("thon-dong",), airs_at=time(5, 30), from_on=TODAY)
+        return row_id(add_entry(session, draft, NOW, "officer").id)
+
+
+@contextmanager
+def reading(commune: Commune) -> Iterator[Session]:
+    with commune.work() as session:
+        yield session
+
+
+async def planned(app: FastAPI, commune: Commune, count: int) -> list[tuple[str, BroadcastState]]:
+    """The broadcasts, as soon as there are so many of those that will sound."""
+    station = app.state.station
+    for _ in range(60):
+        with reading(commune) as session:
+            rows = session.exec(select(Broadcast).order_by(col(Broadcast.starts_at), col(Broadcast.id))).all()
+            found = [(row.id, row.state) for row in rows]
+        if sum(state is BroadcastState.PLANNED for _, state in found) == count:
+            return found
+        await station.next_change()
+    raise AssertionError(f"not {count} of them: {found}")
+
+
+async def test_an_officer_adds_an_entry_and_it_is_planned(
+    app: FastAPI, browse: SignIn, commune: Commune, programme: int
+) -> None:
+    officer = await browse("officer")
+    await officer.get("/lich-phat")
+    assert officer.attributes('.head a[href="/lich-phat/moi"]')
+    await officer.get("/lich-phat/moi")
+    await officer.send(
+        "#entry", "act=save", zones=["thon-dong"], airs_at="05:30", weekdays=["0", "2"], lunar_days="1, 15",
+        dates="25/09/2026, 2026-09-27", until_on="2027-01-31", skips_holidays="1",
+    )  # fmt: skip
+    assert officer.path == "/lich-phat"
+    said = officer.text("[data-entry]")
+    assert said == (
+        "05:30 Bản tin sáng Thứ hai, Thứ tư, âm lịch ngày 1, 15, 25/09/2026, 27/09/2026, trừ ngày lễ, "
+        "đến 31/01/2027 · Thôn Đông"
+    )
+    # The full moon of the eighth lunar month is on 25 September 2026.
+    days = [id_ for id_, _ in await planned(app, commune, 4)]
+    assert days == ["e-1-20260923T0530", "e-1-20260925T0530", "e-1-20260927T0530", "e-1-20260928T0530"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"airs_at": "24:30"}, "airs_at"),
+        ({"zones": []}, "zones"),
+        ({"weekdays": []}, "weekdays"),
+        ({"lunar_days": "1, rằm"}, "lunar_days"),
+        ({"dates": "31/02/2026"}, "dates"),
+        ({"until_on": "2026-09-01"}, "until_on"),
+        ({"max_minutes": "999999999999999999999"}, "max_minutes"),
+    ],
+)
+async def test_what_is_wrong_is_said_beside_its_field_and_nothing_typed_is_lost(
+    browse: SignIn, programme: int, typed: dict[str, str | list[str]], field: str
+) -> None:
+    officer = await browse("officer")
+    await officer.get("/lich-phat/moi")
+    right: dict[str, str | list[str]] = {"zones": ["thon-tay"], "airs_at": "17:15", "lunar_days": "15"}
+    await officer.send("#entry", "act=save", **{**right, **typed})
+    assert officer.answer.status_code == 422
+    assert officer.text(f"#error-{field}")
+    if field != "lunar_days":
+        assert officer.attributes("#lunar_days")["value"] == "15"
+
+
+async def test_of_two_officers_the_second_is_told_and_nothing_is_overwritten(
+    browse: SignIn, commune: Commune, entry: int
+) -> None:
+    first, second = await browse("officer"), await browse("officer2")
+    for browser in (first, second):
+        await browser.get(f"/lich-phat/{entry}")
+    await first.send("#entry", "act=save", airs_at="06:00")
+    assert first.path == "/lich-phat"
+    await second.send("#entry", "act=save", airs_at="07:00")
+    assert second.answer.status_code == 409
+    assert "Người khác vừa sửa lịch phát này" in second.text(".note")
+    assert second.attributes("#airs_at")["value"] == "07:00"
+    await first.get(f"/lich-phat/{entry}")
+    assert first.attributes("#airs_at")["value"] == "06:00"
+
+
+async def test_a_day_is_changed_and_the_change_taken_back(
+    app: FastAPI, browse: SignIn, commune: Commune, entry: int
+) -> None:
+    officer = await browse("officer")
+    await officer.get(f"/lich-phat/{entry}")
+    await officer.send("#day", "act=change-day", on="2026-09-23", is_off="1")
+    assert "23/09/2026 Nghỉ" in officer.text("[aria-labelledby=days-title] .rows")
+    found = await planned(app, commune, 6)
+    assert ("e-1-20260923T0530", BroadcastState.CANCELLED) in found
+    await officer.send("#day", "act=change-day", on="2026-09-23", day_airs_at="06:15")
+    assert "phát lúc 06:15" in officer.text("[aria-labelledby=days-title] .rows")
+    assert ("e-1-20260923T0615", BroadcastState.PLANNED) in await planned(app, commune, 7)
+    await officer.send("[aria-labelledby=days-title] .rows form", "act=clear-day")
+    assert ("e-1-20260923T0530-2", BroadcastState.PLANNED) in await planned(app, commune, 7)
+
+
+async def test_an_entry_is_switched_off_and_on_and_ended(
+    app: FastAPI, browse: SignIn, commune: Commune, entry: int
+) -> None:
+    officer = await browse("officer")
+    await officer.get(f"/lich-phat/{entry}")
+    await officer.send("#stop", "act=off")
+    assert officer.text(".head .chip") == "Tạm ngừng"
+    await planned(app, commune, 0)
+    await officer.send("#stop", "act=on")
+    await planned(app, commune, 7)
+    await officer.send("#stop", "act=end")
+    assert officer.attributes("#until_on")["value"] == "2026-09-22"
+    await planned(app, commune, 0)
+    with reading(commune) as session:
+        actions = [one.action for one in session.exec(select(AuditEntry)) if "entry" in one.action]
+    assert actions == ["create-entry", "stop-entry", "activate-entry", "end-entry"]
+
+
+async def test_a_day_of_mourning_leaves_everything_out_until_it_is_cleared(
+    app: FastAPI, browse: SignIn, commune: Commune, entry: int
+) -> None:
+    leader = await browse("leader")
+    await leader.get("/ngay-dac-biet")
+    assert "âm" not in leader.text("h1")
+    await leader.send("#set", "act=set", on="2026-09-24", name="Quốc tang", kind="mourning")
+    assert "24/09/2026 Quốc tang" in leader.text("[aria-labelledby=days-title]")
+    assert ("e-1-20260924T0530", BroadcastState.CANCELLED) in await planned(app, commune, 6)
+    await leader.send("#set", "act=set", on="2026-09-24", name="Khác", kind="mourning")
+    assert leader.answer.status_code == 409
+    await leader.send("[aria-labelledby=days-title] form", "act=clear")
+    await planned(app, commune, 7)
+
+
+async def test_a_day_follows_another_weekday_only_when_it_is_said_which(browse: SignIn) -> None:
+    officer = await browse("officer")
+    await officer.get("/ngay-dac-biet")
+    await officer.send("#set", "act=set", on="2026-09-26", name="Làm bù", kind="like-weekday")
+    assert officer.text("#error-like_weekday")
+    await officer.send("#set", "act=set", like_weekday="4")
+    assert "Làm bù Phát theo lịch của ngày khác trong tuần : Thứ sáu" in officer.text("[aria-labelledby=days-title]")
+
+
+async def test_others_see_the_timetable_without_its_buttons(browse: SignIn, entry: int) -> None:
+    for role in ("head", "admin"):
+        browser: Browser = await browse(role)
+        await browser.get("/lich-phat")
+        assert browser.page.css_first(".head a") is None
+        assert browser.page.css_first("[data-entry] a") is None
+
+
+async def test_a_program_changes_an_entry_by_the_revision_it_read(api: Programs, programme: int) -> None:
+    officer = api("officer")
+    asked = {"programme": programme, "zones": ["thon-dong"], "airs_at": "05:30", "from_on": "2026-09-22"}
+    made = (await officer.post("/api/entries", json=asked)).json()
+    assert (made["revision"], made["programme_name"], made["weekdays"]) == (1, "Bản tin sáng", [0, 1, 2, 3, 4, 5, 6])
+    path = f"/api/entries/{made['id']}"
+    changed = await officer.put(path, json={**asked, "airs_at": "06:00", "revision": 1, "is_active": False})
+    assert (changed.json()["airs_at"], changed.json()["is_active"]) == ("06:00:00", False)
+    late = await officer.put(path, json={**asked, "revision": 1})
+    assert (late.status_code, late.json()["error"]["code"]) == (409, "changed-meanwhile")
+    revision = changed.json()["revision"]
+    day = await officer.put(f"{path}/days/2026-09-25", json={"revision": revision, "is_off": True})
+    assert day.json()["changes"] == [{"on": "2026-09-25", "is_off": True, "airs_at": None, "programme": None}]
+    cleared = await officer.delete(f"{path}/days/2026-09-25", params={"revision": day.json()["revision"]})
+    assert cleared.json()["changes"] == []
+    assert (await officer.get("/api/entries")).json()["entries"] == [cleared.json()]
+
+
+async def test_a_program_sets_and_clears_special_days(api: Programs) -> None:
+    leader = api("leader")
+    mourning = {"name": "Quốc tang", "kind": "mourning"}
+    assert (await leader.put("/api/special-days/2026-09-25", json=mourning)).status_code == 200
+    assert (await leader.put("/api/special-days/2026-09-25", json=mourning)).status_code == 409
+    said = (await leader.get("/api/special-days")).json()
+    assert said == {"days": [{"on": "2026-09-25", "name": "Quốc tang", "kind": "mourning", "like_weekday": None}]}
+    gone: list[httpx.Response] = [await leader.delete("/api/special-days/2026-09-25") for _ in range(2)]
+    assert [answer.status_code for answer in gone] == [204, 404]

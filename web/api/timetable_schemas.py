@@ -1,0 +1,103 @@
+"""What programs send and get of the timetable."""
+
+from datetime import date, time
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from broadcast.models import SpecialDayKind
+from web.api.schemas import Sent, ShortText, SlugText
+from web.typed_days import MAX_ID
+
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Weekday = Annotated[int, Field(ge=0, le=6)]
+"""0 = Monday."""
+
+
+class EntryRequest(Sent):
+    """An entry as it is to be. Days are chosen by weekday, singly, or by the lunar month; `airs_at` is local time."""
+
+    programme: Id
+    zones: tuple[SlugText, ...] = Field(max_length=500)
+    airs_at: time
+    from_on: date
+    until_on: date | None = None
+    weekdays: tuple[Weekday, ...] = Field(default=(0, 1, 2, 3, 4, 5, 6), max_length=7)
+    dates: tuple[date, ...] = Field(default=(), max_length=366)
+    lunar_days: tuple[int, ...] = Field(default=(), max_length=30)
+    skips_holidays: bool = False
+    max_minutes: int | None = None
+
+
+class EntryChangeRequest(EntryRequest):
+    """An entry as it is to be from now on, and the revision that was read."""
+
+    revision: Id
+    is_active: bool = True
+
+
+class DayRequest(Sent):
+    """What is to be different on one day, and the revision of the entry that was read."""
+
+    revision: Id
+    is_off: bool = False
+    airs_at: time | None = None
+    programme: Id | None = None
+
+
+class DayReply(BaseModel):
+    """What is different on one day."""
+
+    on: date
+    is_off: bool
+    airs_at: time | None
+    programme: int | None
+
+
+class EntryReply(BaseModel):
+    """An entry of the timetable."""
+
+    id: int
+    revision: int
+    programme: int
+    programme_name: str
+    zones: list[str]
+    airs_at: time
+    weekdays: list[int]
+    dates: list[date]
+    lunar_days: list[int]
+    skips_holidays: bool
+    from_on: date
+    until_on: date | None
+    max_minutes: int | None
+    is_active: bool
+    changes: list[DayReply]
+
+
+class EntriesReply(BaseModel):
+    """All entries by their time of day."""
+
+    entries: list[EntryReply]
+
+
+class SpecialDayRequest(Sent):
+    """A day that the commune keeps otherwise; `like_weekday` goes with `like-weekday` alone."""
+
+    name: ShortText
+    kind: SpecialDayKind
+    like_weekday: Weekday | None = None
+
+
+class SpecialDayReply(BaseModel):
+    """A special day."""
+
+    on: date
+    name: str
+    kind: SpecialDayKind
+    like_weekday: int | None
+
+
+class SpecialDaysReply(BaseModel):
+    """All special days, in order."""
+
+    days: list[SpecialDayReply]
