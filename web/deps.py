@@ -146,7 +146,10 @@ class Fields:
 
 
 async def read_fields(request: Request) -> Fields:
-    """The posted form."""
+    """The posted form, read once."""
+    known = getattr(request.state, "fields", None)
+    if isinstance(known, Fields):
+        return known
     form = await request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_PART_BYTES)
     pairs: dict[str, list[str]] = {}
     files: dict[str, bytes] = {}
@@ -154,9 +157,10 @@ async def read_fields(request: Request) -> Fields:
         if isinstance(value, str):
             pairs.setdefault(name, []).append(value)
         else:  # bounded as the whole body is
-            await value.seek(0)
             files[name] = await value.read()
-    return Fields(pairs, files)
+    await form.close()
+    fields = request.state.fields = Fields(pairs, files)
+    return fields
 
 
 def only_people(door: SignedIn) -> None:
