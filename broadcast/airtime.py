@@ -59,6 +59,12 @@ def refresh_coming(session: Session, now: datetime, only: Collection[str] | None
     session.flush()
 
 
+def has_now(session: Session) -> bool:
+    """Whether anything is to air at once: to be asked often, for it only reads."""
+    query = select(Broadcast.id).where(col(Broadcast.is_now), Broadcast.state == BroadcastState.PLANNED)
+    return session.exec(query.limit(1)).first() is not None
+
+
 def ready_now(session: Session, now: datetime) -> list[ReadyNow]:
     """What is to air at once and can, the most urgent first. What cannot any more is missed, with its reason."""
     commune = get_commune(session)

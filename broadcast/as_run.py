@@ -4,7 +4,8 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from broadcast.airings import deliveries_of
 from broadcast.conclusion import conclude
@@ -30,23 +31,52 @@ def store_reports(session: Session, reports: Sequence[PlaybackReport], now: date
     The order in which reports come does not matter, nor how late they are: what a node says of its own end replaces
     what the server had concluded, and its first last word stands.
     """
+    nodes = {node.slug: node for node in session.exec(_nodes_of(reports))}
+    counted = set(session.exec(_counted(reports)))
+    deliveries = {(one.broadcast_id, one.node_id): one for one in session.exec(_deliveries_of(reports))}
     changed: dict[str, None] = {}
     for report in reports:
-        node = session.exec(select(Node).where(Node.slug == report.node)).first()
+        node = nodes.get(report.node)
         if node is None:
             log.warning("a report from %s, which is no node of ours", report.node)
             continue
-        if session.get(StoredReport, (row_id(node.id), report.report)) is not None:
+        name = (row_id(node.id), report.report)
+        if name in counted:
             continue
+        counted.add(name)
         node.last_seen_at = now
         session.add(node)
-        if _store(session, report, node, now):
+        if _store(session, report, node, deliveries, now):
             changed[report.broadcast] = None
-        session.flush()
+    session.flush()
+    for broadcast_id in changed:
+        _correct(session, session.get_one(Broadcast, broadcast_id))
+    session.flush()
     return list(changed)
 
 
-def _store(session: Session, report: PlaybackReport, node: Node, now: datetime) -> bool:
+def _nodes_of(reports: Sequence[PlaybackReport]) -> SelectOfScalar[Node]:
+    return select(Node).where(col(Node.slug).in_({report.node for report in reports}))
+
+
+def _counted(reports: Sequence[PlaybackReport]) -> Select[int, str]:
+    names = {report.report for report in reports}
+    return select(StoredReport.node_id, StoredReport.report).where(col(StoredReport.report).in_(names))
+
+
+def _deliveries_of(reports: Sequence[PlaybackReport]) -> SelectOfScalar[Delivery]:
+    nodes = select(Node.id).where(col(Node.slug).in_({report.node for report in reports}))
+    of_broadcasts = col(Delivery.broadcast_id).in_({report.broadcast for report in reports})
+    return select(Delivery).where(of_broadcasts, col(Delivery.node_id).in_(nodes))
+
+
+def _store(
+    session: Session,
+    report: PlaybackReport,
+    node: Node,
+    deliveries: dict[tuple[str, int], Delivery],
+    now: datetime,
+) -> bool:
     session.add(
         StoredReport(
             node_id=row_id(node.id),
@@ -60,25 +90,16 @@ def _store(session: Session, report: PlaybackReport, node: Node, now: datetime) 
     if broadcast is None:
         log.warning("%s reports %s of %s, which is not in the database", node.slug, report.outcome, report.broadcast)
         return False
-    delivery = _delivery_of(session, broadcast, node, report)
-    if delivery is None:
-        return False
+    known = deliveries.get((broadcast.id, row_id(node.id)))
+    is_over = broadcast.state not in {*COMING, BroadcastState.ON_AIR}
+    if known is None and is_over and report.outcome is Outcome.MISSED:
+        return False  # a pole that came later and only says that it missed what was over already
+    delivery = known or Delivery(broadcast_id=broadcast.id, node_id=row_id(node.id))
+    deliveries[broadcast.id, row_id(node.id)] = delivery
     _note(delivery, report, now)
     _move(delivery, report)
     session.add(delivery)
-    session.flush()
-    _correct(session, broadcast)
     return True
-
-
-def _delivery_of(session: Session, broadcast: Broadcast, node: Node, report: PlaybackReport) -> Delivery | None:
-    """The row; one that nobody expected is made, unless a pole only says that it missed what was over already."""
-    query = select(Delivery).where(Delivery.broadcast_id == broadcast.id, Delivery.node_id == node.id)
-    known = session.exec(query).first()
-    is_over = broadcast.state not in {*COMING, BroadcastState.ON_AIR}
-    if known is not None or (is_over and report.outcome is Outcome.MISSED):
-        return known
-    return Delivery(broadcast_id=broadcast.id, node_id=row_id(node.id))
 
 
 def _note(delivery: Delivery, report: PlaybackReport, now: datetime) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
+from threading import RLock
 from typing import Any
 
 from alembic import command
@@ -24,6 +25,7 @@ from broadcast.errors import DatabaseNewer, DatabaseUnusable
 BUSY_TIMEOUT_MS = 10_000
 _POOL = 40
 _READING = "loalang_reading"
+_WRITERS = "loalang_writers"
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     # A report is acknowledged once it is committed, and power cuts are ordinary here: commit means on disk.
@@ -54,15 +56,31 @@ def open_engine(url: str) -> Engine:
             raise DatabaseUnusable(f"the database {address.database} cannot be used: {error.strerror}") from error
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        engine.update_execution_options(**{_WRITERS: RLock()})
     return engine
 
 
 @contextmanager
 def session_of(engine: Engine) -> Iterator[Session]:
     """A unit of work that may write: the database's only writer from its first statement to its commit."""
-    with Session(engine, expire_on_commit=False) as session:
+    with _turn_of(engine), Session(engine, expire_on_commit=False) as session:
         yield session
         session.commit()
+
+
+@contextmanager
+def _turn_of(engine: Engine) -> Iterator[None]:
+    """Wait for this process's other writers. SQLite's own waiting is asking again and again: who comes last may win."""
+    writers = engine.get_execution_options().get(_WRITERS)
+    if writers is None:
+        yield
+        return
+    has_turn = writers.acquire(timeout=BUSY_TIMEOUT_MS / 1000)
+    try:
+        yield
+    finally:
+        if has_turn:
+            writers.release()
 
 
 @contextmanager

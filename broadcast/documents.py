@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,10 +22,10 @@ from broadcast.models import (
     WireVersion,
     Zone,
 )
-from broadcast.nodes import list_nodes, zones_of_node
+from broadcast.nodes import list_nodes
 from broadcast.orders import JOIN_WITHIN, order_of
 from broadcast.outlook import why_not
-from broadcast.zones import list_zones
+from broadcast.zones import list_zones, zones_of_each_node
 from players.messages import CuedBroadcast, Emergencies, NodeConfig, Play, Timetable, Urgency
 from players.versions import next_version
 
@@ -53,24 +53,44 @@ class Documents:
         return {item.broadcast for timetable in self.timetables.values() for item in timetable.broadcasts}
 
 
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What documents are written with: the commune's own things, read once for all of them."""
+
+    session: Session
+    commune: Commune
+    now: datetime
+    versions: dict[str, WireVersion]
+
+    def version_of(self, topic: str, content: Mapping[str, Any]) -> int:
+        """The document's version: its own while it says the same, else the next."""
+        digest = hashlib.sha256(json.dumps(content, default=_as_json, sort_keys=True).encode()).hexdigest()
+        known = self.versions.get(topic)
+        if known is None:
+            known = WireVersion(topic=topic, version=next_version(None, self.now), digest=digest)
+        elif known.digest != digest:
+            known.version, known.digest = next_version(known.version, self.now), digest
+        self.session.add(known)
+        return known.version
+
+
 def build_documents(session: Session, now: datetime) -> Documents:
     """Make them all; a document that says something new gets the next version, an unchanged one keeps its own."""
     commune = get_commune(session)
+    desk = _Desk(session, commune, now, {known.topic: known for known in session.exec(select(WireVersion))})
     items = dict(_items(session, commune, now))
     plays = list(_active_plays(session, now))
-    zones = list_zones(session)
+    zones, zones_of = list_zones(session), zones_of_each_node(session)
     gone = select(Node.slug).where(col(Node.revoked_at).is_not(None)).order_by(col(Node.slug))
     return Documents(
         gone_nodes=tuple(session.exec(gone)),
-        timetables={f"zones/{zone.slug}/timetable": _timetable(session, commune, zone, items, now) for zone in zones},
+        timetables={f"zones/{zone.slug}/timetable": _timetable(desk, zone, items) for zone in zones},
         configs={
             f"nodes/{node.slug}/config": config
             for node in list_nodes(session)
-            if (config := _config(session, commune, node, now)) is not None
+            if (config := _config(desk, node, zones_of.get(node.id, ()))) is not None
         },
-        emergencies={
-            f"zones/{zone.slug}/emergencies": _emergencies(session, commune, zone, plays, now) for zone in zones
-        },
+        emergencies={f"zones/{zone.slug}/emergencies": _emergencies(desk, zone, plays) for zone in zones},
     )
 
 
@@ -79,41 +99,37 @@ def next_expiry(session: Session, now: datetime) -> datetime | None:
     return min((issued.expires_at for issued, _ in _active_plays(session, now)), default=None)
 
 
-def _timetable(
-    session: Session, commune: Commune, zone: Zone, items: Mapping[str, CuedBroadcast], now: datetime
-) -> Timetable:
+def _timetable(desk: _Desk, zone: Zone, items: Mapping[str, CuedBroadcast]) -> Timetable:
     query = select(BroadcastZone.broadcast_id).where(BroadcastZone.zone_id == zone.id)
-    of_zone = set(session.exec(query.where(col(BroadcastZone.broadcast_id).in_(list(items)))))
+    of_zone = set(desk.session.exec(query.where(col(BroadcastZone.broadcast_id).in_(list(items)))))
     content = {"zone": zone.slug, "broadcasts": tuple(item for key, item in items.items() if key in of_zone)}
-    version = _version(session, f"zones/{zone.slug}/timetable", content, now)
-    return Timetable(commune=commune.slug, version=version, issued_at=now, **content)
+    version = desk.version_of(f"zones/{zone.slug}/timetable", content)
+    return Timetable(commune=desk.commune.slug, version=version, issued_at=desk.now, **content)
 
 
-def _config(session: Session, commune: Commune, node: Node, now: datetime) -> NodeConfig | None:
-    zones = tuple(zone.slug for zone in zones_of_node(session, node))
+def _config(desk: _Desk, node: Node, its_zones: Sequence[Zone]) -> NodeConfig | None:
+    zones = tuple(zone.slug for zone in its_zones)
     if node.public_key is None or not zones:
         return None
     content = {
         "node": node.slug,
         "name": node.name,
         "zones": zones,
-        "timezone": commune.timezone,
-        "windows": windows_of_commune(commune),
-        "gain_db": commune.gain_db,
-        "heartbeat_s": commune.heartbeat_s,
-        "keys_version": commune.keys_version,
-        "renewal": commune.renewal,
+        "timezone": desk.commune.timezone,
+        "windows": windows_of_commune(desk.commune),
+        "gain_db": desk.commune.gain_db,
+        "heartbeat_s": desk.commune.heartbeat_s,
+        "keys_version": desk.commune.keys_version,
+        "renewal": desk.commune.renewal,
     }
-    version = _version(session, f"nodes/{node.slug}/config", content, now)
-    return NodeConfig(commune=commune.slug, version=version, issued_at=now, **content)
+    version = desk.version_of(f"nodes/{node.slug}/config", content)
+    return NodeConfig(commune=desk.commune.slug, version=version, issued_at=desk.now, **content)
 
 
-def _emergencies(
-    session: Session, commune: Commune, zone: Zone, plays: Iterable[tuple[IssuedOrder, Play]], now: datetime
-) -> Emergencies:
+def _emergencies(desk: _Desk, zone: Zone, plays: Iterable[tuple[IssuedOrder, Play]]) -> Emergencies:
     content = {"zone": zone.slug, "active": tuple(play for issued, play in plays if zone.slug in issued.zones)}
-    version = _version(session, f"zones/{zone.slug}/emergencies", content, now)
-    return Emergencies(commune=commune.slug, version=version, issued_at=now, **content)
+    version = desk.version_of(f"zones/{zone.slug}/emergencies", content)
+    return Emergencies(commune=desk.commune.slug, version=version, issued_at=desk.now, **content)
 
 
 def _items(session: Session, commune: Commune, now: datetime) -> Iterator[tuple[str, CuedBroadcast]]:
@@ -165,17 +181,6 @@ def _active_plays(session: Session, now: datetime) -> Iterator[tuple[IssuedOrder
         order = order_of(issued)
         if isinstance(order, Play):
             yield issued, order
-
-
-def _version(session: Session, topic: str, content: Mapping[str, Any], now: datetime) -> int:
-    digest = hashlib.sha256(json.dumps(content, default=_as_json, sort_keys=True).encode()).hexdigest()
-    known = session.get(WireVersion, topic)
-    if known is None:
-        known = WireVersion(topic=topic, version=next_version(None, now), digest=digest)
-    elif known.digest != digest:
-        known.version, known.digest = next_version(known.version, now), digest
-    session.add(known)
-    return known.version
 
 
 def _as_json(value: object) -> object:

@@ -72,6 +72,12 @@ def issue_stop(session: Session, broadcast: Broadcast, now: datetime, nodes: Seq
     return merged
 
 
+def has_due_orders(session: Session, now: datetime) -> bool:
+    """Whether anything is to be sent now: to be asked often, for it only reads."""
+    query = select(IssuedOrder.id).where(col(IssuedOrder.sent_at).is_(None), col(IssuedOrder.expires_at) > now)
+    return session.exec(query.limit(1)).first() is not None
+
+
 def due_orders(session: Session, now: datetime) -> list[DueOrder]:
     """What is to be sent now, in the order it was decided. A `Play` whose start went by unsent gets a new one."""
     query = select(IssuedOrder).where(col(IssuedOrder.sent_at).is_(None), col(IssuedOrder.expires_at) > now)

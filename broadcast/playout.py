@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from broadcast import airtime, as_run, documents, orders, stopping
 from broadcast.airtime import ReadyNow
-from broadcast.db import session_of
+from broadcast.db import reading, session_of
 from broadcast.documents import Documents
 from broadcast.models import User
 from broadcast.renderings import want_lost_clip
@@ -104,6 +104,8 @@ class Playout:
         Gives whether anything was ordered.
         """
         has_ordered = False
+        if not await self._look(airtime.has_now):
+            return False
         for ready in await self._work(airtime.ready_now, self._clock()):
             if not self._hub.connected:
                 break
@@ -128,7 +130,7 @@ class Playout:
         online = [row for row in self._presence.snapshot(now).values() if row.state is PresenceState.ONLINE]
         heard_at = {row.node: row.last_seen_at for row in online if row.last_seen_at is not None}
         repeated = {key: at for key, at in self._repeated.items() if now - at < _REPEAT_EVERY}
-        for due in await self._work(unheard_plays, heard_at, now) if heard_at else ():
+        for due in await self._look(unheard_plays, heard_at, now) if heard_at else ():
             nodes = tuple(node for node in due.nodes if (due.order.order, node) not in repeated)
             try:
                 await self._hub.send_order(due.order, nodes=nodes)
@@ -146,7 +148,7 @@ class Playout:
 
     async def refresh_coming(self) -> None:
         """Look over what has not begun, a few at a time: an emergency's order gets its turn in between."""
-        ids = await self._work(airtime.coming_ids)
+        ids = await self._look(airtime.coming_ids)
         for first in range(0, len(ids), _AT_A_TIME):
             await self._work(airtime.refresh_coming, self._clock(), ids[first : first + _AT_A_TIME])
 
@@ -234,6 +236,8 @@ class Playout:
         async with self._sending:
             if not self._hub.connected:
                 return
+            if not await self._look(orders.has_due_orders, self._clock()):
+                return
             for due in await self._work(orders.due_orders, self._clock()):
                 await self._hub.send_order(due.order, zones=due.zones, nodes=due.nodes)
                 await self._work(orders.mark_sent, due.order.order, self._clock())
@@ -276,6 +280,15 @@ class Playout:
                 return step(session, *args, **kwargs)
 
         return await asyncio.to_thread(work)
+
+    async def _look(self, step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """One view of the database, off the event loop: it waits for no writer."""
+
+        def look() -> T:
+            with reading(self._engine) as session:
+                return step(session, *args, **kwargs)
+
+        return await asyncio.to_thread(look)
 
     def _tell(self) -> None:
         for listener in self._listeners:

@@ -21,7 +21,6 @@ from broadcast.models import (
     Delivery,
     DeliveryState,
     Node,
-    NodeZone,
     Placement,
     Programme,
     Rendering,
@@ -29,7 +28,7 @@ from broadcast.models import (
     Zone,
 )
 from broadcast.orders import ends_at_of
-from broadcast.zones import sorted_by_name
+from broadcast.zones import sorted_by_name, zones_of_each_node
 from players.messages import ClipRef, Urgency
 
 _SHOWN_AT_MOST = 500
@@ -261,7 +260,7 @@ def deliveries_of_each(
     query = sqlalchemy.select(*columns, *more).join(Node, col(Delivery.node_id) == col(Node.id))  # type: ignore[call-overload]
     query = query.where(col(Delivery.broadcast_id).in_(list(broadcast_ids)))
     query = query.where(col(Delivery.state).not_in(list(without))).order_by(col(Node.name), col(Node.id))
-    zones = _zones_by_node(session)
+    zones = zones_of_each_node(session)
     found: dict[str, list[DeliveryRow]] = {}
     for node_id, slug, name, broadcast_id, state, reason, detail, *rest in session.exec(query):
         names = tuple(zone.name for zone in zones.get(node_id, []))
@@ -272,7 +271,7 @@ def deliveries_of_each(
 
 def node_rows(session: Session) -> list[NodeRow]:
     """All poles, by name."""
-    zones = _zones_by_node(session)
+    zones = zones_of_each_node(session)
     return [
         NodeRow(
             slug=node.slug,
@@ -288,17 +287,6 @@ def node_rows(session: Session) -> list[NodeRow]:
         )
         for node in session.exec(select(Node).order_by(col(Node.name), col(Node.id)))
     ]
-
-
-def _zones_by_node(session: Session) -> dict[int | None, list[Zone]]:
-    """The villages of every pole, by name."""
-    zones = {zone.id: zone for zone in sorted_by_name(session.exec(select(Zone)))}
-    order = {zone_id: place for place, zone_id in enumerate(zones)}
-    found: dict[int | None, list[Zone]] = {}
-    pairs = session.exec(select(NodeZone.node_id, NodeZone.zone_id)).all()
-    for node_id, zone_id in sorted(pairs, key=lambda pair: order[pair[1]]):
-        found.setdefault(node_id, []).append(zones[zone_id])
-    return found
 
 
 def broadcast_rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[BroadcastRow]:

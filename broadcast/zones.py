@@ -8,7 +8,7 @@ from sqlmodel import Session, select
 from broadcast.audit import record
 from broadcast.collation import vietnamese_key
 from broadcast.errors import Conflict, InvalidInput
-from broadcast.models import Commune, User, Zone, row_id
+from broadcast.models import Commune, NodeZone, User, Zone, row_id
 from broadcast.typed_text import clean_line, clean_slug
 
 
@@ -58,3 +58,14 @@ def zones_open_to(session: Session, user: User) -> Sequence[Zone]:
     """The villages a user may speak to: a village head's own, everybody else's all."""
     zones = list_zones(session)
     return zones if user.zone_id is None else [zone for zone in zones if zone.id == user.zone_id]
+
+
+def zones_of_each_node(session: Session) -> dict[int | None, list[Zone]]:
+    """The villages every pole speaks for, by name; a pole without any is left out."""
+    zones = {zone.id: zone for zone in list_zones(session)}
+    place = {zone_id: number for number, zone_id in enumerate(zones)}
+    found: dict[int | None, list[Zone]] = {}
+    pairs = session.exec(select(NodeZone.node_id, NodeZone.zone_id)).all()
+    for node_id, zone_id in sorted(pairs, key=lambda pair: place[pair[1]]):
+        found.setdefault(node_id, []).append(zones[zone_id])
+    return found
