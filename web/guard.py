@@ -23,19 +23,29 @@ _SOURCES = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
-CONTENT_SECURITY_POLICY = "; ".join(f"{kind} {allowed}" for kind, allowed in _SOURCES.items())
+_DEVICES = ("camera", "geolocation", "microphone", "payment", "usb")
+
+
+def content_policy(wider: Mapping[str, str] | None = None) -> str:
+    """What a page may load; `wider` replaces single directives, for a page that needs it."""
+    return "; ".join(f"{kind} {allowed}" for kind, allowed in {**_SOURCES, **(wider or {})}.items())
+
+
+def permissions_policy(**allowed: str) -> str:
+    """Which devices a page may ask for: none, but those that are named, e.g. `microphone="self"`."""
+    return ", ".join(f"{device}=({allowed.get(device, '')})" for device in _DEVICES)
 
 
 def strict_headers(*, is_secure: bool) -> dict[str, str]:
     """The headers of every answer."""
     headers = {
-        "content-security-policy": CONTENT_SECURITY_POLICY,
+        "content-security-policy": content_policy(),
         "x-content-type-options": "nosniff",
         "x-frame-options": "DENY",
         "referrer-policy": "same-origin",
         "cross-origin-opener-policy": "same-origin",
         "cross-origin-resource-policy": "same-origin",
-        "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        "permissions-policy": permissions_policy(),
     }
     if is_secure:
         headers["strict-transport-security"] = "max-age=31536000"

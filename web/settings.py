@@ -124,6 +124,10 @@ class VoiceSettings(_Section):
 
     directory: Path | None = None
     """Folder of installed voices; without it, `voices` in the data directory."""
+    target_lufs: float = Field(default=-16.0, ge=-30.0, le=-10.0)
+    """How loud every clip is, in LUFS (EBU R 128)."""
+    for_horns: bool = False
+    """Shape speech for horn loudspeakers: 250-7,000 Hz, quiet syllables nearer to the loud ones."""
 
 
 class PaperSettings(_Section):
@@ -139,6 +143,15 @@ class PaperSettings(_Section):
     """Longest time for reading one document."""
     memory_mb: int = Field(default=1500, ge=500, le=8000)
     """Address space of the process that reads documents, in megabytes."""
+
+
+class RecordingSettings(_Section):
+    """`[recordings]`: sound that people send or record in the browser."""
+
+    max_bytes: int = Field(default=200_000_000, ge=1_000_000, le=2_000_000_000)
+    """Longest file that is taken."""
+    max_minutes: int = Field(default=30, ge=1, le=180)
+    """Longest recording that is taken."""
 
 
 class SignInSettings(_Section):
@@ -165,6 +178,7 @@ class Settings(_Section):
     mqtt: MqttSettings = MqttSettings()
     voice: VoiceSettings = VoiceSettings()
     paper: PaperSettings = PaperSettings()
+    recordings: RecordingSettings = RecordingSettings()
     sign_in: SignInSettings = SignInSettings()
 
     @property
@@ -181,6 +195,11 @@ class Settings(_Section):
     def clips_dir(self) -> Path:
         """Folder of the clip store."""
         return self.data_dir / "clips"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Folder of whole recordings."""
+        return self.data_dir / "recordings"
 
     @property
     def uploads_dir(self) -> Path:

@@ -23,6 +23,7 @@ from web.auth import SignInDoor
 from web.brokers import Broker, NodeDoor
 from web.key_keeper import KeyKeeper
 from web.live import LiveFeed, Part
+from web.recording_desk import RecordingDesk
 from web.settings import Settings
 from web.throttle import Throttle
 
@@ -67,6 +68,7 @@ class Station:
         self.live = parts.live
         self.imports = parts.imports
         self._render_parts = parts.render_parts
+        self.recordings = RecordingDesk(parts.settings, parts.engine, parts.clips)
         self.sign_in = SignInDoor(parts.engine, parts.settings.sign_in)
         self.pairing_throttle = Throttle(10, timedelta(seconds=20))
         self.preview_throttle = Throttle(20, timedelta(seconds=6))

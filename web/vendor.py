@@ -10,6 +10,8 @@ from pathlib import Path
 FILES = {
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
     "htmx-ext-sse/dist/sse.min.js": "htmx-ext-sse.min.js",
+    "wavesurfer.js/dist/wavesurfer.esm.js": "wavesurfer.esm.js",
+    "wavesurfer.js/dist/plugins/regions.esm.js": "wavesurfer-regions.esm.js",
 }
 """Where a file stands below `node_modules`, and its name below `web/static/vendor`."""
 TARGET = Path(__file__).parent / "static" / "vendor"
