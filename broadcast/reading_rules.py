@@ -44,7 +44,12 @@ class ReadingRules:
         """How the commune reads a text."""
         from tts.normalize import normalize  # noqa: PLC0415
 
-        return normalize(text, _lexicon(self), self.reading_style)
+        return normalize(text, self.lexicon, self.reading_style)
+
+    @property
+    def lexicon(self) -> "Lexicon":
+        """The words, ready to be found."""
+        return _lexicon(self)
 
     @property
     def reading_style(self) -> "ReadingStyle":

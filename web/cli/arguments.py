@@ -22,6 +22,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _keys(commands.add_parser("keys", help="the commune's keys and certificates, changed without going to a pole"))
     _node(commands.add_parser("node", help="poles and their pairing codes"))
     _voices(commands.add_parser("voices", help="the voices that are installed or could be"))
+    _lexicon(commands.add_parser("lexicon", help="the commune's own words, and how it says numbers"))
     _normalize(commands.add_parser("normalize", help="a text per line in, its spoken form per line out"))
     _speak(commands.add_parser("speak", help="read a text aloud into a file"))
     _import(commands.add_parser("import", help="the draft text of a document, a scan or a photo"))
@@ -129,8 +130,34 @@ def _voices(parser: argparse.ArgumentParser) -> None:
         _settings(action)
 
 
+def _lexicon(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="list|add|remove|import|export|style", dest="action")
+    add = actions.add_parser("add", help="add a word; prints which waiting broadcasts are read anew")
+    add.add_argument("written", help='as in bulletins; in capitals only ("CTĐ") it is meant so, else in any case')
+    add.add_argument("spoken", help="how it is said, in letters, spaces and commas")
+    add.add_argument("--note", default="", help="for the next officer")
+    remove = actions.add_parser("remove", help="remove a word: what is built in holds again")
+    remove.add_argument("written")
+    bring = actions.add_parser("import", help="take in a table: written, spoken, note, apart by tabs; all or nothing")
+    bring.add_argument("file", type=Path, metavar="FILE", help="UTF-8, or UTF-16 with its mark; - is standard input")
+    bring.add_argument("--preview", action="store_true", help="say what would change, and change nothing")
+    export = actions.add_parser("export", help="print the words as a table")
+    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there instead")
+    style = actions.add_parser("style", help="how numbers are said; without options, as it is now")
+    style.add_argument("region", nargs="?", choices=("north", "south"), help="all as it is said there")
+    style.add_argument("--thousand", choices=("nghìn", "ngàn"), help="1.000")
+    style.add_argument("--gap", choices=("linh", "lẻ"), help="105")
+    style.add_argument("--four", choices=("tư", "bốn"), help="24")
+    style.add_argument("--early-days", choices=("", "mùng", "mồng"), help="before the first ten days of a month")
+    for action in (add, remove, bring, export, style, actions.add_parser("list", help="all words")):
+        _settings(action)
+
+
 def _normalize(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print sentences, changed spans and doubts as JSON")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="read as the commune of this data directory does")
+    parser.add_argument("--lexicon", type=Path, metavar="FILE", help="words to win over ours (TSV: written, spoken)")
+    parser.add_argument("--style", choices=("north", "south"), help="how numbers are said (default: north)")
 
 
 def _speak(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlmodel import Session
 
 from broadcast.db import migrate, open_engine, session_of
+from broadcast.reading_rules import ReadingRules, rules_of
 from web.cli.errors import CommandError
 from web.settings import DATABASE_FILE, Settings
 
@@ -28,3 +29,11 @@ def database(settings: Settings, *, create: bool = False) -> Iterator[Session]:
             yield session
     finally:
         engine.dispose()
+
+
+def rules_at(settings: Settings) -> ReadingRules:
+    """How the commune of these settings reads; as the house does where there is none yet."""
+    if not (settings.data_dir / DATABASE_FILE).is_file():
+        return ReadingRules()
+    with database(settings) as session:
+        return rules_of(session)

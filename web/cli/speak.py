@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from broadcast.reading_rules import ReadingRules
 from tts.clip_file import Passage, Said, passages_of
-from tts.normalize import normalize
 from tts.preview import speak_to_file
 from tts.voices import DEFAULT_VOICE
+from web.cli.database import rules_at
 from web.cli.errors import CommandError
 from web.cli.options import settings_of
 
@@ -17,7 +18,7 @@ SUFFIXES = (".wav", ".ogg", ".opus")
 
 def run(args: argparse.Namespace) -> int:
     """Normalise, speak, level, encode, write; say who spoke."""
-    passages = passages_to_say(_text(args))
+    passages = passages_to_say(_text(args), rules_at(settings_of(args)))
     wanted = args.voice or DEFAULT_VOICE
     voice = str(Path(wanted).resolve()) if Path(wanted).is_dir() else wanted
     check_output(args.output)
@@ -28,13 +29,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def passages_to_say(text: str) -> tuple[Passage, ...]:
-    """The sentences of a typed text, as they are read.
+def passages_to_say(text: str, rules: ReadingRules) -> tuple[Passage, ...]:
+    """The sentences of a typed text, as the commune reads them.
 
     Raises:
         CommandError: there are none.
     """
-    passages = passages_of(normalize(text))
+    passages = passages_of(rules.read(text))
     if not passages:
         raise CommandError("there is nothing to read in that text")
     return passages

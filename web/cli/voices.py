@@ -12,6 +12,7 @@ from tts.reader import Reader
 from tts.voice_download import download_voice
 from tts.voice_install import ListedVoice, install_from, list_voices, remove_voice, verify_voice
 from tts.voices import load_cards, load_engine
+from web.cli.database import rules_at
 from web.cli.errors import CommandError
 from web.cli.options import settings_of
 from web.cli.progress import ProgressBar
@@ -81,7 +82,7 @@ def _try(args: argparse.Namespace, voices_dir: Path) -> int:
     """With this voice or not at all: whoever tries it wants to hear it, not the one that would stand in."""
     out = args.output or Path(f"{args.name}.wav")
     check_output(out)
-    passages = passages_to_say(args.text)
+    passages = passages_to_say(args.text, rules_at(settings_of(args)))
     started = time.monotonic()
     reader = Reader(load_engine(args.name, voices_dir))
     loaded = time.monotonic()
