@@ -6,12 +6,9 @@ from tts.normalize.tables import pairs, senses
 
 
 def long_form(written: str) -> str | None:
-    """Give the first sense of an abbreviation, its neighbours disregarded."""
-    offices = pairs("offices")
-    if written in offices:
-        return offices[written]
+    """Give the plain sense of an abbreviation, its neighbours disregarded."""
     found = senses("abbreviations").get(written)
-    return found[-1].spoken if found else None
+    return found[-1].spoken if found else pairs("offices").get(written)
 
 
 def _part_form(part: str) -> str | None:

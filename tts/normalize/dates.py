@@ -40,7 +40,7 @@ _MONTHS = re.compile(
 _MONTH_LETTER = re.compile(r"(?<![\w.])T\.?\s?(?P<m>1[0-2]|0?[1-9])\s?[/-]\s?(?P<y>(?:19|20)\d\d)(?![\w/])")
 _YEARS = re.compile(rf"{_D}(?P<a>(?:19|20)\d\d)\s?[-/]\s?(?P<b>(?:19|20)\d\d)(?![^\W_]|[./-]\d)")
 _YEARS_SHORT = re.compile(rf"{_D}(?P<a>20\d\d)-(?P<b>\d\d)(?![^\W_]|[./-]\d)")
-_AND = r"\s*(?:,|và|&|-|đến ngày|đến|tới|;)\s*"
+_AND = r"\s{0,2}(?:,|và|&|-|đến ngày|đến|tới|;)\s{0,2}"
 _MORE_DAYS = re.compile(rf"(?:{_AND}\d{{1,2}}){{0,6}}{_AND}(?={TAKEN})")
 _LUNAR = re.compile(r"(?<!\w)(?:ÂL|AL|âl)(?!\w)")
 
@@ -50,6 +50,10 @@ _DEADLINE = re.compile(r"(?<!\w)(?:trước|hết|chậm nhất|hạn cuối)\s*
 _DATE_AFTER = re.compile(r"\A(?:âm lịch|dương lịch|hàng năm|hằng năm|năm \d|năm nay|vừa qua|tới|âl|này|\()(?!\w)")
 _NOT_DATE = re.compile(rf"(?<!\w)(?:{context('not-date')})\s*\Z")
 _NAMED_PLACE = re.compile(rf"(?<!\w)(?:{context('named-place')})\s*\Z")
+_OPENED = re.compile(
+    r"(?<!\w)(?:khai giảng|khai mạc|bế mạc|khởi công|khánh thành|xuất phát|phát động|xuất quân|tựu trường|nghiệm thu"
+    r"|bàn giao|ra quân|giao quân|nhập ngũ|nhập học|tổng kết|sơ kết|mất điện|cắt điện|nộp|trả|chốt|lịch|hội)\s*\Z"
+)
 _ALWAYS_OPEN = re.compile(r"(?<!\d)24/(?:24|7)(?:\s?(?:h|giờ))?[\s,;và-]*\Z")
 _RATIO_BEFORE = re.compile(
     r"(?<!\w)(?:tỷ lệ|tỉ lệ|số|luật|tt|nđ|nq|ct|qđ|nghị định|thông tư|quyết định|nghị quyết|chỉ thị)\s*\Z"
@@ -254,7 +258,7 @@ def _weakly_date(draft: Draft, match: re.Match[str], before: str) -> bool:
     day, month = int(match["d"]), int(match["m"])
     if (day, month) in _NAMED or (len(match["d"]) == 2 and match["d"][0] == "0"):
         return True
-    if day > month and not _RATIO_BEFORE.search(before):
+    if (day > month or _OPENED.search(before)) and not _RATIO_BEFORE.search(before):
         return True
     neighbour = draft.reading_to(match.start() - 1) or draft.reading_to(match.start() - 3)
     if neighbour is not None and neighbour.kind in {SpanKind.TIME, SpanKind.DATE}:

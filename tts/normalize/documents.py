@@ -21,10 +21,12 @@ _STANDARD = re.compile(
 )
 _SHORT = re.compile(r"(?<![^\W_])(?P<number>\d{1,5})/(?P<year>(?:19|20)\d\d)(?![\w/])")
 _SHORT_BEFORE = re.compile(
-    r"(?<!\w)(?:luật|tt|nđ|nq|ct|qđ|nghị định|thông tư|quyết định|nghị quyết|chỉ thị|thông báo)(?: số)?\s*\Z"
+    r"(?<!\w)(?:luật|tt|nđ|nq|ct|qđ|pháp lệnh|quy định|kết luận|công điện|"
+    r"nghị định|thông tư|quyết định|nghị quyết|chỉ thị|thông báo)(?: số)?\s*\Z"
 )
 _SPLIT = re.compile(r"\s?[-/.]\s?")
 _NUMBERED_PART = re.compile(r"(\D{1,20})(\d{1,4})")
+_WORD = re.compile(r"[^\W\d_]+")
 _PROJECT = re.compile(r"(?<!\w)đề án(?: số)?\s*\Z")
 _CALLED_NUMBER = re.compile(r"(?<!\w)(?:số|cv|công văn|kế hoạch|quyết định|thông báo|nghị quyết|chỉ thị|tờ trình)\W*\Z")
 
@@ -45,11 +47,17 @@ def _read_code(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         return
     if not known and len(parts) == 1 and not match["year"]:
         return
-    by_digits = _PROJECT.search(draft.before(match.start())) is not None
+    before = draft.before(match.start())
+    by_digits = _PROJECT.search(before) is not None
     said = [_say_number(draft, match["number"], by_digits=by_digits)] if match["number"] else []
     said += [f"năm {draft.numbers.cardinal(int(match['year']))}"] if match["year"] else []
     certain = True
+    named = _kind_named(before, parts[0])
+    if named is not None:
+        said.append(named)
     for index, part in enumerate(parts):
+        if index == 0 and named is not None:
+            continue
         spoken, sure = _say_part(draft, part, kind=index == 0, party="/" in match["code"] and match["sep"] == "-")
         said.append(spoken)
         certain = certain and sure
@@ -65,6 +73,14 @@ def _read_short(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 def _numbered_office(part: str) -> bool:
     numbered = _NUMBERED_PART.fullmatch(part)
     return numbered is not None and (numbered[1] in pairs("offices") or numbered[1] in pairs("documents"))
+
+
+def _kind_named(before: str, kind: str) -> str | None:
+    """Give the kind as the text itself has just named it: the QĐ of "Quy định số 294-QĐ/TW" is "quy định"."""
+    words = _WORD.findall(before.removesuffix("số"))[-len(kind) :]
+    said = " ".join(words)
+    initials = "".join(word[0] for word in words)
+    return said if initials == kind.lower() and said in pairs("documents").values() else None
 
 
 def _say_number(draft: Draft, number: str, *, by_digits: bool) -> str:

@@ -16,7 +16,7 @@ _HYPHEN_AFTER = re.compile(r"\s?-\s?\d")
 _NUMBER = re.compile(r"\d{1,18}(?:[.,]\d{1,9}){0,5}")
 _FROM = re.compile(rf"(?<![^\W_])[Tt]ừ\s(?P<span>[^,.;:()\n-]{{1,40}}?)(?P<dash>\s-\s)(?=[^\W_]|{TAKEN})")
 _TO = re.compile(r"(?<!\w)(?:đến|tới)(?!\w)")
-_POLES = ("bắc", "nam", "đông", "tây")
+_LATITUDE, _LONGITUDE = ("bắc", "nam"), ("đông", "tây")
 _RANGED = {
     SpanKind.TIME,
     SpanKind.DATE,
@@ -48,12 +48,19 @@ def _read_hyphen(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     )
     if chained and before.kind in _AMOUNTS:
         return
-    if before.spoken.endswith(_POLES) or (before.kind in _AMOUNTS and not _rising(draft, before, after)):
+    if _crosses(before, after) or (before.kind in _AMOUNTS and not _rising(draft, before, after)):
         return
     if before.kind == after.kind and before.kind in _RANGED:
         yield Reading(*match.span(), "đến", SpanKind.RANGE)
     elif before.kind in _AMOUNTS and after.kind in _AMOUNTS:
         yield Reading(*match.span(), "đến", SpanKind.RANGE, certain=False)
+
+
+def _crosses(before: Reading, after: Reading) -> bool:
+    """Tell a place, 15,8N-113,5E, from a belt, 14,0N-18,5N."""
+    return (before.spoken.endswith(_LATITUDE) and after.spoken.endswith(_LONGITUDE)) or (
+        before.spoken.endswith(_LONGITUDE) and after.spoken.endswith(_LATITUDE)
+    )
 
 
 def _read_weekdays(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -15,7 +15,9 @@ _RANK_BEFORE = re.compile(r"(?<!\w)(?:xếp|đứng|hạng|vị trí|giải)\s*\
 _LAST_WEEKDAY = 7
 _WEEKDAY = re.compile(r"(?<![\w.])T(?P<n>[2-7])(?![\w/]|\.\d|,\d)")
 _WEEK_NEAR = re.compile(r"(?:sáng|trưa|chiều|tối|đêm|ngày|từ|đến|tới|hôm|tuần|và|cn|t[2-7]|thứ \w+)[\s,;:(-]*\Z")
-_WEEK_AFTER = re.compile(r"\A[\s,;-]*(?:t[2-7]|cn|chủ nhật|hàng tuần|hằng tuần|đến|và)(?!\w)")
+_WEEK_AFTER = re.compile(
+    r"\A[\s,;(-]*(?:t[2-7]|cn|chủ nhật|hàng tuần|hằng tuần|tuần|này|tới|đến|và|ngày|\d{1,2}/\d)(?!\w)"
+)
 
 
 def read_ordinals(draft: Draft) -> Iterator[Reading]:

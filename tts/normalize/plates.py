@@ -26,5 +26,5 @@ def _read_plate(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         return
     letters = spell(re.sub(r"\d", "", match["series"]))
     digit = draft.numbers.digits(match["series"])
-    said = " ".join(filter(None, (draft.numbers.digits(match["place"]), letters, digit)))
+    said = " ".join(filter(None, (draft.numbers.cardinal(int(match["place"])), letters, digit)))
     yield Reading(*match.span(), f"{said}, {draft.numbers.digits(match['number'])}", SpanKind.PLATE)

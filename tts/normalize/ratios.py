@@ -24,6 +24,7 @@ _SCORE = re.compile(r"(?<!\d[.,])(?<![\w/-])(?P<a>\d{1,3})\s?[-:]\s?(?P<b>\d{1,3
 _SCORE_BEFORE = re.compile(
     r"(?<!\w)(?:tỷ số|tỉ số|thắng|thua|hòa|dẫn|gỡ hòa|chung cuộc|với kết quả|chiến thắng)(?:\s[^\W\d_]+){0,6}[\s:]*\Z"
 )
+_SCORE_JOINT = re.compile(r"\s?[(,;]\s?\Z")
 _SCALE_BEFORE = re.compile(r"(?<!\w)(?:tỷ lệ|tỉ lệ|bản đồ|pha|pha loãng|độ dốc|mái)[\s:]*(?:\w+\s){0,2}\Z")
 _SHARE_BEFORE = re.compile(rf"(?<!\w)(?:{context('share')})\s*\Z")
 _CROWD_AFTER = re.compile(rf"\A(?:{context('crowd')})(?!\w)")
@@ -56,9 +57,17 @@ def _read_house(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 
 
 def _read_score(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
-    if _SCORE_BEFORE.search(draft.before(match.start())) and not counts_next(draft, match.end()):
+    told = _SCORE_BEFORE.search(draft.before(match.start())) is not None or _follows_score(draft, match.start())
+    if told and not counts_next(draft, match.end()):
         said = " ".join(draft.numbers.written(match[part]) for part in "ab")
         yield Reading(*match.span(), said, SpanKind.RATIO)
+
+
+def _follows_score(draft: Draft, position: int) -> bool:
+    """Tell whether only a bracket or a comma stands between this place and a score: 3-1 (25-20, 22-25)."""
+    gap = _SCORE_JOINT.search(draft.text, max(0, position - 4), position)
+    before = draft.reading_to(gap.start()) if gap else None
+    return before is not None and before.kind is SpanKind.RATIO and "-" in draft.text[before.start : before.end]
 
 
 def _read_slash(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -93,7 +93,7 @@ _CAPITAL = "[A-ZĐÀ-ÝĂĨŨƠƯẠ-Ỹ]"
 
 
 def neighbour_before(words: str) -> re.Pattern[str]:
-    """Compile "a|b c|#|^": one of these words, a digit (#) or a beginning (^) stands right before."""
+    """Compile "a|b c|#|^|~d": a word, a digit (#) or a beginning (^) right before, or a word (~) somewhere before."""
     return re.compile(rf"(?:{_alternatives(words, '^', _BEGINNING)})[^\w.,;:?!]*\Z", re.IGNORECASE)
 
 
@@ -110,7 +110,13 @@ def _alternatives(words: str, edge: str, edge_pattern: str) -> str:
         "Aa": rf"{_CAPITAL}[a-zà-ỹđ]",
         "###": r"\d{3}",
     }
-    return "|".join(special.get(word) or _word(word) for word in words.split("|"))
+    return "|".join(
+        special.get(word) or (_somewhere(word[1:]) if word[0] == "~" else _word(word)) for word in words.split("|")
+    )
+
+
+def _somewhere(word: str) -> str:
+    return _word(word) + r"[^.!?\n]*"
 
 
 def _word(word: str) -> str:

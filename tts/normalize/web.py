@@ -1,13 +1,16 @@
 """Web and mail addresses, handles and hashtags."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
+from math import log
 
 from tts.normalize.canonical import VIETNAMESE
 from tts.normalize.draft import Draft, Reading
 from tts.normalize.letters import spell
 from tts.normalize.syllables import is_syllable, without_marks
-from tts.normalize.tables import pairs
+from tts.normalize.tables import pairs, rows
 from tts.spoken import SpanKind
 
 _TLD = "vn|com|net|org|gov|edu|info|io|me|asia|biz|xyz|app|dev|online|tv|ly"
@@ -98,9 +101,17 @@ def _syllables_of(label: str) -> list[str] | None:
 
 
 def _better(parts: list[str], than: list[str]) -> bool:
-    """Prefer fewer parts, then a known word first (xa minh son), then the longer: hoa binh an, not hoa bi nhan."""
+    """Prefer fewer parts, then those that our own lexicon has oftener: hoa binh an, not hoa bi nhan."""
     return _rank(parts) < _rank(than)
 
 
-def _rank(parts: list[str]) -> tuple[int, bool, list[int]]:
-    return len(parts), parts[0] not in pairs("web"), [-len(part) for part in parts]
+def _rank(parts: list[str]) -> tuple[int, float]:
+    often = _syllable_counts()
+    return len(parts), -sum(log(1 + often[part]) for part in parts)
+
+
+@cache
+def _syllable_counts() -> Counter[str]:
+    """Count the syllables of what abbreviations stand for, their marks taken off, and the known words of addresses."""
+    spoken = " ".join(row[1] for row in rows("abbreviations"))
+    return Counter(without_marks(spoken).replace("?", "").split()) + Counter(dict.fromkeys(pairs("web"), 9))
