@@ -109,16 +109,18 @@ def said_of(session: Session, bulletin: Bulletin) -> str:
     return join_said(part.script if part.clip_sha256 is None else ClipMark(part.clip_sha256) for part in rows)
 
 
-def said_of_drafts(session: Session, user: User, parts: Sequence[PartDraft]) -> str:
-    """What would be rendered of parts that are not stored yet; empty ones are left out.
+def said_of_drafts(session: Session, user: User, parts: Sequence[PartDraft], bulletin: Bulletin | None = None) -> str:
+    """What would be rendered of parts that are not stored yet, of a new bulletin or a changed one.
 
     Raises:
         InvalidInput: a recording cannot be used.
     """
+    known = {part.recording_id for part in _rows(session, bulletin.id)} if bulletin else set()
     return join_said(
-        part.script if part.recording is None else ClipMark(_clip_of(session, user, part.recording, frozenset()))
+        clean_text(part.script, "parts", max_chars=MAX_SCRIPT)
+        if part.recording is None
+        else ClipMark(_clip_of(session, user, part.recording, known))
         for part in parts
-        if part.recording is not None or part.script.strip()
     )
 
 
@@ -149,7 +151,7 @@ def _row(
     return part
 
 
-def _clip_of(session: Session, user: User, recording_id: str, known: set[str | None] | frozenset[str]) -> str:
+def _clip_of(session: Session, user: User, recording_id: str, known: set[str | None]) -> str:
     """The recording's present clip. Whoever edits a bulletin keeps what its author put in."""
     try:
         found = session.get(Recording, recording_id) if recording_id in known else None

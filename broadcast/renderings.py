@@ -87,14 +87,20 @@ def warm_up() -> None:
 
 def read_sentences(script: str, rules: ReadingRules) -> list[dict[str, Any]]:
     """What is said, as the renderer takes it: sentences, and clips where `broadcast.said_script` marks them."""
+    parts = split_said(script)
+    # Read as one text, as it is shown to who approves it; then each sentence goes back to its part.
+    read = list(_read("\n\n".join(part for part in parts if isinstance(part, str)), rules))
     lines: list[dict[str, Any]] = []
-    for part in split_said(script):
+    end = 0
+    for part in parts:
         if lines:
             lines[-1]["pause"] = Pause.PARAGRAPH.value
         if isinstance(part, ClipMark):
             lines.append({"clip": part.sha256, "pause": Pause.PARAGRAPH.value})
-        else:
-            lines += [{"spoken": spoken, "pause": pause} for spoken, pause in _read(part, rules)]
+            continue
+        end += len(part) + 2
+        lines += [{"spoken": spoken, "pause": pause} for start, spoken, pause in read if start < end]
+        read = [sentence for sentence in read if sentence[0] >= end]
     return lines
 
 
@@ -118,9 +124,9 @@ def compute_key(
 
 
 @lru_cache(maxsize=512)
-def _read(script: str, rules: ReadingRules) -> tuple[tuple[str, str], ...]:
-    """Each sentence as it is said, and the rest after it. Planning asks for the same greetings again and again."""
-    return tuple((s.spoken, s.pause.value) for s in rules.read(script).sentences if s.spoken.strip())
+def _read(script: str, rules: ReadingRules) -> tuple[tuple[int, str, str], ...]:
+    """Where each sentence begins, how it is said, and the rest after it. Planning asks for the same texts again."""
+    return tuple((s.start, s.spoken, s.pause.value) for s in rules.read(script).sentences if s.spoken.strip())
 
 
 def _want_again(rendering: Rendering, urgency: Urgency, now: datetime) -> None:

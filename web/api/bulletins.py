@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from sqlmodel import Session
 
+from broadcast.bulletin_parts import PartDraft, parts_of_bulletin
 from broadcast.bulletins import (
     BulletinDraft,
     approve_bulletin,
@@ -21,7 +22,15 @@ from broadcast.models import Bulletin, BulletinState
 from broadcast.programmes import programmes_of
 from broadcast.views import broadcasts_of_bulletin
 from players.messages import Urgency
-from web.api.schemas import Approval, BulletinChange, BulletinReply, BulletinRequest, BulletinsReply, Return
+from web.api.schemas import (
+    Approval,
+    BulletinChange,
+    BulletinReply,
+    BulletinRequest,
+    BulletinsReply,
+    PartReply,
+    Return,
+)
 from web.deps import Door, scoped
 from web.errors import answers
 from web.pages.compose import Draft
@@ -105,6 +114,7 @@ def _typed(asked: BulletinRequest) -> Draft:
         airs_now=asked.airs_now,
         programmes=asked.programmes,
         is_read_twice=asked.is_read_twice,
+        parts=[PartDraft(part.script or "", part.recording) for part in asked.parts],
     )
 
 
@@ -122,6 +132,17 @@ def reply_of(session: Session, bulletin: Bulletin) -> BulletinReply:
         airs_at=bulletin.airs_at,
         programmes=programmes_of(session, bulletin.id),
         is_read_twice=bulletin.is_read_twice,
+        parts=[
+            PartReply(
+                kind=part.kind,
+                script=part.script or None,
+                recording=part.recording or None,
+                name=part.name or None,
+                language=part.language or None,
+                clip_sha256=part.clip or None,
+            )
+            for part in parts_of_bulletin(session, bulletin)
+        ],
         return_reason=bulletin.return_reason,
         broadcasts=[row.id for row in broadcasts_of_bulletin(session, bulletin.id)],
     )

@@ -1,10 +1,10 @@
 """What programs send and get: checked here, at the door."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from broadcast.models import BroadcastState, BulletinState, DeliveryState, ImportState, Role
+from broadcast.models import BroadcastState, BulletinState, DeliveryState, ImportState, PartKind, Role
 from players.messages import Urgency
 from players.presence import PresenceState
 from tts.import_document import AsideKind
@@ -40,11 +40,27 @@ class SessionReply(BaseModel):
     expires_at: AwareDatetime
 
 
+class PartRequest(Sent):
+    """A part of a bulletin: a text, or a recording by its id."""
+
+    script: str | None = None
+    recording: SlugText | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.script is None) == (self.recording is None):
+            raise ValueError("a part is a script or a recording")
+        return self
+
+
 class BulletinRequest(Sent):
     """A bulletin as it is written."""
 
     title: str
-    script: str
+    script: str = ""
+    """All of it; or `parts`."""
+    parts: tuple[PartRequest, ...] = Field(default=(), max_length=20)
+    """What it is made of, in order, when that is more than one text."""
     urgency: Literal["normal", "priority"] = "normal"
     zones: tuple[SlugText, ...] = Field(max_length=500)
     airs_now: bool = False
@@ -72,12 +88,26 @@ class Return(Sent):
     reason: str
 
 
+class PartReply(BaseModel):
+    """A part of a bulletin; of a recorded one its recording, and the very clip that is aired: `GET /clips/{sha256}`."""
+
+    kind: PartKind
+    script: str | None
+    recording: str | None
+    name: str | None
+    language: str | None
+    """ISO 639-3."""
+    clip_sha256: str | None
+
+
 class BulletinReply(BaseModel):
     """A bulletin and what became of it."""
 
     id: str
     title: str
     script: str
+    """All that is written in it."""
+    parts: list[PartReply]
     urgency: Urgency
     state: BulletinState
     revision: int

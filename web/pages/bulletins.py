@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Depends, Response
 from sqlmodel import Session
 
+from broadcast.bulletin_parts import parts_of_bulletin, said_of
 from broadcast.bulletins import (
     approve_bulletin,
     get_bulletin,
@@ -24,6 +25,7 @@ from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
 from web.pages.compose import ReadingFragment, read_script
 from web.pages.listen import ListenFragment, Sound, hear
+from web.part_list import ShownPart, shown
 from web.reading import Reading
 from web.teaching import Taught, is_teaching, teach
 from web.templating import Page
@@ -55,6 +57,7 @@ class BulletinPage(Page):
 
     template: ClassVar[str] = "bulletin.html"
     card: BulletinCard
+    parts: Sequence[ShownPart]
     reading: Reading | None
     broadcasts: Sequence[BroadcastRow]
     may_decide: bool
@@ -153,11 +156,12 @@ ACTS: dict[str, tuple[Callable[[Session, str, Door, Fields], None], str]] = {
 def _hear(door: Door, bulletin_id: str, *, plays: bool = False) -> Sound:
     with door.read() as session:
         bulletin = get_bulletin(session, bulletin_id, door.user)
+        said = said_of(session, bulletin)
     is_alone = bulletin.airs_now or bulletin.airs_at is not None
     try:
         return hear(
             door,
-            bulletin.script,
+            said,
             bulletin.urgency,
             is_alone=is_alone,
             is_read_twice=bulletin.is_read_twice,
@@ -180,6 +184,7 @@ def _show(
         bulletin = get_bulletin(session, bulletin_id, door.user)
         page = BulletinPage(
             card=bulletin_card(session, bulletin),
+            parts=shown(parts_of_bulletin(session, bulletin)),
             reading=read_script(door, bulletin.script, f"/ban-tin/{bulletin_id}/luon-doc"),
             taught=taught,
             broadcasts=broadcasts_of_bulletin(session, bulletin_id),

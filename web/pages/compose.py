@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Response
 from sqlmodel import Session
 
+from broadcast.bulletin_parts import PartDraft
 from broadcast.bulletins import (
     BulletinDraft,
     edit_bulletin,
@@ -22,7 +23,7 @@ from broadcast.models import Bulletin, BulletinState
 from broadcast.permissions import Action, may
 from broadcast.programmes import list_programmes, programmes_of
 from broadcast.reading_rules import rules_of
-from broadcast.typed_text import MAX_SCRIPT, clean_text
+from broadcast.typed_text import MAX_SCRIPT
 from broadcast.zones import list_zones
 from players.messages import Urgency
 from tts.normalize import detect_legacy
@@ -30,6 +31,18 @@ from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
 from web.pages.listen import ListenFragment, Sound, hear
 from web.paper import Paper, is_turn, paper_of, turn
+from web.part_list import (
+    RecordingChoice,
+    TypedPart,
+    act_on_parts,
+    choices_for,
+    drafts_in,
+    is_part_act,
+    parts_typed_in,
+    said_in,
+    typed_of,
+    written_in,
+)
 from web.reading import Reading, reading_of
 from web.teaching import Taught, is_teaching, teach
 from web.templating import Page
@@ -65,6 +78,12 @@ class Typed:
     chosen_programmes: Sequence[int] = ()
     urgency: str = Urgency.NORMAL.value
     is_read_twice: bool = False
+    parts: Sequence[TypedPart] = ()
+
+    @property
+    def written(self) -> str:
+        """All texts in their order."""
+        return written_in(self.script, self.parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +101,7 @@ class ComposePage(Page, Typed):
     sound: Sound | None = None
     problem: Refusal | None = None
     paper: Paper | None = None
+    recordings: Sequence[RecordingChoice] = ()
     max_paper_bytes: int = 0
 
 
@@ -116,20 +136,20 @@ def new_bulletin(door: Writer) -> Response:
 @router.post("/soan/doc")
 def read_typed(form: PostedForm, door: Writer) -> Response:
     """How the text is read, while it is typed."""
-    return door.show(ReadingFragment(reading=_read_typed(door, form.text("script"))))
+    return door.show(ReadingFragment(reading=_read_typed(door, typed_in(form).written)))
 
 
 @router.post("/soan/luon-doc")
 def teach_typed(form: PostedForm, door: Writer) -> Response:
     """Keep the reading of a doubtful span for good, or let it be heard, beside the form."""
     taught = teach(door, form)
-    return door.show(ReadingFragment(reading=_read_typed(door, form.text("script")), taught=taught))
+    return door.show(ReadingFragment(reading=_read_typed(door, typed_in(form).written), taught=taught))
 
 
 @router.post("/soan/nghe")
 def listen_typed(form: PostedForm, door: Writer) -> Response:
     """The sound of the text, beside the form."""
-    return door.show(ListenFragment(sound=_hear_typed(door, typed_in(form), plays=True)))
+    return door.show(ListenFragment(sound=_hear_typed(door, typed_in(form), form.text("bulletin"), plays=True)))
 
 
 @router.get("/soan/{bulletin_id}")
@@ -167,6 +187,7 @@ def typed_in(form: Fields) -> Typed:
         chosen_programmes=tuple(int(text) for text in form.many("programmes") if text.isdecimal()),
         urgency=form.text("urgency"),
         is_read_twice=bool(form.text("is_read_twice")),
+        parts=parts_typed_in(form),
     )
 
 
@@ -181,6 +202,7 @@ class Draft(TypedDict):
     airs_now: bool
     programmes: Sequence[int]
     is_read_twice: bool
+    parts: Sequence[PartDraft]
 
 
 def draft_in(typed: Typed, zone: ZoneInfo) -> Draft:
@@ -200,6 +222,7 @@ def draft_in(typed: Typed, zone: ZoneInfo) -> Draft:
         airs_now=typed.when == "now",
         programmes=typed.chosen_programmes,
         is_read_twice=typed.is_read_twice,
+        parts=drafts_in(typed.script, typed.parts),
     )
 
 
@@ -263,8 +286,10 @@ def _keep(door: Door, form: Fields, sheet: Sheet) -> Response:
         with door.read() as session:
             script = turn(session, sheet.bulletin_id, typed.script, act)
         return show_sheet(door, replace(sheet, typed=replace(typed, script=script)))
+    if is_part_act(act):
+        return show_sheet(door, replace(sheet, typed=replace(typed, parts=act_on_parts(typed.parts, act))))
     if act == "listen":
-        return show_sheet(door, replace(sheet, sound=_hear_typed(door, typed)))
+        return show_sheet(door, replace(sheet, sound=_hear_typed(door, typed, sheet.bulletin_id)))
     if act == "read":
         return show_sheet(door, sheet)
     try:
@@ -290,13 +315,14 @@ def _store(door: Door, sheet: Sheet, *, submits: bool) -> str:
         return bulletin.id
 
 
-def _hear_typed(door: Door, typed: Typed, *, plays: bool = False) -> Sound:
+def _hear_typed(door: Door, typed: Typed, bulletin_id: str, *, plays: bool = False) -> Sound:
     try:
-        if not typed.script.strip() or len(typed.script) > MAX_SCRIPT:
+        if not (typed.script.strip() or typed.parts) or len(typed.written) > MAX_SCRIPT:
             raise InvalidInput("nothing-to-say", "Chưa có nội dung để đọc, hoặc nội dung quá dài.", "script")
         urgency = Urgency.PRIORITY if typed.urgency == Urgency.PRIORITY else Urgency.NORMAL
         # As it would be stored: what is heard now is then what is aired.
-        script = clean_text(typed.script, "script", max_chars=MAX_SCRIPT)
+        with door.read() as session:
+            script = said_in(session, door.user, typed.script, typed.parts, bulletin_id)
         return hear(
             door, script, urgency, is_alone=typed.when != "programme", is_read_twice=typed.is_read_twice, plays=plays
         )
@@ -307,9 +333,11 @@ def _hear_typed(door: Door, typed: Typed, *, plays: bool = False) -> Sound:
 def _sheet_of(session: Session, bulletin: Bulletin, zone: ZoneInfo) -> Sheet:
     programmes = programmes_of(session, bulletin.id)
     local = bulletin.airs_at.astimezone(zone) if bulletin.airs_at else None
+    script, parts = typed_of(session, bulletin)
     typed = Typed(
         title=bulletin.title,
-        script=bulletin.script,
+        script=script,
+        parts=parts,
         chosen_zones=[zone.slug for zone in zones_of_bulletin(session, bulletin.id)],
         when="now" if bulletin.airs_now else "at" if local or not programmes else "programme",
         on=f"{local:%Y-%m-%d}" if local else "",
@@ -331,6 +359,8 @@ def show_sheet(door: Door, sheet: Sheet) -> Response:
             return_reason=sheet.return_reason,
             title=typed.title,
             script=typed.script,
+            parts=typed.parts,
+            recordings=choices_for(session, door.user, sheet.bulletin_id) if typed.parts else (),
             zones=list_zones(session),
             chosen_zones=typed.chosen_zones,
             when=typed.when,
@@ -340,7 +370,7 @@ def show_sheet(door: Door, sheet: Sheet) -> Response:
             chosen_programmes=typed.chosen_programmes,
             urgency=typed.urgency,
             is_read_twice=typed.is_read_twice,
-            reading=_read_typed(door, typed.script),
+            reading=_read_typed(door, typed.written),
             taught=sheet.taught,
             sound=sheet.sound,
             problem=sheet.problem,
