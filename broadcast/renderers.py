@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from players.child import Child, ChildPipes, ChildState
 from tts.errors import EngineError
-from tts.render_job import Ready, Rendered, RenderFailed, RenderJob, SentenceLine
+from tts.render_job import Ready, Rendered, RenderFailed, RenderJob, SentenceLine, WarmUp
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,16 @@ class Renderer:
                 self._child.kill()
                 raise
 
+    async def warm(self, voice: str) -> None:
+        """Have it load a voice before that is needed; a voice that cannot be loaded is told of when it is needed.
+
+        Raises:
+            RendererLost: the process died; it is started again by itself.
+        """
+        async with self._turn:
+            pipes = await self._greeted_pipes()
+            self.ready = _ready_in(await self._exchange(pipes, WarmUp(warm=voice), _READY_WITHIN_S))
+
     async def _render(self, job: RenderJob) -> Rendered | RenderFailed:
         pipes = await self._greeted_pipes()
         patience_s = self._patience_s + self._patience_s_per_character * sum(
@@ -94,14 +105,10 @@ class Renderer:
                     await self._child.ended()
         if pipes.stdout is not self._greeted:
             self._greeted = pipes.stdout
-            line = await self._line(pipes, _READY_WITHIN_S)
-            try:
-                self.ready = Ready.model_validate_json(line)
-            except ValidationError as error:
-                raise RendererLost(f"the renderer did not say that it is ready: {line[:100]!r}") from error
+            self.ready = _ready_in(await self._line(pipes, _READY_WITHIN_S))
         return pipes
 
-    async def _exchange(self, pipes: ChildPipes, job: RenderJob, patience_s: float) -> bytes:
+    async def _exchange(self, pipes: ChildPipes, job: RenderJob | WarmUp, patience_s: float) -> bytes:
         try:
             pipes.stdin.write(job.model_dump_json().encode() + b"\n")
             await pipes.stdin.drain()
@@ -122,18 +129,35 @@ class Renderer:
         return line
 
 
-def bulletin_renderer(voices_dir: Path, store: Path, clock: Callable[[], datetime]) -> Renderer:
+def _ready_in(line: bytes) -> Ready:
+    try:
+        return Ready.model_validate_json(line)
+    except ValidationError as error:
+        raise RendererLost(f"the renderer did not say that it is ready: {line[:100]!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class RendererOptions:
+    """What both renderers are told: folders and the house level (see `tts.loudness.Level`)."""
+
+    voices_dir: Path
+    store: Path
+    target_lufs: float = -16.0
+    is_for_horns: bool = False
+
+    def command(self, *more: str) -> Sequence[str]:
+        """The renderer's command line."""
+        where = ("--voices-dir", str(self.voices_dir), "--store", str(self.store))
+        how = ("--target-lufs", str(self.target_lufs), *(["--horn"] if self.is_for_horns else []))
+        return (sys.executable, "-m", "tts.renderer", *where, *how, *more)
+
+
+def bulletin_renderer(options: RendererOptions, clock: Callable[[], datetime]) -> Renderer:
     """The renderer for what has time: it runs when nothing else wants the processor."""
-    return Renderer(
-        Child("renderer", _command(voices_dir, store, "--idle"), clock=clock, has_pipes=True), patience_s=600
-    )
+    return Renderer(Child("renderer", options.command("--idle"), clock=clock, has_pipes=True), patience_s=600)
 
 
-def emergency_renderer(voices_dir: Path, store: Path, voice: str, clock: Callable[[], datetime]) -> Renderer:
+def emergency_renderer(options: RendererOptions, voice: str, clock: Callable[[], datetime]) -> Renderer:
     """The renderer that waits for emergencies with its voice loaded."""
-    command = _command(voices_dir, store, "--warm", voice)
+    command = options.command("--warm", voice)
     return Renderer(Child("emergency-renderer", command, clock=clock, has_pipes=True), patience_s=30)
-
-
-def _command(voices_dir: Path, store: Path, *more: str) -> Sequence[str]:
-    return (sys.executable, "-m", "tts.renderer", "--voices-dir", str(voices_dir), "--store", str(store), *more)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
@@ -21,7 +22,10 @@ from players.child import ChildState
 from players.errors import ChildStopped
 from players.messages import Urgency
 from tts.chimes import Chime
+from tts.clip_store import ClipStore
+from tts.errors import ClipError
 from tts.render_job import ClipLine, Rendered, RenderFailed, RenderJob, SentenceLine
+from tts.voices import FALLBACK_VOICE
 
 __all__ = ["MAX_ATTEMPTS", "RendererPool", "due_rendering", "store_rendered", "want_rendering"]
 
@@ -31,7 +35,18 @@ MAX_ATTEMPTS = 3
 FIRST_PAUSE = timedelta(seconds=2)
 FIRST_PAUSE_EMERGENCY = timedelta(seconds=0.2)
 _LOOK_AGAIN_S = 1.0
+_SIGNAL_TIMES = 3
+_LOST = "bộ tạo âm thanh không đọc được bằng giọng đã chọn"
 _LINE: TypeAdapter[SentenceLine | ClipLine] = TypeAdapter(SentenceLine | ClipLine)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A text's turn. `must_sound`: an emergency's last try, after which there is its signal and never silence."""
+
+    job: RenderJob
+    wanted_voice: str
+    must_sound: bool
 
 
 class RendererPool:
@@ -41,15 +56,22 @@ class RendererPool:
         engine: The database.
         bulletins: The renderer for what has time.
         emergencies: The renderer that is kept warm.
+        clips: Where the signal goes that is aired when no renderer can speak an emergency.
         clock: The present.
     """
 
     def __init__(
-        self, engine: Engine, bulletins: Renderer, emergencies: Renderer, clock: Callable[[], datetime]
+        self,
+        engine: Engine,
+        bulletins: Renderer,
+        emergencies: Renderer,
+        clips: ClipStore,
+        clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._bulletins = bulletins
         self._emergencies = emergencies
+        self._clips = clips
         self._clock = clock
         self._work = {False: asyncio.Event(), True: asyncio.Event()}
         self._listeners: list[Callable[[], None]] = []
@@ -68,6 +90,12 @@ class RendererPool:
         """Something is wanted: look now."""
         for event in self._work.values():
             event.set()
+
+    async def warm(self, voice: str) -> None:
+        """Have the emergencies' renderer load a voice before it is needed."""
+        if self._lanes:
+            with contextlib.suppress(RendererLost, ChildStopped):
+                await self._emergencies.warm(voice)
 
     async def start(self) -> None:
         """Start both processes and both lanes."""
@@ -107,25 +135,56 @@ class RendererPool:
         Raises:
             ChildStopped: the renderer was stopped for good.
         """
-        job = await asyncio.to_thread(self._next_job, is_emergency)
-        if job is None:
+        due = await asyncio.to_thread(self._next_job, is_emergency)
+        if due is None:
             return False
-        answer: Rendered | RenderFailed
-        try:
-            answer = await renderer.render(job)
-        except RendererLost as error:
-            answer = RenderFailed(job=job.job, error=str(error))
-        if isinstance(answer, RenderFailed):
-            log.warning("rendering %s: %s", job.job[:12], answer.error)
-        await asyncio.to_thread(self._store, job.job, answer)
+        answer = await self._answer(renderer, due)
+        await asyncio.to_thread(self._store, due.job.job, answer)
         for listener in self._listeners:
             listener()
         return True
 
-    def _next_job(self, is_emergency: bool) -> RenderJob | None:
+    async def _answer(self, renderer: Renderer, due: "_Due") -> Rendered | RenderFailed:
+        answer: Rendered | RenderFailed
+        try:
+            answer = await renderer.render(due.job)
+        except RendererLost as error:
+            answer = RenderFailed(job=due.job.job, error=str(error))
+        if isinstance(answer, Rendered):
+            is_substitute = answer.voice == FALLBACK_VOICE != due.wanted_voice
+            reason = answer.fallback_reason or (_LOST if is_substitute else None)
+            return answer.model_copy(update={"fallback_reason": reason})
+        log.warning("rendering %s: %s", due.job.job[:12], answer.error)
+        if due.must_sound:
+            return await asyncio.to_thread(self._signal, due.job, answer.error)
+        return answer
+
+    def _signal(self, job: RenderJob, error: str) -> Rendered | RenderFailed:
+        """An emergency that no renderer can speak: its signal alone, made here."""
+        # Imported where it is used: the server makes sound only when nobody else can.
+        from tts.clip_file import make_signal  # noqa: PLC0415
+
+        log.error("no renderer can speak emergency %s: its signal is given alone", job.job[:12])
+        try:
+            signal = make_signal(Chime.EMERGENCY, times=_SIGNAL_TIMES)
+            sha256 = self._clips.add(signal.data)
+        except ClipError as trouble:
+            return RenderFailed(job=job.job, error=f"{error}; {trouble}")
+        return Rendered(
+            job=job.job,
+            sha256=sha256,
+            size_bytes=signal.size_bytes,
+            duration_ms=signal.duration_ms,
+            engine=signal.engine,
+            voice=signal.voice,
+            fallback_reason=_LOST,
+            render_ms=0,
+        )
+
+    def _next_job(self, is_emergency: bool) -> "_Due | None":
         with reading(self._engine) as session:
             rendering = due_rendering(session, self._clock(), is_emergency=is_emergency)
-        return None if rendering is None else _job_of(rendering)
+        return None if rendering is None else _due_of(rendering)
 
     def _store(self, key: str, answer: Rendered | RenderFailed) -> None:
         with session_of(self._engine) as session:
@@ -205,13 +264,17 @@ def store_failed(session: Session, rendering: Rendering, error: str, now: dateti
     session.add(rendering)
 
 
-def _job_of(rendering: Rendering) -> RenderJob:
-    return RenderJob(
+def _due_of(rendering: Rendering) -> _Due:
+    """A renderer that died or hung over a text is not given the same voice for ever: the last try has the fallback."""
+    is_emergency, is_last = rendering.urgency is Urgency.EMERGENCY, rendering.attempts >= MAX_ATTEMPTS - 1
+    is_given_up = is_last or (is_emergency and rendering.attempts > 0)
+    job = RenderJob(
         job=rendering.key,
         sentences=tuple(_LINE.validate_python(line) for line in rendering.sentences),
-        voice=rendering.voice,
+        voice=FALLBACK_VOICE if is_given_up else rendering.voice,
         chime=Chime(rendering.chime) if rendering.chime else None,
         closing_chime=rendering.has_closing_chime,
         twice=rendering.is_read_twice,
         rate=rendering.rate,
     )
+    return _Due(job, rendering.voice, must_sound=is_emergency and is_last)

@@ -38,8 +38,14 @@ class RenderJob(_Line):
     rate: float = Field(default=1.0, ge=0.5, le=2.0)
 
 
+class WarmUp(_Line):
+    """To the renderer: load this voice before it is needed; answered by `Ready`."""
+
+    warm: str
+
+
 class Ready(_Line):
-    """From the renderer, once, at its start: it takes jobs now. With `--warm`, who is loaded."""
+    """From the renderer, at its start and after `WarmUp`: it takes jobs now, and who is loaded."""
 
     ready: bool = True
     engine: str | None = None

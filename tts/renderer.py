@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from tts.clip_file import Framing, Passage, Recorded, twice
 from tts.clip_store import ClipStore
@@ -25,13 +25,14 @@ from tts.errors import TtsError
 from tts.loudness import Level
 from tts.record_job import RECORDED
 from tts.recorded import clip_sound
-from tts.render_job import ClipLine, Ready, Rendered, RenderFailed, RenderJob, SentenceLine
+from tts.render_job import ClipLine, Ready, Rendered, RenderFailed, RenderJob, SentenceLine, WarmUp
 from tts.sentence_cache import SentenceCache
 from tts.voice_chain import VoiceChain
 from tts.voices import FALLBACK_VOICE
 
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
+_ASKED: TypeAdapter[RenderJob | WarmUp] = TypeAdapter(RenderJob | WarmUp)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -52,18 +53,22 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderFailed:
+def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderFailed | Ready:
     """Do what one line asks."""
     try:
-        job = RenderJob.model_validate_json(line)
+        job = _ASKED.validate_json(line)
     except ValidationError as error:
         return RenderFailed(job=None, error=f"not a job: {error.error_count()} errors: {error.errors()[0]['msg']}")
+    if isinstance(job, WarmUp):
+        return _warmed(chain, job.warm)
     started = time.monotonic()
     passages = tuple(_passage(sentence, store) for sentence in job.sentences)
     passages = twice(passages) if job.twice else passages
     speaks = any(isinstance(passage, Passage) for passage in passages)
     try:
-        made = chain.make_clip(passages, job.voice if speaks else FALLBACK_VOICE, Framing(job.chime, job.closing_chime, job.rate))
+        made = chain.make_clip(
+            passages, job.voice if speaks else FALLBACK_VOICE, Framing(job.chime, job.closing_chime, job.rate)
+        )
         sha256 = store.add(made.clip.data)
     except (TtsError, MemoryError) as error:
         return RenderFailed(job=job.job, error=f"{type(error).__name__}: {error}")

@@ -16,7 +16,7 @@ import httpx
 
 from tts.errors import VoiceDownloadError, VoiceUnusable
 from tts.voice_install import LARGEST_MODEL_BYTES, InstalledVoice, check_digest, put_in_place, staging
-from tts.voices import VoiceCard, VoiceFile
+from tts.voices import VoiceCard, VoiceFile, check_voice_name
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are here and the bytes there will be, of model and config together."""
@@ -50,6 +50,8 @@ def download_voice(
 ) -> InstalledVoice:
     """Fetch the card's two files, check them and install the voice. Called again, it goes on where it was cut.
 
+    Whatever `progress` raises ends it there.
+
     Raises:
         VoiceDownloadError: the files could not be fetched whole, or are not the card's; nothing was installed.
         VoiceUnusable: they came whole and cannot read Vietnamese; nothing was installed.
@@ -72,6 +74,11 @@ def download_voice(
             installed = put_in_place(stage, voices_dir, origin="download", now=now)
         shutil.rmtree(parts)
         return installed
+
+
+def discard_parts(name: str, voices_dir: Path) -> None:
+    """Keep nothing of a voice that was not fetched whole."""
+    shutil.rmtree(voices_dir / _PARTS / check_voice_name(name), ignore_errors=True)
 
 
 @contextmanager

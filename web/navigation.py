@@ -24,6 +24,8 @@ NOTICES: Mapping[str, str] = {
     "da-luu": "Đã lưu bản nháp.",
     "da-gui": "Đã gửi bản tin chờ duyệt.",
     "da-duyet": "Đã duyệt. Bản tin sẽ được phát đúng giờ đã chọn.",
+    "da-duyet-ngay": "Đã duyệt. Bản tin được phát ngay khi tạo xong âm thanh.",
+    "da-duyet-chuong-trinh": "Đã duyệt. Bản tin sẽ được đọc trong chương trình đã chọn.",
     "da-tra": "Đã trả lại bản tin cho người soạn.",
     "da-rut": "Đã rút bản tin.",
     "da-nhan-ban-ghi": "Đã nhận bản ghi. Hãy nghe lại và chọn đoạn sẽ phát.",

@@ -17,7 +17,7 @@ from broadcast.errors import NotFound
 from broadcast.importing import ImportDesk
 from broadcast.models import Commune
 from broadcast.playout import Playout
-from broadcast.renderers import bulletin_renderer, emergency_renderer
+from broadcast.renderers import RendererOptions, bulletin_renderer, emergency_renderer
 from broadcast.rendering import RendererPool
 from players.hub import Hub
 from players.messages import PlaybackReport
@@ -33,6 +33,7 @@ from web.key_watch import follow_keys, let_in_known_nodes
 from web.live import LiveFeed
 from web.settings import Settings
 from web.station import Parts, Station
+from web.voice_desk import VoiceDesk
 
 logger = logging.getLogger(__name__)
 Start = Callable[[Station], AbstractAsyncContextManager[None]]
@@ -93,13 +94,19 @@ def make_station(
     async def republish() -> None:
         await playout.republish()
 
+    def on_installed() -> None:
+        station.voice_installed()
+
     fragments, topics = Fragments(), Topics(commune.slug)
     keeper = KeyKeeper(settings, commune.slug, engine, clock, http_tls)
     clips, presence = ClipStore(settings.clips_dir), PresenceBoard()
     broker = choose_broker(settings, topics, clock, lambda state: on_change(state.name), keeper.certificate)
-    bulletins = bulletin_renderer(settings.voices_dir, settings.clips_dir, clock)
-    emergencies = emergency_renderer(settings.voices_dir, settings.clips_dir, commune.voice, clock)
-    renderers = RendererPool(engine, bulletins, emergencies, clock)
+    speech = RendererOptions(
+        settings.voices_dir, settings.clips_dir, settings.voice.target_lufs, settings.voice.for_horns
+    )
+    bulletins = bulletin_renderer(speech, clock)
+    emergencies = emergency_renderer(speech, commune.voice, clock)
+    renderers = RendererPool(engine, bulletins, emergencies, clips, clock)
     hub = Hub(
         LateTransport(broker.hub_transport),
         topics,
@@ -125,6 +132,7 @@ def make_station(
             playout=playout,
             runner=Runner(engine, renderers, playout, clock, on_change),
             imports=ImportDesk(engine, settings.uploads_dir, _limits(settings), clock, on_change),
+            voice_desk=VoiceDesk(settings.voices_dir, engine, clock, on_installed),
             live=LiveFeed(fragments.render, settings.http.max_live_clients),
             render_parts=fragments.render,
         )
@@ -192,6 +200,15 @@ async def import_desk(station: Station) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def voice_desk(station: Station) -> AsyncIterator[None]:
+    """Voices are installed."""
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(station.voice_desk.close)
+
+
+@asynccontextmanager
 async def live_pages(station: Station) -> AsyncIterator[None]:
     """What changed is handed out to the open pages."""
     async with _running(station.live.run(), "live-pages"):
@@ -201,7 +218,7 @@ async def live_pages(station: Station) -> AsyncIterator[None]:
             station.live.close()
 
 
-START_ORDER: tuple[Start, ...] = (broker, renderers, wire, keys, bell, import_desk, live_pages)
+START_ORDER: tuple[Start, ...] = (broker, renderers, wire, keys, bell, import_desk, voice_desk, live_pages)
 
 
 @asynccontextmanager

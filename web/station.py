@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
+from broadcast.communes import get_commune
+from broadcast.db import reading
 from broadcast.importing import ImportDesk
 from broadcast.playout import Playout
 from broadcast.rendering import RendererPool
@@ -26,6 +28,7 @@ from web.live import LiveFeed, Part
 from web.recording_desk import RecordingDesk
 from web.settings import Settings
 from web.throttle import Throttle
+from web.voice_desk import VoiceDesk
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ class Parts:
     runner: Runner
     live: LiveFeed
     imports: ImportDesk
+    voice_desk: VoiceDesk
     render_parts: Callable[[Iterable[Part]], dict[Part, str]]
 
 
@@ -67,6 +71,7 @@ class Station:
         self.runner = parts.runner
         self.live = parts.live
         self.imports = parts.imports
+        self.voice_desk = parts.voice_desk
         self._render_parts = parts.render_parts
         self.recordings = RecordingDesk(parts.settings, parts.engine, parts.clips)
         self.sign_in = SignInDoor(parts.engine, parts.settings.sign_in)
@@ -111,6 +116,17 @@ class Station:
     def nudge(self) -> None:
         """Something was decided: have everything looked at now. From any thread."""
         self._loop.call_soon_threadsafe(self._nudge)
+
+    def voice_installed(self) -> None:
+        """A voice can speak now: what waited for it is rendered, and emergencies have it loaded. From any thread."""
+        self.nudge()
+        self.warm_voice()
+
+    def warm_voice(self) -> None:
+        """Have the commune's voice loaded for emergencies. From any thread."""
+        with reading(self.engine) as session:
+            voice = get_commune(session).voice
+        asyncio.run_coroutine_threadsafe(self.renderers.warm(voice), self._loop)
 
     def changed(self, topic: str = "") -> None:
         """Something that a page may show has changed. On the event loop."""

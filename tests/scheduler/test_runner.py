@@ -18,6 +18,7 @@ from scheduler.runner import Runner
 from tests.broadcast.airing_kit import add_broadcast
 from tests.broadcast.stage import Stage, running
 from tests.broadcast.test_rendering import fake_renderer
+from tts.clip_store import ClipStore
 
 
 @asynccontextmanager
@@ -26,6 +27,7 @@ async def on_duty(stage: Stage, root: Path) -> AsyncIterator[Runner]:
         stage.engine,
         fake_renderer("bulletins", root / "clips", 20),
         fake_renderer("emergencies", root / "clips", 20),
+        ClipStore(root / "clips"),
         utc_now,
     )
     runner = Runner(stage.engine, pool, stage.playout, utc_now, stage.changed)

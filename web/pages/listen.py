@@ -39,11 +39,18 @@ class ListenFragment(Page):
 
 
 def hear(
-    door: Door, script: str, urgency: Urgency, *, is_alone: bool, is_read_twice: bool = False, plays: bool = False
+    door: Door,
+    script: str,
+    urgency: Urgency,
+    *,
+    is_alone: bool,
+    is_read_twice: bool = False,
+    voice: str = "",
+    plays: bool = False,
 ) -> Sound:
     """Have the text rendered just as it would be aired (`is_alone`: with its chimes) and wait for it.
 
-    Called in a worker thread.
+    Called in a worker thread. Without a `voice` the commune's speaks.
 
     Raises:
         InvalidInput: nothing in the text can be spoken.
@@ -56,7 +63,7 @@ def hear(
         raise Refusal(429, "too-many-previews", f"Xin chờ {seconds} giây rồi nghe thử tiếp.")
     with door.work() as session:
         chime = urgency.value if is_alone else None
-        voice = get_commune(session).voice
+        voice = voice or get_commune(session).voice
         key = want_rendering(
             session,
             script,
