@@ -1,6 +1,6 @@
 """What may be set before the server starts: a TOML file, then the environment (`LOALANG_HTTP__PORT=8080`).
 
-Rules of the commune (hours, voice, loudness) are not here: they are in its database.
+Rules of the commune (hours, voice, speed) are not here: they are in its database.
 """
 
 import difflib
@@ -124,6 +124,10 @@ class VoiceSettings(_Section):
 
     directory: Path | None = None
     """Folder of installed voices; without it, `voices` in the data directory."""
+    target_lufs: float = Field(default=-16.0, ge=-30.0, le=-10.0)
+    """How loud every clip is, in LUFS (EBU R 128)."""
+    for_horns: bool = False
+    """Shape speech for horn loudspeakers: 250-7,000 Hz, quiet syllables nearer to the loud ones."""
     target_lufs: float = Field(default=-16.0, ge=-30.0, le=-10.0)
     """How loud every clip is, in LUFS (EBU R 128)."""
     for_horns: bool = False
