@@ -110,6 +110,7 @@ _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
     Reason.OUTPUT_FAILED: "Thiết bị âm thanh của cụm loa ngừng giữa chừng.",
     Reason.DISK_FULL: "Bộ nhớ của cụm loa đã đầy.",
     Reason.RESTARTED: "Cụm loa khởi động lại khi đang phát.",
+    Reason.SHUT_DOWN: "Cụm loa được tắt khi đang phát.",
     Reason.WITHDRAWN: "Lượt phát đã bị hủy trước khi cụm loa phát.",
     Reason.REFUSED: "Cụm loa từ chối lệnh.",
 }

@@ -293,6 +293,7 @@ class Reason(StrEnum):
     OUTPUT_FAILED = "output-failed"
     DISK_FULL = "disk-full"
     RESTARTED = "restarted"
+    SHUT_DOWN = "shut-down"
     WITHDRAWN = "withdrawn"
     REFUSED = "refused"
 

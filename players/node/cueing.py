@@ -103,7 +103,9 @@ class Cueing:
         """Begin fetches; returns after how many seconds to look again."""
         state, now, monotonic = self._look(), self._clock.now(), self._clock.monotonic()
         pause_s = _LOOK_AGAIN_S
-        for clip, needed_at in wanted_clips(state, now, self._ahead):
+        wanted = wanted_clips(state, now, self._ahead)
+        self._forget_all_but({clip.sha256 for clip, _ in wanted})
+        for clip, needed_at in wanted:
             if clip.sha256 in self._running or not state.abilities.pulls:
                 continue
             wait_s = self._wait_s(state.node, clip.sha256, needed_at - now.at, monotonic)
@@ -112,6 +114,11 @@ class Cueing:
             elif len(self._running) < AT_ONCE:
                 self._running[clip.sha256] = asyncio.create_task(self._fetch(clip), name=f"fetch {clip.sha256[:12]}")
         return pause_s
+
+    def _forget_all_but(self, wanted: set[str]) -> None:
+        """A pole runs for years: what is kept of clips is kept of those that are still to be fetched."""
+        self._not_before = {name: at for name, at in self._not_before.items() if name in wanted}
+        self._failures = {name: count for name, count in self._failures.items() if name in wanted}
 
     def _wait_s(self, node: str, sha256: str, left: timedelta, monotonic: float) -> float:
         jitter_s = 0.0 if left < URGENT else spread_s(node, sha256, self._jitter_s)

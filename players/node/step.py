@@ -162,7 +162,7 @@ def _left(state: NodeState) -> Step:
     for track in tuple(state.tracks.values()):
         more: tuple[Action, ...] = ()
         if track.is_sounding:
-            state, more = hush(state, track, Ending(Outcome.CUT, Reason.RESTARTED, "the node was told to end"))
+            state, more = hush(state, track, Ending(Outcome.CUT, Reason.SHUT_DOWN))
         elif track.phase is Phase.PREPARED:
             track, more = laid_aside(track)  # noqa: PLW2901
             state = state.with_track(track)

@@ -39,6 +39,7 @@ from broadcast.models import (
     Zone,
     row_id,
 )
+from broadcast.programmes import create_programme
 from broadcast.renderings import warm_up
 from scheduler.planner import plan_entry
 
@@ -104,14 +105,20 @@ def seed(session: Session, number: int) -> None:
     nodes = [
         Node(commune_id=commune_id, slug=f"cum-{number}-{n}", name=f"Cụm {n}", created_at=NOW) for n in range(NODES)
     ]
+    session.add_all([author, *zones, *nodes])
+    session.flush()
     programmes = [
-        Programme(
-            commune_id=commune_id, name=f"Chương trình {n}", greeting="Xin chào {xã}, {ngày}.", closing="Xin hết."
+        create_programme(
+            session,
+            commune,
+            name=f"Chương trình {n}",
+            greeting="Xin chào {xã}, {ngày}.",
+            closing="Xin hết.",
+            now=NOW,
+            actor=author.username,
         )
         for n in range(PROGRAMMES)
     ]
-    session.add_all([author, *zones, *nodes, *programmes])
-    session.flush()
     session.add_all(
         NodeZone(node_id=row_id(node.id), zone_id=row_id(zone.id)) for node, zone in zip(nodes, cycle(zones))
     )

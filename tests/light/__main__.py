@@ -48,8 +48,12 @@ async def _run(server_url: str, codes: Mapping[str, str], data_dir: Path) -> Non
     print("paired", flush=True)  # noqa: T201 - whoever started us waits for it
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
     async with httpx.AsyncClient(base_url=server_url, timeout=20, limits=limits, trust_env=False) as client:
-        nodes = [LightNode(data_dir / name, server_url, client, lambda _: None, _print) for name in codes]
         loop = asyncio.get_running_loop()
+
+        def note(told: Told) -> None:
+            loop.call_soon_threadsafe(_print, told)  # each store has a thread of its own
+
+        nodes = [LightNode(data_dir / name, server_url, client, lambda _: None, note) for name in codes]
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _end_all, nodes)
         await asyncio.gather(*(node.run() for node in nodes))

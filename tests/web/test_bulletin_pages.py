@@ -26,6 +26,7 @@ async def test_a_bulletin_is_written_submitted_and_approved(browse: SignIn) -> N
     assert "mười bốn giờ" in leader.text(".reading")
     await leader.send('form:has(button[value="approve"])', "act=approve")
     assert leader.path == "/duyet"
+    assert leader.text('[role="status"].note') == "Đã duyệt. Bản tin được phát ngay khi tạo xong âm thanh."
     await officer.get(f"/ban-tin/{bulletin}")
     assert "Đã duyệt" in officer.text(".head")
     assert "Đã lên lịch" in officer.text("main")

@@ -5,7 +5,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from broadcast.seed import sample_script
+from broadcast.seed import SeededDemo, sample_script
 from players.node.portaudio import has_device
 from scheduler.clock import utc_now
 from web.cli.errors import CommandError
@@ -64,7 +64,7 @@ async def _once(args: argparse.Namespace, script: str, screen: Screen) -> int:
         place = Place(Path(fresh), args.data.resolve().parent / "voices", (record or Path(fresh)) / "demo.log")
         place.make()
         voice = await choose_voice(args.voice, place.voices, utc_now(), screen)
-        tokens = _seed(place, voice, screen)
+        _, tokens = _prepare(place, voice)
         poles = plan_poles(args.nodes, record, has_sound_card=False, unheard_dir=place.root)
         async with running_commune(place, poles, tokens, free_port(), screen) as (client, _):
             broadcast = await air_once(client, _title(script), script, zones_of(poles))
@@ -75,8 +75,12 @@ async def _once(args: argparse.Namespace, script: str, screen: Screen) -> int:
     return 0 if outcome.is_whole else 1
 
 
+def _prepare(place: Place, voice: str | None) -> tuple[SeededDemo, Tokens]:
+    return prepare_commune(f"sqlite:///{place.server / DATABASE_FILE}", place.server, voice)
+
+
 def _seed(place: Place, voice: str | None, screen: Screen) -> Tokens:
-    seeded, tokens = prepare_commune(f"sqlite:///{place.server / DATABASE_FILE}", place.server, voice)
+    seeded, tokens = _prepare(place, voice)
     if seeded.passwords:
         screen.say("\nPeople of the demo (passwords are shown this once; `loalang user reset NAME` makes a new one):")
         for username, password in seeded.passwords.items():

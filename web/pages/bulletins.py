@@ -118,39 +118,45 @@ def act_on_bulletin(bulletin_id: str, form: PostedForm, door: Reader) -> Respons
         return _show(door, bulletin_id, sound=_hear(door, bulletin_id))
     if act not in ACTS:
         raise Refusal(422, "unknown-act", "Không rõ phải làm gì với bản tin.", "act")
-    do, notice = ACTS[act]
     try:
         with door.work() as session:
-            do(session, bulletin_id, door, form)
+            notice = ACTS[act](session, bulletin_id, door, form)
     except BroadcastError as error:
         return _show(door, bulletin_id, reason=form.text("reason"), problem=refusal_of(error))
     door.station.nudge()
     return door.go("/duyet" if act in {"approve", "return"} else f"/ban-tin/{bulletin_id}", notice)
 
 
-def _approve(session: Session, bulletin_id: str, door: Door, form: Fields) -> None:
+def _approve(session: Session, bulletin_id: str, door: Door, form: Fields) -> str:
     text = form.text("revision")
-    approve_bulletin(session, bulletin_id, door.user, int(text) if text.isdecimal() else 0, door.now)
+    bulletin = approve_bulletin(session, bulletin_id, door.user, int(text) if text.isdecimal() else 0, door.now)
+    if bulletin.airs_now:
+        return "da-duyet-ngay"
+    return "da-duyet" if bulletin.airs_at is not None else "da-duyet-chuong-trinh"
 
 
-def _return(session: Session, bulletin_id: str, door: Door, form: Fields) -> None:
+def _return(session: Session, bulletin_id: str, door: Door, form: Fields) -> str:
     return_bulletin(session, bulletin_id, door.user, form.text("reason"), door.now)
+    return "da-tra"
 
 
-def _submit(session: Session, bulletin_id: str, door: Door, _form: Fields) -> None:
+def _submit(session: Session, bulletin_id: str, door: Door, _form: Fields) -> str:
     submit_bulletin(session, bulletin_id, door.user, door.now)
+    return "da-gui"
 
 
-def _withdraw(session: Session, bulletin_id: str, door: Door, _form: Fields) -> None:
+def _withdraw(session: Session, bulletin_id: str, door: Door, _form: Fields) -> str:
     withdraw_bulletin(session, bulletin_id, door.user, door.now)
+    return "da-rut"
 
 
-ACTS: dict[str, tuple[Callable[[Session, str, Door, Fields], None], str]] = {
-    "approve": (_approve, "da-duyet"),
-    "return": (_return, "da-tra"),
-    "submit": (_submit, "da-gui"),
-    "withdraw": (_withdraw, "da-rut"),
+ACTS: dict[str, Callable[[Session, str, Door, Fields], str]] = {
+    "approve": _approve,
+    "return": _return,
+    "submit": _submit,
+    "withdraw": _withdraw,
 }
+"""What is done; each gives what may be said of it, a key of `NOTICES`."""
 
 
 def _hear(door: Door, bulletin_id: str, *, plays: bool = False) -> Sound:

@@ -30,6 +30,15 @@ document.addEventListener("keydown", (event) => {
   document.getElementById(field.dataset.enter).click();
 });
 
+// What was done is said once: not again when the page is loaded again, and not for ever on a page that stays open.
+const done = document.querySelector("[data-done]");
+if (done) {
+  const here = new URL(location.href);
+  here.searchParams.delete("da");
+  history.replaceState(history.state, "", here);
+  setTimeout(() => done.remove(), 10_000);
+}
+
 // What cannot be undone asks once.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-ask]");

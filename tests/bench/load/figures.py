@@ -35,6 +35,8 @@ def compute_figures(folder: Path) -> dict[str, Any]:
         "reports": len(reports),
         "reports_late_or_lost": len(late),
         "report_max_s": round(max(known, default=0.0), 3),
+        "server_cpu_part": _cpu_part(memory),
+        "machine_load": round(float(np.mean([line["load"] for line in memory])), 1) if memory else None,
         "rss_mb": {name: memory[-1].get(name) for name in ("server", "mosquitto", "renderer", "emergency-renderer")},
     }
 
@@ -78,6 +80,15 @@ def growth_mb(samples: Sequence[tuple[float, float]]) -> float:
     warm = times >= times[0] + WARM_UP_PART * (times[-1] - times[0])
     slope = np.polyfit(times[warm] - times[warm][0], held[warm], 1)[0]
     return round(float(slope * (times[-1] - times[warm][0])), 2)
+
+
+def _cpu_part(samples: Sequence[Mapping[str, Any]]) -> float | None:
+    """How much of one processor the server used: says whether a slow answer was its own doing or the machine's."""
+    known = [(line["at"], line["server_cpu_s"]) for line in samples if line.get("server_cpu_s") is not None]
+    if len(known) < 2:
+        return None
+    (begun, before), (ended, after) = known[0], known[-1]
+    return round(float(after - before) / float(ended - begun), 3)
 
 
 def _by_path(pages: Sequence[Mapping[str, Any]]) -> dict[str, float]:

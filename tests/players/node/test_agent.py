@@ -130,7 +130,7 @@ async def test_a_leaving_node_says_what_it_cut_and_that_it_is_gone(
         await server.schedule(server.item("long", [new_clip(5.0, seed=7)], in_s=0.5))
         await server.until(lambda: "playing" in server.outcomes("long"))
     final = server.final("long")
-    assert (final.outcome, final.reason) == ("cut", "restarted")
+    assert (final.outcome, final.reason) == ("cut", "shut-down")
     assert [presence.online for presence in server.presences] == [True, False]
     async with box.running():
         await server.until(lambda: len(server.presences) == 3)

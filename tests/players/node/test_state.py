@@ -404,7 +404,7 @@ class TestRestart:
         at = pole.now + seconds(3)
         pole.feed(timetable(1, item("a", at, duration_s=60), item("b", at + seconds(20), PRIORITY))).run(10)
         pole.feed(Leaving()).run(60)
-        assert (pole.final("a").reason, pole.began()) == (Reason.RESTARTED, ["a"])
+        assert (pole.final("a").reason, pole.began()) == (Reason.SHUT_DOWN, ["a"])
 
 
 # Any sequence
