@@ -117,7 +117,7 @@ class Agent:
         self._refused = Refusals()
         self._link = Link(parts.credentials, parts.transport, parts.clock, self)
         self._renewing = Renewing(
-            parts.credentials, parts.server_url, parts.client, self._known_time, self._link.connect_anew
+            parts.credentials, parts.server_url, parts.client, self._known_time, self._keys_changed
         )
         self._cueing = Cueing(
             ClipFetcher(parts.client, parts.clips, self._ticket),
@@ -247,6 +247,11 @@ class Agent:
 
     def _ticket(self, path: str) -> str:
         return make_ticket(self._parts.credentials.key, self._parts.credentials.node, path, self._clock.now().at)
+
+    def _keys_changed(self, has_missed: bool) -> None:
+        if has_missed:
+            self._link.connect_anew()
+        self._link.heartbeat_now()
 
     def _known_time(self) -> datetime | None:
         now = self._clock.now()

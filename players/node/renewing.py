@@ -37,7 +37,8 @@ class Renewing:
         server_url: Where the server is.
         client: By which the server is believed.
         now: The present, or none while the node does not know it.
-        on_change: Called when the node has other keys, authorities or another password.
+        on_change: Called when the node has other keys, authorities or another password; with true when it missed
+            something by those it had, and is to connect anew.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Renewing:
         server_url: str,
         client: httpx.AsyncClient,
         now: Callable[[], datetime | None],
-        on_change: Callable[[], None],
+        on_change: Callable[[bool], None],
     ) -> None:
         self._credentials = credentials
         self._server_url = server_url
@@ -55,19 +56,26 @@ class Renewing:
         self._on_change = on_change
         self._asked = asyncio.Event()
         self._needs_password = False
+        self._has_missed = False
+        self._config: NodeConfig | None = None
 
     def ask(self, *, password: bool = False) -> None:
         """Something is signed, or certified, by whom the node does not know; or its password is not taken any more."""
-        self._needs_password = self._needs_password or password
-        self._asked.set()
+        self._has_missed = True
+        self._want(password=password)
 
     def compare(self, config: NodeConfig | None) -> None:
         """Ask, if the configuration says that there is something new."""
+        self._config = config
         if config is None:
             return
         is_to_renew = config.renewal > self._credentials.reply.renewal
         if is_to_renew or config.keys_version > self._credentials.keys_version:
-            self.ask(password=is_to_renew)
+            self._want(password=is_to_renew)
+
+    def _want(self, *, password: bool) -> None:
+        self._needs_password = self._needs_password or password
+        self._asked.set()
 
     async def run(self) -> None:
         """Answer what is asked, until cancelled; a growing pause between tries that bring nothing new."""
@@ -82,7 +90,9 @@ class Renewing:
                 has_changed = False
                 self._asked.set()
             if has_changed:
-                self._on_change()
+                self._on_change(self._has_missed)
+                self._has_missed = False
+            self.compare(self._config)  # the server's word may be ahead of its statements for a moment
             pause_s = FIRST_PAUSE_S if has_changed else min(pause_s * 2, LONGEST_PAUSE_S)
             await asyncio.sleep(pause_s)
 

@@ -7,7 +7,7 @@ import argparse
 
 from broadcast.audit import record
 from broadcast.communes import get_commune
-from broadcast.nodes import distrust_all_nodes, keys_are_held, paired_nodes, want_keys, want_renewal
+from broadcast.nodes import distrust_all_nodes, keys_are_held, paired_nodes, want_renewal
 from players.broker_config import BrokerSecrets
 from players.certificate import CertificateFile
 from players.keyring import KeyRing, KeyRingFile, announce, complete, start_anew
@@ -64,7 +64,6 @@ def _rotate(settings: Settings, ring: KeyRing, args: argparse.Namespace) -> None
     if not (args.force and ring.is_changing):
         ring = file.change(lambda held: announce(held, now, key=not args.authority, authority=args.authority))
     with database(settings) as session:
-        want_keys(session, ring.version)
         record(session, now, "loalang", "rotate-keys", ring.commune, {"version": ring.version})
         is_held = keys_are_held(session, ring.version)
         behind = [node.slug for node in paired_nodes(session) if node.keys_version < ring.version]
