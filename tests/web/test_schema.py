@@ -22,6 +22,7 @@ from broadcast.bulletins import submit_bulletin, write_bulletin
 from broadcast.communes import get_commune
 from broadcast.emergency import raise_emergency
 from broadcast.imports import add_import
+from broadcast.lexicon import add_word, check_word
 from broadcast.nodes import create_node
 from broadcast.users import get_user, make_token
 from scheduler.clock import utc_now
@@ -75,7 +76,9 @@ def things(commune: Commune) -> dict[str, str]:
         emergency = raise_emergency(session, get_user(session, "leader"), ["thon-tay"], "Nước lên.", now, "k" * 20)
         document = add_import(session, officer, file_name="a.pdf", upload="none", max_waiting=1, now=now)
         session.flush()
-        return {"import_id": document.id, "bulletin_id": bulletin.id, "slug": node.slug, "broadcast_id": emergency.id}
+        word = add_word(session, check_word("Nà Lạc", "nà lác"), officer, now)
+        known = {"import_id": document.id, "bulletin_id": bulletin.id, "slug": node.slug, "broadcast_id": emergency.id}
+        return known | {"word_id": str(word.id)}
 
 
 def token_of(commune: Commune, username: str) -> str:
