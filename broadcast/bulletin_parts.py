@@ -74,7 +74,9 @@ def store_parts(session: Session, bulletin: Bulletin, rows: Sequence[BulletinPar
 
 def parts_of_bulletin(session: Session, bulletin: Bulletin) -> list[PartView]:
     """All its parts in order; of a bulletin of one text, that."""
-    query = select(BulletinPart, Recording, Clip).outerjoin(Recording).outerjoin(Clip, _CLIP_OF_PART)
+    query = select(BulletinPart, Recording, Clip).select_from(BulletinPart)
+    query = query.outerjoin(Recording, col(Recording.id) == BulletinPart.recording_id)
+    query = query.outerjoin(Clip, col(Clip.sha256) == BulletinPart.clip_sha256)
     rows = session.exec(query.where(BulletinPart.bulletin_id == bulletin.id).order_by(col(BulletinPart.position))).all()
     if not rows:
         return [PartView(PartKind.TEXT, bulletin.script)]
@@ -122,9 +124,6 @@ def said_of_drafts(session: Session, user: User, parts: Sequence[PartDraft], bul
         else ClipMark(_clip_of(session, user, part.recording, known))
         for part in parts
     )
-
-
-_CLIP_OF_PART = col(Clip.sha256) == col(BulletinPart.clip_sha256)
 
 
 def _rows(session: Session, bulletin_id: str) -> list[BulletinPart]:
