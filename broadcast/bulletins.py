@@ -25,7 +25,7 @@ from broadcast.models import (
     row_id,
 )
 from broadcast.permissions import Action, may, require
-from broadcast.programmes import place_bulletin, programmes_of
+from broadcast.placements import place_bulletin, programmes_of
 from broadcast.renderings import want_rendering
 from broadcast.typed_text import MAX_REASON, MAX_SCRIPT, MAX_TITLE, clean_line, clean_text
 from broadcast.windows import fits_windows, say_windows

@@ -1,54 +1,106 @@
-"""Programmes: their words, what is placed in them, and what one time of them consists of."""
+"""Programmes: their names and parts, and what one time of them consists of."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime
 
-from sqlmodel import Session, col, delete, or_, select
+from sqlmodel import Session, col, select
 
 from broadcast.audit import record
 from broadcast.bulletin_parts import said_of
-from broadcast.communes import get_commune, local_zone
-from broadcast.errors import Conflict, InvalidInput, NotFound
+from broadcast.errors import Conflict, NotFound
 from broadcast.models import (
     Bulletin,
-    BulletinState,
-    BulletinZone,
     Commune,
-    Placement,
     Programme,
+    ProgrammePart,
+    ProgrammePartKind,
     Rendering,
+    User,
+    WhenEmpty,
     row_id,
+)
+from broadcast.placements import Placed, placed_on
+from broadcast.programme_parts import (
+    SPOKEN,
+    ProgrammePartDraft,
+    framed_by,
+    parts_of_programme,
+    store_programme_parts,
+    weather_of,
 )
 from broadcast.reading_rules import rules_of
 from broadcast.renderings import want_rendering
-from broadcast.typed_text import clean_line, clean_text
+from broadcast.said_script import ClipMark, join_said
+from broadcast.slots import fill_slots
+from broadcast.typed_text import clean_line
 from players.messages import MAX_CLIPS, Urgency
 from tts.chimes import Chime
 
-PLACED_FOR = timedelta(days=3)
-"""How long a bulletin stays in a programme when nobody says otherwise."""
-MAX_PLACED = MAX_CLIPS - 2
-"""Bulletins in a programme at a time: with greeting and closing they fill what a node takes as one broadcast."""
-MAX_FRAME = 1_000
-_WEEKDAYS = ("thứ hai", "thứ ba", "thứ tư", "thứ năm", "thứ sáu", "thứ bảy", "chủ nhật")
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeDraft:
+    """All that can be said of a programme."""
+
+    name: str
+    parts: Sequence[ProgrammePartDraft]
+    when_empty: WhenEmpty = WhenEmpty.SKIP
 
 
 def create_programme(
     session: Session, commune: Commune, *, name: str, greeting: str, closing: str, now: datetime, actor: str
 ) -> Programme:
-    """Add a programme. `{xã}`, `{thứ}` and `{ngày}` in its greeting and closing stand for commune, weekday and date.
+    """Add the usual programme: chime and greeting, the day's bulletins, closing.
 
     Raises:
         InvalidInput: a text cannot be used.
     """
-    programme = Programme(
-        commune_id=row_id(commune.id),
-        name=clean_line(name, "name"),
-        greeting=clean_text(greeting, "greeting", max_chars=MAX_FRAME) if greeting else "",
-        closing=clean_text(closing, "closing", max_chars=MAX_FRAME) if closing else "",
-    )
+    draft = ProgrammeDraft(name, framed_by(greeting, closing))
+    return _add(session, commune, draft, None, now, actor)
+
+
+def add_programme(session: Session, commune: Commune, draft: ProgrammeDraft, now: datetime, user: User) -> Programme:
+    """Add a programme as it was typed.
+
+    Raises:
+        InvalidInput: the name or a part cannot be used.
+    """
+    return _add(session, commune, draft, user, now, user.username)
+
+
+def edit_programme(
+    session: Session, programme_id: int, revision: int, draft: ProgrammeDraft, now: datetime, user: User
+) -> Programme:
+    """Change a programme that is still as it was read; what is planned of it follows at the next planning.
+
+    Raises:
+        NotFound: there is no such programme.
+        Conflict: somebody has changed it since that revision.
+        InvalidInput: the name or a part cannot be used.
+    """
+    programme = get_programme(session, programme_id)
+    if programme.revision != revision:
+        raise Conflict("changed-meanwhile", "Người khác vừa sửa chương trình này. Hãy tải lại trang rồi sửa tiếp.")
+    before = _said(session, programme)
+    programme.name, programme.when_empty = clean_line(draft.name, "name"), draft.when_empty
+    store_programme_parts(session, programme, draft.parts, user)
+    programme.revision += 1
     session.add(programme)
-    record(session, now, actor, "create-programme", programme.name)
+    session.flush()
+    said = {"before": before, "after": _said(session, programme)}
+    record(session, now, user.username, "edit-programme", str(programme_id), said)
+    return programme
+
+
+def get_programme(session: Session, programme_id: int) -> Programme:
+    """A programme.
+
+    Raises:
+        NotFound: there is no such programme.
+    """
+    programme = session.get(Programme, programme_id)
+    if programme is None:
+        raise NotFound("no-programme", "Không có chương trình này.")
     return programme
 
 
@@ -57,133 +109,112 @@ def list_programmes(session: Session) -> list[Programme]:
     return list(session.exec(select(Programme).order_by(col(Programme.name), col(Programme.id))))
 
 
-def place_bulletin(
-    session: Session, bulletin: Bulletin, programmes: Sequence[int], now: datetime, *, lasts: timedelta = PLACED_FOR
-) -> None:
-    """Put a bulletin into these programmes, and no others, from today; where it is already it keeps days and place.
-
-    Raises:
-        InvalidInput: there is no such programme.
-        Conflict: one of them is full.
-    """
-    wanted = set(programmes)
-    unknown = wanted - {row_id(programme.id) for programme in list_programmes(session)}
-    if unknown:
-        raise InvalidInput("unknown-programme", "Không có chương trình này.", "programmes")
-    kept = set(programmes_of(session, bulletin.id))
-    gone = kept - wanted
-    session.exec(
-        delete(Placement).where(
-            col(Placement.bulletin_id) == bulletin.id, col(Placement.programme_id).in_(sorted(gone))
-        )
-    )
-    today = now.astimezone(local_zone(get_commune(session))).date()
-    last = today + lasts - timedelta(days=1)
-    for programme_id in sorted(wanted - kept):
-        others = session.exec(select(Placement).where(Placement.programme_id == programme_id)).all()
-        if sum(other.until_on is None or other.until_on >= today for other in others) >= MAX_PLACED:
-            raise Conflict("programme-full", f"Chương trình đã có {MAX_PLACED} bản tin.")
-        position = max((other.position for other in others), default=-1) + 1
-        session.add(
-            Placement(
-                bulletin_id=bulletin.id,
-                programme_id=programme_id,
-                from_on=today,
-                until_on=last,
-                position=position,
-            )
-        )
-    session.flush()
-
-
-def programmes_of(session: Session, bulletin_id: str) -> list[int]:
-    """The ids of the programmes a bulletin is placed in."""
-    query = select(Placement.programme_id).where(Placement.bulletin_id == bulletin_id).distinct()
-    return list(session.exec(query.order_by(col(Placement.programme_id))))
-
-
 def parts_by_day(
     session: Session, programme_id: int, zone_ids: Collection[int], days: Iterable[date], now: datetime
 ) -> dict[date, list[str]]:
-    """The rendering keys of a programme on each of these days: greeting, the approved bulletins of that day, closing.
+    """The rendering keys of a programme on each of these days, its parts in order.
 
-    Without a bulletin there is nothing to air, and the list is empty. What is not rendered yet is wanted from now on.
+    On a day without a bulletin it is what the programme says: nothing, or its chime and greeting. What is not rendered
+    yet is wanted from now on.
 
     Raises:
         NotFound: there is no such programme.
     """
-    programme = session.get(Programme, programme_id)
-    if programme is None:
-        raise NotFound("no-programme", "Không có chương trình này.")
+    programme = get_programme(session, programme_id)
     commune = session.get_one(Commune, programme.commune_id)
-    placed = placed_bulletins(session, programme_id, zone_ids, days)
-    keys = _bulletin_keys(session, {one.id: one for bulletins in placed.values() for one in bulletins}, commune, now)
-    return {
-        on: _framed(session, programme, commune, [keys[one.id] for one in bulletins], on, now)
-        for on, bulletins in placed.items()
-    }
+    placed = placed_on(session, programme_id, zone_ids, days)
+    keys = _bulletin_keys(session, {one.id: one for all_ in placed.values() for one, _ in all_}, commune, now)
+    composer = _Composer(session, commune, parts_of_programme(session, programme_id), keys, now)
+    weather = weather_of(session, commune, list(placed))
+    return {on: composer.keys_on(programme, on, placed[on], weather.get(on, "")) for on in placed}
 
 
-def placed_bulletins(
-    session: Session, programme_id: int, zone_ids: Collection[int], days: Iterable[date]
-) -> dict[date, list[Bulletin]]:
-    """The approved bulletins placed in a programme on each of these days, in order.
+_Item = str | Bulletin
+"""Something to be spoken: words (or the mark of a clip), or a bulletin."""
 
-    A bulletin goes where it was meant to go: it is left out where none of its villages is spoken to.
-    """
-    days = sorted(days)
-    if not days:
-        return {}
-    for_zones = select(BulletinZone.bulletin_id).where(col(BulletinZone.zone_id).in_(zone_ids))
-    query = (
-        select(Bulletin, Placement)
-        .join(Placement)
-        .where(
-            Placement.programme_id == programme_id,
-            Placement.from_on <= days[-1],
-            or_(col(Placement.until_on).is_(None), col(Placement.until_on) >= days[0]),
-            Bulletin.state == BulletinState.APPROVED,
-            col(Bulletin.id).in_(for_zones),
+
+@dataclass(frozen=True)
+class _Composer:
+    """Puts the parts of one programme together."""
+
+    session: Session
+    commune: Commune
+    parts: Sequence[ProgrammePart]
+    bulletin_keys: Mapping[str, str]
+    now: datetime
+
+    def keys_on(self, programme: Programme, on: date, placed: Sequence[Placed], weather: str) -> list[str]:
+        """The rendering keys of one day. A chime belongs to what follows it; the last one, to what it follows."""
+        parts = self._parts_for(programme, has_bulletins=bool(placed))
+        keys: list[str] = []
+        last: _Item | None = None
+        has_chime = has_opening = False
+        for part in parts:
+            if part.kind is ProgrammePartKind.CHIME:
+                has_chime = True
+                continue
+            for item in self._items(part, on, placed, weather):
+                keys.append(self._key(item, Chime.NORMAL if has_chime else None))
+                last, has_opening, has_chime = item, has_chime, False
+        if has_chime and last is not None:
+            keys[-1] = self._key(last, Chime.NORMAL if has_opening else None, closes=True)
+        return keys[:MAX_CLIPS]
+
+    def _parts_for(self, programme: Programme, *, has_bulletins: bool) -> Sequence[ProgrammePart]:
+        kinds = [part.kind for part in self.parts]
+        if has_bulletins or ProgrammePartKind.BULLETINS not in kinds:
+            return self.parts
+        if programme.when_empty is WhenEmpty.SKIP:
+            return ()
+        before = self.parts[: kinds.index(ProgrammePartKind.BULLETINS)]
+        return [part for part in before if part.kind in {ProgrammePartKind.CHIME, ProgrammePartKind.GREETING}]
+
+    def _items(self, part: ProgrammePart, on: date, placed: Sequence[Placed], weather: str) -> list[_Item]:
+        if part.kind is ProgrammePartKind.BULLETINS:
+            return [bulletin for bulletin, times in placed for _ in range(times)]
+        if part.kind in SPOKEN:
+            said = fill_slots(part.text, self.commune.name, on, weather)
+        else:
+            said = join_said([ClipMark(part.clip_sha256)]) if part.clip_sha256 else ""
+        return [said] if said else []
+
+    def _key(self, item: _Item, chime: Chime | None, *, closes: bool = False) -> str:
+        if isinstance(item, Bulletin) and chime is None and not closes:
+            return self.bulletin_keys[item.id]
+        rendering = want_rendering(
+            self.session,
+            said_of(self.session, item) if isinstance(item, Bulletin) else item,
+            self.commune.voice,
+            chime.value if chime else None,
+            item.urgency if isinstance(item, Bulletin) else Urgency.NORMAL,
+            self.now,
+            has_closing_chime=closes,
+            is_read_twice=isinstance(item, Bulletin) and item.is_read_twice,
         )
-        .order_by(col(Placement.position), col(Placement.id))
+        return rendering.key
+
+
+def _add(
+    session: Session, commune: Commune, draft: ProgrammeDraft, user: User | None, now: datetime, actor: str
+) -> Programme:
+    programme = Programme(
+        commune_id=row_id(commune.id), name=clean_line(draft.name, "name"), when_empty=draft.when_empty
     )
-    rows = session.exec(query).all()
+    session.add(programme)
+    session.flush()
+    store_programme_parts(session, programme, draft.parts, user)
+    record(session, now, actor, "create-programme", programme.name, _said(session, programme))
+    return programme
+
+
+def _said(session: Session, programme: Programme) -> dict[str, object]:
+    """A programme as the audit log keeps it."""
+    parts = parts_of_programme(session, row_id(programme.id))
     return {
-        on: list(
-            {
-                bulletin.id: bulletin
-                for bulletin, placement in rows
-                if placement.from_on <= on and (placement.until_on is None or on <= placement.until_on)
-            }.values()
-        )
-        for on in days
+        "name": programme.name,
+        "when_empty": programme.when_empty.value,
+        "parts": [[part.kind.value, part.text or part.clip_sha256] for part in parts],
     }
-
-
-def say_frame(text: str, commune_name: str, on: date) -> str:
-    """A greeting or closing with its slots filled."""
-    day = f"ngày {on.day} tháng {on.month} năm {on.year}"
-    slots = {"{xã}": commune_name, "{thứ}": _WEEKDAYS[on.weekday()], "{ngày}": day}
-    for slot, said in slots.items():
-        text = text.replace(slot, said)
-    return text
-
-
-def _framed(
-    session: Session, programme: Programme, commune: Commune, keys: list[str], on: date, now: datetime
-) -> list[str]:
-    if not keys:
-        return []
-    if programme.greeting:
-        keys.insert(0, _frame(session, programme.greeting, commune, on, now, Chime.NORMAL).key)
-    if programme.closing:
-        keys.append(_frame(session, programme.closing, commune, on, now, None).key)
-    return keys
-
-
-def _frame(session: Session, text: str, commune: Commune, on: date, now: datetime, chime: Chime | None) -> Rendering:
-    said = say_frame(text, commune.name, on)
-    return want_rendering(session, said, commune.voice, chime.value if chime else None, Urgency.NORMAL, now)
 
 
 def _bulletin_keys(

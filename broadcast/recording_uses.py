@@ -17,6 +17,7 @@ from broadcast.models import (
     BulletinState,
     Clip,
     Placement,
+    ProgrammePart,
     Recording,
     Rendering,
     User,
@@ -91,6 +92,7 @@ def forget_clip(session: Session, sha256: str) -> bool:
     held = (
         select(Recording.id).where(Recording.clip_sha256 == sha256),
         select(BulletinPart.bulletin_id).where(BulletinPart.clip_sha256 == sha256),
+        select(ProgrammePart.programme_id).where(ProgrammePart.clip_sha256 == sha256),
         select(Rendering.key).where(Rendering.clip_sha256 == sha256),
         # A listener's, or one that is not rendered yet.
         select(Rendering.key).where(col(Rendering.script).contains(sha256)),

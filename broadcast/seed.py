@@ -11,7 +11,8 @@ from broadcast.bulletins import approve_bulletin, submit_bulletin, write_bulleti
 from broadcast.communes import DEFAULT_VOICE, create_commune, local_zone, set_voice
 from broadcast.entries import create_entry
 from broadcast.models import Commune, Role, User, row_id
-from broadcast.programmes import create_programme, place_bulletin
+from broadcast.placements import place_bulletin
+from broadcast.programmes import create_programme
 from broadcast.users import add_user
 from broadcast.windows import ALL_DAY
 from broadcast.zones import create_zone

@@ -28,11 +28,22 @@ from broadcast.models.states import (
     DeliveryState,
     ImportState,
     PartKind,
+    ProgrammePartKind,
     RenderingState,
     Role,
     SpecialDayKind,
+    WhenEmpty,
 )
-from broadcast.models.week import EntryChange, EntryZone, Placement, Programme, SpecialDay, TimetableEntry
+from broadcast.models.week import (
+    DayWeather,
+    EntryChange,
+    EntryZone,
+    Placement,
+    Programme,
+    ProgrammePart,
+    SpecialDay,
+    TimetableEntry,
+)
 
 __all__ = [
     "ApiToken",
@@ -47,6 +58,7 @@ __all__ = [
     "BulletinZone",
     "Clip",
     "Commune",
+    "DayWeather",
     "Delivery",
     "DeliveryState",
     "DocumentImport",
@@ -61,6 +73,8 @@ __all__ = [
     "PartKind",
     "Placement",
     "Programme",
+    "ProgrammePart",
+    "ProgrammePartKind",
     "Recording",
     "Rendering",
     "RenderingState",
@@ -72,6 +86,7 @@ __all__ = [
     "User",
     "UserSession",
     "UtcInstant",
+    "WhenEmpty",
     "WireVersion",
     "Zone",
     "new_id",

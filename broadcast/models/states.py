@@ -64,6 +64,25 @@ class DeliveryState(StrEnum):
     SILENT = "silent"
 
 
+class ProgrammePartKind(StrEnum):
+    """What a part of a programme is."""
+
+    CHIME = "chime"
+    GREETING = "greeting"
+    BULLETINS = "bulletins"
+    """The bulletins chosen for the day, in their order."""
+    RECORDING = "recording"
+    CLOSING = "closing"
+
+
+class WhenEmpty(StrEnum):
+    """What a programme airs on a day without a bulletin."""
+
+    SKIP = "skip"
+    GREETING = "greeting"
+    """Its chime and its greeting only."""
+
+
 class SpecialDayKind(StrEnum):
     """What a special day does to the timetable."""
 

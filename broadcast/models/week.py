@@ -6,17 +6,40 @@ from sqlalchemy import JSON
 from sqlmodel import Field, SQLModel
 
 from broadcast.models.columns import EnumText, UtcInstant
-from broadcast.models.states import SpecialDayKind
+from broadcast.models.states import ProgrammePartKind, SpecialDayKind, WhenEmpty
 
 
 class Programme(SQLModel, table=True):
-    """A named frame: greeting, the day's bulletins, closing (chương trình)."""
+    """A named frame for the day's bulletins (chương trình), made of parts in order."""
 
     id: int | None = Field(default=None, primary_key=True)
     commune_id: int = Field(foreign_key="commune.id", index=True)
     name: str
-    greeting: str = ""
-    closing: str = ""
+    when_empty: WhenEmpty = Field(default=WhenEmpty.SKIP, sa_type=EnumText(WhenEmpty))
+    """What is aired on a day that has no bulletin for it."""
+    revision: int = 1
+    """Grows with every change: of two people who change it at once the second is told."""
+
+
+class ProgrammePart(SQLModel, table=True):
+    """One part of a programme."""
+
+    programme_id: int = Field(foreign_key="programme.id", primary_key=True)
+    position: int = Field(primary_key=True)
+    kind: ProgrammePartKind = Field(sa_type=EnumText(ProgrammePartKind))
+    text: str = ""
+    """Of a greeting or closing, with slots (`broadcast.slots`)."""
+    recording_id: str | None = Field(default=None, foreign_key="recording.id", index=True)
+    clip_sha256: str | None = Field(default=None, foreign_key="clip.sha256", index=True)
+    """The very sound that was chosen: another cut of the recording is another clip."""
+
+
+class DayWeather(SQLModel, table=True):
+    """What somebody typed of one day's weather, for the slot `{thời tiết}`."""
+
+    commune_id: int = Field(foreign_key="commune.id", primary_key=True)
+    on: date = Field(primary_key=True)
+    text: str
 
 
 class TimetableEntry(SQLModel, table=True):
@@ -81,4 +104,10 @@ class Placement(SQLModel, table=True):
     programme_id: int = Field(foreign_key="programme.id", index=True)
     from_on: date
     until_on: date | None = None
+    weekdays: list[int] = Field(default_factory=lambda: list(range(7)), sa_type=JSON)
+    """Only on these (0 = Monday)."""
+    zone_ids: list[int] = Field(default_factory=list, sa_type=JSON)
+    """Only where one of these is spoken to; none: wherever one of the bulletin's own villages is."""
+    times: int = 1
+    """How often it is said within one airing."""
     position: int = 0

@@ -33,7 +33,8 @@ from broadcast.models import (
 )
 from broadcast.nodes import create_node
 from broadcast.orders import zones_of
-from broadcast.programmes import create_programme, programmes_of
+from broadcast.placements import programmes_of
+from broadcast.programmes import create_programme
 from players.messages import Urgency, Window
 from tests.broadcast.conftest import House
 

@@ -7,14 +7,9 @@ from broadcast.bulletins import approve_bulletin, submit_bulletin, withdraw_bull
 from broadcast.entries import create_entry, list_entries, set_entry_active, zones_of_entry
 from broadcast.errors import InvalidInput, NotFound
 from broadcast.models import Bulletin, Programme, Rendering, TimetableEntry, row_id
-from broadcast.programmes import (
-    create_programme,
-    parts_by_day,
-    place_bulletin,
-    placed_bulletins,
-    programmes_of,
-    say_frame,
-)
+from broadcast.placements import place_bulletin, placed_on, programmes_of
+from broadcast.programmes import create_programme, parts_by_day
+from broadcast.slots import fill_slots
 from tests.broadcast.conftest import House
 
 MONDAY = date(2026, 6, 1)
@@ -61,7 +56,7 @@ def parts(unit: Session, entry: TimetableEntry, now: datetime) -> list[str]:
 
 
 def placed(unit: Session, entry: TimetableEntry, on: date) -> list[Bulletin]:
-    return placed_bulletins(unit, entry.programme_id, zone_ids(unit, entry), [on])[on]
+    return [one for one, _ in placed_on(unit, entry.programme_id, zone_ids(unit, entry), [on])[on]]
 
 
 def test_a_day_is_greeting_bulletins_in_order_and_closing(
@@ -134,7 +129,7 @@ def test_placing_again_keeps_the_place_and_placing_elsewhere_moves(
     ],
 )
 def test_slots_say_commune_weekday_and_date(on: date, said: str) -> None:
-    assert say_frame("{xã}: {thứ}, {ngày}", "An", on) == said
+    assert fill_slots("{xã}: {thứ}, {ngày}", "An", on) == said
 
 
 def test_an_entry_needs_days_a_village_and_an_order_of_days(

@@ -94,7 +94,7 @@ async def test_a_step_that_fails_is_shown_and_the_others_go_on(stage: Stage, tmp
 
     def spoil(session: Session) -> None:
         # A row that planning cannot read: its weekdays are no list.
-        programme = "INSERT INTO programme (id, commune_id, name, greeting, closing) VALUES (7, 1, 'x', '', '')"
+        programme = "INSERT INTO programme (id, commune_id, name, when_empty, revision) VALUES (7, 1, 'x', 'skip', 1)"
         entry = (
             "INSERT INTO timetableentry (commune_id, programme_id, airs_at, weekdays, from_on, is_active, created_at) "
             "VALUES (1, 7, '05:30:00', '7', '2026-01-01', 1, '2026-01-01 00:00:00')"

@@ -19,7 +19,7 @@ from broadcast.bulletins import (
     zones_of_bulletin,
 )
 from broadcast.models import Bulletin, BulletinState
-from broadcast.programmes import programmes_of
+from broadcast.placements import programmes_of
 from broadcast.views import broadcasts_of_bulletin
 from players.messages import Urgency
 from web.api.schemas import (

@@ -21,7 +21,8 @@ from broadcast.bulletins import (
 from broadcast.errors import BroadcastError, InvalidInput
 from broadcast.models import Bulletin, BulletinState
 from broadcast.permissions import Action, may
-from broadcast.programmes import list_programmes, programmes_of
+from broadcast.placements import programmes_of
+from broadcast.programmes import list_programmes
 from broadcast.reading_rules import rules_of
 from broadcast.typed_text import MAX_SCRIPT
 from broadcast.zones import list_zones

@@ -1,0 +1,261 @@
+"""Placements: which bulletin goes into which programme, on which days, how often, in which order."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlmodel import Session, col, delete, or_, select
+
+from broadcast.audit import record
+from broadcast.communes import get_commune, local_zone
+from broadcast.entries import EVERY_DAY, FIRST_DAY, LAST_DAY
+from broadcast.errors import Conflict, InvalidInput, NotFound
+from broadcast.models import Bulletin, BulletinState, BulletinZone, Placement, Programme, row_id
+from broadcast.programme_parts import MAX_PARTS
+from broadcast.zones import zones_by_slug
+from players.messages import MAX_CLIPS
+
+PLACED_FOR = timedelta(days=3)
+"""How long a bulletin stays in a programme when nobody says otherwise."""
+MAX_PLACED = MAX_CLIPS - MAX_PARTS
+"""What a programme says of bulletins in a day: with its other parts it fits what a node takes as one broadcast."""
+MAX_TIMES = 5
+
+Placed = tuple[Bulletin, int]
+"""A bulletin, and how often it is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """One bulletin over days, villages and programmes. `zones` are slugs: none means all the bulletin's villages."""
+
+    programmes: Sequence[int]
+    from_on: date
+    until_on: date
+    weekdays: Sequence[int] = EVERY_DAY
+    zones: Sequence[str] = ()
+    times: int = 1
+
+
+def place_campaign(
+    session: Session, bulletin: Bulletin, campaign: Campaign, now: datetime, actor: str
+) -> list[Placement]:
+    """Put a bulletin into programmes, beside where it is already; it is aired once it is approved.
+
+    Raises:
+        InvalidInput: a programme, a village, the days or the repeats cannot be used.
+        Conflict: the bulletin is withdrawn, or a programme is full on one of the days.
+    """
+    if bulletin.state is BulletinState.WITHDRAWN:
+        raise Conflict("withdrawn", "Bản tin đã được rút lại.")
+    _check_campaign(session, campaign)
+    zone_ids = _zone_ids(session, bulletin, campaign.zones)
+    made = [_placed(session, bulletin, programme_id, campaign, zone_ids) for programme_id in campaign.programmes]
+    session.flush()
+    said = {
+        "programmes": list(campaign.programmes),
+        "from_on": campaign.from_on.isoformat(),
+        "until_on": campaign.until_on.isoformat(),
+        "weekdays": sorted(set(campaign.weekdays)),
+        "zones": list(campaign.zones),
+        "times": campaign.times,
+    }
+    record(session, now, actor, "place-bulletin", bulletin.id, said)
+    return made
+
+
+def remove_placement(session: Session, bulletin: Bulletin, placement_id: int, now: datetime, actor: str) -> None:
+    """Take a bulletin out of a programme again.
+
+    Raises:
+        NotFound: it is not placed so.
+    """
+    placement = session.get(Placement, placement_id)
+    if placement is None or placement.bulletin_id != bulletin.id:
+        raise NotFound("no-placement", "Bản tin không còn được xếp như vậy.")
+    session.delete(placement)
+    session.flush()
+    said = {"programme": placement.programme_id, "from_on": placement.from_on.isoformat()}
+    record(session, now, actor, "remove-placement", bulletin.id, said)
+
+
+def move_placement(
+    session: Session, programme_id: int, placement_id: int, on: date, *, is_up: bool, now: datetime, actor: str
+) -> None:
+    """Have a bulletin said before (or after) its neighbour of that day; the order counts on all days they share.
+
+    At the end of the day's list it stays where it is.
+
+    Raises:
+        NotFound: it is not placed in that programme on that day.
+    """
+    days = placements_on(session, programme_id, on)
+    places = [placement.id for placement, _ in days]
+    if placement_id not in places:
+        raise NotFound("no-placement", "Bản tin không còn được xếp như vậy.")
+    here = places.index(placement_id)
+    there = here - 1 if is_up else here + 1
+    if not 0 <= there < len(places):
+        return
+    order = [row_id(one.id) for one in _in_order(session, programme_id)]
+    order.remove(placement_id)
+    beside = order.index(row_id(places[there]))
+    order.insert(beside if is_up else beside + 1, placement_id)
+    rows = {row_id(one.id): one for one in _in_order(session, programme_id)}
+    for position, id_ in enumerate(order):
+        rows[id_].position = position
+        session.add(rows[id_])
+    session.flush()
+    record(session, now, actor, "order-bulletins", str(programme_id), {"placement": placement_id, "up": is_up})
+
+
+def placements_on(session: Session, programme_id: int, on: date) -> list[tuple[Placement, Bulletin]]:
+    """What is placed in a programme on a day, approved or not, in order."""
+    query = (
+        select(Placement, Bulletin)
+        .join(Bulletin)
+        .where(Placement.programme_id == programme_id, Bulletin.state != BulletinState.WITHDRAWN)
+        .order_by(col(Placement.position), col(Placement.id))
+    )
+    return [(placement, bulletin) for placement, bulletin in session.exec(query) if is_on(placement, on)]
+
+
+def placements_of(session: Session, bulletin_id: str) -> list[tuple[Placement, Programme]]:
+    """Where a bulletin is placed, the earliest first."""
+    query = select(Placement, Programme).join(Programme).where(Placement.bulletin_id == bulletin_id)
+    return list(session.exec(query.order_by(col(Placement.from_on), col(Programme.name), col(Placement.id))).all())
+
+
+def place_bulletin(
+    session: Session, bulletin: Bulletin, programmes: Sequence[int], now: datetime, *, lasts: timedelta = PLACED_FOR
+) -> None:
+    """Put a bulletin into these programmes, and no others, from today; where it is already it keeps days and place.
+
+    Raises:
+        InvalidInput: there is no such programme.
+        Conflict: one of them is full.
+    """
+    wanted = set(programmes)
+    _require_programmes(session, wanted)
+    kept = set(programmes_of(session, bulletin.id))
+    gone = sorted(kept - wanted)
+    of_gone = col(Placement.bulletin_id) == bulletin.id, col(Placement.programme_id).in_(gone)
+    session.exec(delete(Placement).where(*of_gone))
+    today = now.astimezone(local_zone(get_commune(session))).date()
+    campaign = Campaign(programmes=(), from_on=today, until_on=today + lasts - timedelta(days=1))
+    for programme_id in sorted(wanted - kept):
+        _placed(session, bulletin, programme_id, campaign, [])
+    session.flush()
+
+
+def programmes_of(session: Session, bulletin_id: str) -> list[int]:
+    """The ids of the programmes a bulletin is placed in."""
+    query = select(Placement.programme_id).where(Placement.bulletin_id == bulletin_id).distinct()
+    return list(session.exec(query.order_by(col(Placement.programme_id))))
+
+
+def placed_on(
+    session: Session, programme_id: int, zone_ids: Collection[int], days: Iterable[date]
+) -> dict[date, list[Placed]]:
+    """The approved bulletins placed in a programme on each of these days, in order, each once.
+
+    A bulletin goes where it was meant to go: it is left out where none of its villages is spoken to.
+    """
+    days = sorted(days)
+    if not days:
+        return {}
+    for_zones = select(BulletinZone.bulletin_id).where(col(BulletinZone.zone_id).in_(zone_ids))
+    query = (
+        select(Bulletin, Placement)
+        .join(Placement)
+        .where(
+            Placement.programme_id == programme_id,
+            Placement.from_on <= days[-1],
+            or_(col(Placement.until_on).is_(None), col(Placement.until_on) >= days[0]),
+            Bulletin.state == BulletinState.APPROVED,
+            col(Bulletin.id).in_(for_zones),
+        )
+        .order_by(col(Placement.position), col(Placement.id))
+    )
+    spoken_to = set(zone_ids)
+    rows = [
+        (bulletin, placement)
+        for bulletin, placement in session.exec(query).all()
+        if not placement.zone_ids or spoken_to & set(placement.zone_ids)
+    ]
+    found: dict[date, list[Placed]] = {}
+    for on in days:
+        of_day: dict[str, Placed] = {}
+        for bulletin, placement in rows:
+            if is_on(placement, on):
+                of_day.setdefault(bulletin.id, (bulletin, placement.times))
+        found[on] = list(of_day.values())
+    return found
+
+
+def is_on(placement: Placement, on: date) -> bool:
+    """Whether a placement counts on a day."""
+    ends = placement.until_on is None or on <= placement.until_on
+    return placement.from_on <= on and ends and on.weekday() in placement.weekdays
+
+
+def _check_campaign(session: Session, campaign: Campaign) -> None:
+    if not campaign.programmes:
+        raise InvalidInput("no-programme", "Chưa chọn chương trình nào.", "programmes")
+    _require_programmes(session, set(campaign.programmes))
+    for day, field in ((campaign.from_on, "from_on"), (campaign.until_on, "until_on")):
+        if not FIRST_DAY <= day <= LAST_DAY:
+            raise InvalidInput("day-out-of-range", f"Chọn ngày từ năm {FIRST_DAY.year} đến {LAST_DAY.year}.", field)
+    if campaign.until_on < campaign.from_on:
+        raise InvalidInput("days-reversed", "Ngày cuối đứng trước ngày đầu.", "until_on")
+    if not campaign.weekdays or not set(campaign.weekdays) <= set(EVERY_DAY):
+        raise InvalidInput("no-weekday", "Chưa chọn ngày phát nào.", "weekdays")
+    if not 1 <= campaign.times <= MAX_TIMES:
+        raise InvalidInput("bad-times", f"Đọc từ 1 đến {MAX_TIMES} lần trong một chương trình.", "times")
+
+
+def _require_programmes(session: Session, wanted: set[int]) -> None:
+    if wanted - set(session.exec(select(Programme.id))):
+        raise InvalidInput("unknown-programme", "Không có chương trình này.", "programmes")
+
+
+def _zone_ids(session: Session, bulletin: Bulletin, slugs: Sequence[str]) -> list[int]:
+    if not slugs:
+        return []
+    wanted = {row_id(zone.id) for zone in zones_by_slug(session, slugs)}
+    own = set(session.exec(select(BulletinZone.zone_id).where(BulletinZone.bulletin_id == bulletin.id)))
+    if wanted - own:
+        raise InvalidInput("not-its-village", "Bản tin không dành cho khu vực này. Hãy sửa bản tin trước.", "zones")
+    return sorted(wanted)
+
+
+def _placed(
+    session: Session, bulletin: Bulletin, programme_id: int, campaign: Campaign, zone_ids: list[int]
+) -> Placement:
+    """Store one placement at the end of the programme's order.
+
+    Raises:
+        Conflict: the programme is full then.
+    """
+    others = _in_order(session, programme_id)
+    meeting = [one for one in others if one.until_on is None or one.until_on >= campaign.from_on]
+    if sum(one.times for one in meeting if one.from_on <= campaign.until_on) + campaign.times > MAX_PLACED:
+        raise Conflict("programme-full", f"Chương trình đã có {MAX_PLACED} bản tin.")
+    placement = Placement(
+        bulletin_id=bulletin.id,
+        programme_id=programme_id,
+        from_on=campaign.from_on,
+        until_on=campaign.until_on,
+        weekdays=sorted(set(campaign.weekdays)),
+        zone_ids=zone_ids,
+        times=campaign.times,
+        position=max((one.position for one in others), default=-1) + 1,
+    )
+    session.add(placement)
+    session.flush()
+    return placement
+
+
+def _in_order(session: Session, programme_id: int) -> list[Placement]:
+    query = select(Placement).where(Placement.programme_id == programme_id)
+    return list(session.exec(query.order_by(col(Placement.position), col(Placement.id))))
