@@ -23,7 +23,7 @@ from players.errors import ChildStopped
 from players.messages import Urgency
 from tts.chimes import Chime
 from tts.clip_store import ClipStore
-from tts.errors import ClipError
+from tts.errors import ClipError, StoreFull
 from tts.render_job import ClipLine, Rendered, RenderFailed, RenderJob, SentenceLine
 from tts.voices import FALLBACK_VOICE
 
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 FIRST_PAUSE = timedelta(seconds=2)
 FIRST_PAUSE_EMERGENCY = timedelta(seconds=0.2)
+DISK_PAUSE = timedelta(seconds=5)
 _LOOK_AGAIN_S = 1.0
 _SIGNAL_TIMES = 3
 _LOST = "bộ tạo âm thanh không đọc được bằng giọng đã chọn"
@@ -169,7 +170,8 @@ class RendererPool:
             signal = make_signal(Chime.EMERGENCY, times=_SIGNAL_TIMES)
             sha256 = self._clips.add(signal.data)
         except ClipError as trouble:
-            return RenderFailed(job=job.job, error=f"{error}; {trouble}")
+            said = f"{error}; {trouble}"
+            return RenderFailed(job=job.job, error=said, is_disk_full=isinstance(trouble, StoreFull))
         return Rendered(
             job=job.job,
             sha256=sha256,
@@ -194,7 +196,8 @@ class RendererPool:
             if isinstance(answer, Rendered):
                 store_rendered(session, rendering, answer, self._clock())
             elif rendering.state is RenderingState.WANTED:  # both renderers may have tried an emergency
-                store_failed(session, rendering, answer.error, self._clock())
+                note = put_off if answer.is_disk_full else store_failed
+                note(session, rendering, answer.error, self._clock())
 
 
 def due_rendering(session: Session, now: datetime, *, is_emergency: bool) -> Rendering | None:
@@ -250,6 +253,12 @@ def store_rendered(session: Session, rendering: Rendering, answer: Rendered, now
     of_parts = select(BroadcastPart.broadcast_id).where(BroadcastPart.rendering_key == rendering.key)
     for broadcast in session.exec(select(Broadcast).where(col(Broadcast.id).in_(of_parts))).all():
         note_duration(session, broadcast)
+
+
+def put_off(session: Session, rendering: Rendering, error: str, now: datetime) -> None:
+    """The disk is full, which is no fault of the text: it stays wanted until there is room, however long that takes."""
+    rendering.error, rendering.try_after = error[:1000], now + DISK_PAUSE
+    session.add(rendering)
 
 
 def store_failed(session: Session, rendering: Rendering, error: str, now: datetime) -> None:

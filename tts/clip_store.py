@@ -1,14 +1,16 @@
 """The server's clips, each under its own SHA-256."""
 
+import errno
 import hashlib
 import os
 import re
 import tempfile
 from pathlib import Path
 
-from tts.errors import ClipError
+from tts.errors import ClipError, StoreFull
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class ClipStore:
@@ -41,6 +43,7 @@ class ClipStore:
         """Store the bytes whole or not at all, on the disk before this returns; give their SHA-256.
 
         Raises:
+            StoreFull: there is no room.
             ClipError: the disk refused.
         """
         sha256 = hashlib.sha256(data).hexdigest()
@@ -51,7 +54,8 @@ class ClipStore:
             path.parent.mkdir(exist_ok=True)
             _write_whole(path, data)
         except OSError as error:
-            raise ClipError(f"clip {sha256} could not be stored: {error}") from error
+            refusal = StoreFull if error.errno in _FULL else ClipError
+            raise refusal(f"clip {sha256} could not be stored: {error}") from error
         return sha256
 
     def remove(self, sha256: str) -> None:

@@ -8,6 +8,7 @@ TtsError
 ├── EngineError             the engine was asked to speak and did not
 │   └── TooSlow             it would, but not in time for an emergency
 ├── ClipError               a clip could not be made, read or stored
+│   └── StoreFull           there is no room for it
 ├── RecordingUnfit          what was sent cannot be a recording; it says why
 ├── LexiconError            an entry of the commune's lexicon cannot be used
 └── DocumentRefused(code)   a document, scan or photo cannot be read; `message` is Vietnamese
@@ -63,6 +64,10 @@ class TooSlow(EngineError):
 
 class ClipError(TtsError):
     """A clip could not be made, read or stored."""
+
+
+class StoreFull(ClipError):
+    """There is no room for the clip; with room it can be stored."""
 
 
 class RecordingUnfit(TtsError):

@@ -73,3 +73,5 @@ class RenderFailed(_Line):
     job: str | None
     """None if the line was no job at all."""
     error: str
+    is_disk_full: bool = False
+    """It was the disk: with room again it can be done."""

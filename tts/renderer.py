@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tts.clip_file import Framing, Passage, Recorded, twice
 from tts.clip_store import ClipStore
-from tts.errors import TtsError
+from tts.errors import StoreFull, TtsError
 from tts.loudness import Level
 from tts.record_job import RECORDED
 from tts.recorded import clip_sound
@@ -71,7 +71,8 @@ def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderF
         )
         sha256 = store.add(made.clip.data)
     except (TtsError, MemoryError) as error:
-        return RenderFailed(job=job.job, error=f"{type(error).__name__}: {error}")
+        said = f"{type(error).__name__}: {error}"
+        return RenderFailed(job=job.job, error=said, is_disk_full=isinstance(error, StoreFull))
     return Rendered(
         job=job.job,
         sha256=sha256,

@@ -15,11 +15,12 @@ from sqlalchemy import Engine
 from broadcast.db import reading, session_of
 from broadcast.models import Clip, Rendering, RenderingState
 from broadcast.renderers import Renderer, RendererOptions, bulletin_renderer, emergency_renderer
-from broadcast.rendering import RendererPool
+from broadcast.rendering import DISK_PAUSE, MAX_ATTEMPTS, RendererPool
 from broadcast.renderings import want_rendering
 from players.child import Child, Pauses
 from players.messages import Urgency
 from tests.broadcast.conftest import NOW
+from tests.fakes.small_disk import fill, small_disk
 from tts.clip_file import decode_clip, probe_clip
 from tts.clip_store import ClipStore
 
@@ -182,6 +183,44 @@ async def test_the_real_renderers_speak_with_the_fallback_voice(house_engine: En
         assert rendering.state is RenderingState.RENDERED, rendering.error
         info = probe_clip(ClipStore(store).path_of(rendering.clip_sha256 or ""))
         assert info.duration_ms > 500
+
+
+async def test_on_a_full_disk_a_text_waits_for_room_however_often_it_was_tried(
+    house_engine: Engine, tmp_path: Path
+) -> None:
+    later = timedelta()
+
+    def clock() -> datetime:
+        return utc_now() + later
+
+    key = want(house_engine, "Chào bà con.")
+    with small_disk(tmp_path / "clips", 64) as store:
+        (tmp_path / "voices").mkdir()
+        options = RendererOptions(tmp_path / "voices", store)
+        bulletins, emergencies = bulletin_renderer(options, clock), emergency_renderer(options, "giọng", clock)
+        pool = RendererPool(house_engine, bulletins, emergencies, ClipStore(store), clock)
+        tried = asyncio.Event()
+        pool.listen(tried.set)
+        filler = fill(store)
+        await pool.start()
+        try:
+            for _ in range(MAX_ATTEMPTS + 1):
+                tried.clear()
+                later += DISK_PAUSE
+                pool.nudge()
+                async with asyncio.timeout(60):
+                    await tried.wait()
+            with reading(house_engine) as session:
+                waiting = session.get_one(Rendering, key)
+            assert (waiting.state, waiting.attempts) == (RenderingState.WANTED, 0)
+            assert "No space left" in (waiting.error or "")
+            filler.unlink()
+            later += DISK_PAUSE
+            (done,) = await finished(pool, house_engine, key, within_s=60)
+        finally:
+            await pool.stop()
+        assert (done.state, done.error) == (RenderingState.RENDERED, None)
+        assert probe_clip(ClipStore(store).path_of(done.clip_sha256 or "")).duration_ms > 500
 
 
 async def test_a_text_does_not_pay_for_the_crash_that_another_caused(house_engine: Engine, tmp_path: Path) -> None:
