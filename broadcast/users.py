@@ -191,21 +191,6 @@ def token_user(session: Session, token: str, now: datetime) -> tuple[User, ApiTo
     return (user, row) if user is not None and user.is_active else None
 
 
-def revoke_token(session: Session, user: User, token_id: int, now: datetime) -> None:
-    """End one of the user's own tokens; twice changes nothing.
-
-    Raises:
-        NotFound: the user has no such token.
-    """
-    row = session.get(ApiToken, token_id)
-    if row is None or row.user_id != user.id:
-        raise NotFound("no-token", "Không có mã truy cập này.")
-    if row.revoked_at is None:
-        row.revoked_at = now
-        session.add(row)
-        record(session, now, user.username, "revoke-token", row.name)
-
-
 def _set_password(session: Session, user: User, password: str, now: datetime, actor: str) -> None:
     user.password_hash = _hasher().hash(password)
     session.add(user)

@@ -55,6 +55,8 @@ class Client:
     sent: dict[Part, str] = field(default_factory=dict)
     waiting: dict[Part, SharedEvent] = field(default_factory=dict)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    is_doubted: bool = False
+    """Whether it is to be asked if it may still see anything, before it is shown more."""
 
     def offer(self, part: Part, event: SharedEvent) -> None:
         """Put it in the place of whatever older text of that part still waits."""
@@ -123,16 +125,25 @@ class LiveFeed:
                     async with asyncio.timeout_at(beats_at):
                         await client.woken.wait()
                 client.woken.clear()
-                while client.waiting:
-                    yield client.waiting.popitem()[1]
-                if loop.time() >= beats_at:
-                    beats_at = loop.time() + heartbeat.total_seconds()
+                is_beat = loop.time() >= beats_at
+                if client.is_doubted or is_beat:
+                    client.is_doubted = False
                     if not await asyncio.to_thread(still_allowed):
                         yield ServerSentEvent(event="ended", data="")
                         return
+                while client.waiting:
+                    yield client.waiting.popitem()[1]
+                if is_beat:
+                    beats_at = loop.time() + heartbeat.total_seconds()
                     yield ServerSentEvent(comment="still here")
         finally:
             self._clients.discard(client)
+
+    def doubt(self) -> None:
+        """Somebody may see less than before: ask of every page at once whether it still may. On the event loop."""
+        for client in self._clients:
+            client.is_doubted = True
+            client.woken.set()
 
     def close(self) -> None:
         """End all live pages, so that the server can stop."""

@@ -38,6 +38,7 @@ NOTICES: Mapping[str, str] = {
     "da-thu-hoi": "Đã thu hồi quyền của cụm loa.",
     "da-doi-mat-khau": "Đã đổi mật khẩu. Hãy đăng nhập lại.",
     "da-ra": "Bạn đã đăng xuất.",
+    "da-thu-hoi-ma": "Đã thu hồi mã truy cập.",
     "da-khoa": "Đã khóa tài khoản.",
     "da-mo": "Đã mở lại tài khoản.",
     "da-chon-giong": "Đã chọn giọng đọc. Các bản tin tạo âm thanh từ bây giờ sẽ dùng giọng này.",

@@ -128,6 +128,10 @@ class Station:
             voice = get_commune(session).voice
         asyncio.run_coroutine_threadsafe(self.renderers.warm(voice), self._loop)
 
+    def doubt_visitors(self) -> None:
+        """A session, a token or an account has ended: its open live pages end too. From any thread."""
+        self._loop.call_soon_threadsafe(self.live.doubt)
+
     def changed(self, topic: str = "") -> None:
         """Something that a page may show has changed. On the event loop."""
         self.live.changed(topic)

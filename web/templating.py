@@ -79,6 +79,7 @@ def environment() -> Environment:
     }
     made.globals |= {
         "ROLE": words.ROLE,
+        "SCOPE": words.SCOPE,
         "URGENCY": words.URGENCY,
         "BULLETIN": words.BULLETIN,
         "BROADCAST": words.BROADCAST,

@@ -9,6 +9,8 @@ from players.messages import Urgency
 from players.presence import PresenceState
 from tts.spoken import SpanKind
 
+SCOPE: dict[str, str] = {"read": "xem", "write": "soạn và phát", "admin": "quản trị"}
+"""What a program's token may do."""
 ROLE: dict[Role, str] = {
     Role.OFFICER: "Cán bộ văn hóa",
     Role.LEADER: "Lãnh đạo duyệt",

@@ -6,6 +6,7 @@ from sqlmodel import Session, select
 from broadcast.errors import Conflict, InvalidInput, NotFound
 from broadcast.models import Role, UserSession
 from broadcast.permissions import ALLOWED, Action, may
+from broadcast.tokens import end_token, tokens_of
 from broadcast.users import (
     add_user,
     change_password,
@@ -13,7 +14,6 @@ from broadcast.users import (
     make_token,
     open_session,
     reset_password,
-    revoke_token,
     session_user,
     set_active,
     token_user,
@@ -94,8 +94,10 @@ def test_a_token_has_scopes_an_end_and_can_be_revoked(unit: Session, house: Hous
     assert (user, row.scopes, row.name) == (house.officer, ["read"], "màn hình")
     assert token_user(unit, token, now + timedelta(hours=1)) is None
     with pytest.raises(NotFound, match="no-token"):
-        revoke_token(unit, house.leader, row.id or 0, now)
-    revoke_token(unit, house.officer, row.id or 0, now)
+        end_token(unit, row.id or 0, now, house.leader)
+    assert [one.name for one in tokens_of(unit, house.officer, now)] == ["màn hình"]
+    end_token(unit, row.id or 0, now, house.officer)
+    assert tokens_of(unit, house.officer, now) == []
     assert token_user(unit, token, now) is None
     with pytest.raises(InvalidInput, match="token-lifetime"):
         make_token(unit, house.officer, "mãi mãi", [], timedelta(days=4000), now)

@@ -15,11 +15,13 @@ from web.api import (
     recordings,
     sessions,
     streams,
+    tokens,
     voices,
 )
 
 ROUTERS = (
     sessions.router,
+    tokens.router,
     bulletins.router,
     broadcasts.router,
     entries.router,

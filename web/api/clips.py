@@ -7,6 +7,7 @@ from starlette.responses import FileResponse
 
 from broadcast.db import reading
 from broadcast.errors import NotFound
+from broadcast.hearing import may_hear
 from broadcast.models import User
 from broadcast.nodes import get_node
 from players.errors import WireError
@@ -28,12 +29,19 @@ Sha256Path = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 )
 def send_clip(sha256: Sha256Path, request: Request, station: StationDep) -> FileResponse:
     """The bytes of a clip, whole or by `Range`. A clip is named by its SHA-256 and never changes."""
-    require_listener(request, station)
+    listener = require_listener(request, station)
     path = station.clips.path_of(sha256)
-    if not station.clips.has(sha256):
+    if not station.clips.has(sha256) or not _may_hear(station, listener, sha256):
         raise Refusal(404, "no-clip", "Không có đoạn âm thanh này.")
     headers = {"cache-control": "private, max-age=31536000, immutable"}
     return FileResponse(path, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _may_hear(station: Station, listener: str | User, sha256: str) -> bool:
+    if isinstance(listener, str):
+        return True  # a pole: it was told of the clip by a signed order or timetable
+    with reading(station.engine) as session:
+        return may_hear(session, listener, sha256)
 
 
 def require_listener(request: Request, station: Station) -> str | User:

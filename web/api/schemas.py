@@ -33,6 +33,23 @@ class SessionRequest(Sent):
     lifetime_s: int = Field(default=12 * 3600, gt=0, le=366 * 24 * 3600)
 
 
+class TokenReply(BaseModel):
+    """A program's token that still holds; the token itself is not kept."""
+
+    id: int
+    username: str
+    name: str
+    scopes: list[str]
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+
+
+class TokensReply(BaseModel):
+    """Tokens by whose they are."""
+
+    tokens: list[TokenReply]
+
+
 class SessionReply(BaseModel):
     """The bearer token, shown once: `Authorization: Bearer …`."""
 

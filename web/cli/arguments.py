@@ -8,6 +8,7 @@ DEFAULT_DATA = Path("data")
 DEFAULT_DEMO_DATA = DEFAULT_DATA / "demo"
 DEFAULT_DEMO_PORT = 8000
 MAX_DEMO_NODES = 20
+SCOPES = ("read", "write", "admin")
 ROLES = ("officer", "leader", "village-head", "administrator")
 
 
@@ -72,7 +73,7 @@ def _init(parser: argparse.ArgumentParser) -> None:
 
 
 def _user(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(required=True, metavar="add|reset|list", dest="action")
+    actions = parser.add_subparsers(required=True, metavar="add|reset|list|token", dest="action")
     add = actions.add_parser("add", help="add a person; prints the generated password")
     add.add_argument("username")
     add.add_argument("--name", help="as shown on the pages (default: the username)")
@@ -80,8 +81,21 @@ def _user(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--zone", metavar="SLUG", help="a village head's village")
     reset = actions.add_parser("reset", help="make a new password and print it; sessions and tokens end")
     reset.add_argument("username")
-    for action in (add, reset, actions.add_parser("list", help="everybody")):
+    token = actions.add_parser("token", help="tokens of programs")
+    for action in (add, reset, actions.add_parser("list", help="everybody"), *_tokens(token)):
         _settings(action)
+
+
+def _tokens(parser: argparse.ArgumentParser) -> Sequence[argparse.ArgumentParser]:
+    actions = parser.add_subparsers(required=True, metavar="add|list|revoke", dest="token_action")
+    add = actions.add_parser("add", help="make a token for a program of a person, and print it")
+    add.add_argument("username")
+    add.add_argument("name", help="what it is for")
+    add.add_argument("--scope", action="append", choices=SCOPES, help="what it may do (default: read; repeat)")
+    add.add_argument("--days", type=int, default=90, help="how long it holds, at most 366 (default: 90)")
+    revoke = actions.add_parser("revoke", help="end a token; live pages that it has open end within 15 s")
+    revoke.add_argument("id", type=int, help="as `loalang user token list` shows it")
+    return add, revoke, actions.add_parser("list", help="the tokens that hold")
 
 
 def _node(parser: argparse.ArgumentParser) -> None:

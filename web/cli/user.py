@@ -1,10 +1,12 @@
 """`loalang user`: people and their passwords."""
 
 import argparse
+from datetime import timedelta
 
 from broadcast.communes import get_commune
 from broadcast.models import Role
-from broadcast.users import add_user, list_users, reset_password
+from broadcast.tokens import end_token, tokens_of
+from broadcast.users import add_user, get_user, list_users, make_token, reset_password
 from scheduler.clock import utc_now
 from web.cli.database import database
 from web.cli.options import commune_of
@@ -12,7 +14,7 @@ from web.cli.options import commune_of
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked for and print the result."""
-    actions = {"add": _add, "reset": _reset, "list": _list}
+    actions = {"add": _add, "reset": _reset, "list": _list, "token": _token}
     return actions[args.action](args)
 
 
@@ -36,6 +38,34 @@ def _reset(args: argparse.Namespace) -> int:
     with database(commune_of(args)) as session:
         password = reset_password(session, args.username, utc_now())
     print(f"{args.username} {password}")
+    return 0
+
+
+def _token(args: argparse.Namespace) -> int:
+    actions = {"add": _add_token, "list": _list_tokens, "revoke": _revoke_token}
+    return actions[args.token_action](args)
+
+
+def _add_token(args: argparse.Namespace) -> int:
+    with database(commune_of(args)) as session:
+        user, lifetime = get_user(session, args.username), timedelta(days=args.days)
+        token = make_token(session, user, args.name, args.scope or ["read"], lifetime, utc_now())
+    print(token)
+    return 0
+
+
+def _list_tokens(args: argparse.Namespace) -> int:
+    with database(commune_of(args)) as session:
+        for user in list_users(session):
+            for token in tokens_of(session, user, utc_now()):
+                scopes = ",".join(token.scopes)
+                print(f"{token.id:>6} {user.username:<20} {scopes:<18} until {token.expires_at:%Y-%m-%d}  {token.name}")
+    return 0
+
+
+def _revoke_token(args: argparse.Namespace) -> int:
+    with database(commune_of(args)) as session:
+        end_token(session, args.id, utc_now())
     return 0
 
 

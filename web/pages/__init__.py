@@ -11,10 +11,13 @@ from web.pages import (
     nodes,
     now,
     paper,
+    placements,
+    programmes,
     recordings,
     sign_in,
     special_days,
     timetable,
+    tokens,
     users,
     voices,
 )
@@ -32,6 +35,8 @@ ROUTERS = (
     timetable.router,
     entries.router,
     special_days.router,
+    programmes.router,
+    placements.router,
     as_run.router,
     nodes.router,
     paper.router,
@@ -39,5 +44,6 @@ ROUTERS = (
     lexicon.router,
     voices.router,
     users.router,
+    tokens.router,
 )
 """Pages for who is signed in; every form on them carries the session's CSRF token."""

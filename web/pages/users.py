@@ -80,6 +80,7 @@ def reset(username: str, door: Administrator) -> Response:
     try:
         with door.work() as session:
             password = reset_password(session, username, door.now, actor=door.user.username)
+        door.station.doubt_visitors()
     except BroadcastError as error:
         return _show(door, problem=refusal_of(error))
     return _show(door, password=password, password_for=username)
@@ -92,6 +93,7 @@ def lock(username: str, door: Administrator) -> Response:
         raise Refusal(409, "not-oneself", "Bạn không thể tự khóa tài khoản của mình.")
     with door.work() as session:
         set_active(session, username, door.now, door.user.username, is_active=False)
+    door.station.doubt_visitors()
     return door.go("/nguoi-dung", "da-khoa")
 
 
@@ -120,6 +122,7 @@ def set_password(form: PostedForm, door: SignedIn) -> Response:
             raise InvalidInput("wrong-password", "Mật khẩu hiện tại không đúng.", "old")
         with door.work() as session:
             change_password(session, session.merge(door.user), form.text("old"), form.text("new"), door.now)
+        door.station.doubt_visitors()
     except Wait as error:
         return _show_password(door, too_many(error))
     except BroadcastError as error:

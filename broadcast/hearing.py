@@ -1,0 +1,57 @@
+"""Who may listen to a clip: whoever may see something that speaks it."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, or_, select
+
+from broadcast.bulletins import get_bulletin
+from broadcast.errors import NotFound
+from broadcast.models import Broadcast, BroadcastPart, BroadcastZone, Bulletin, BulletinPart, Recording, Rendering, User
+from broadcast.permissions import Action, may
+
+
+def may_hear(session: Session, user: User, sha256: str) -> bool:
+    """Whether a clip is this user's to hear.
+
+    Recordings are heard by who keeps them; what a bulletin or a broadcast speaks, by who may see one of those (a
+    village head: his village's). What none speaks (a text tried out, a word of the lexicon) is heard by whoever was
+    told its SHA-256.
+    """
+    is_recording = session.exec(select(Recording.id).where(Recording.clip_sha256 == sha256)).first() is not None
+    if is_recording and may(user, Action.KEEP_RECORDINGS):
+        return True
+    keys = session.exec(select(Rendering.key).where(Rendering.clip_sha256 == sha256)).all()
+    bulletins, broadcasts = _bulletins(session, keys, sha256), _broadcasts(session, keys)
+    if not bulletins and not broadcasts:
+        return True
+    return any(_sees(session, user, bulletin) for bulletin in bulletins) or _is_for(session, user, broadcasts)
+
+
+def _bulletins(session: Session, keys: Sequence[str], sha256: str) -> Sequence[str]:
+    of_texts = select(Bulletin.id).where(
+        or_(col(Bulletin.rendering_key).in_(keys), col(Bulletin.programme_key).in_(keys))
+    )
+    of_parts = select(BulletinPart.bulletin_id).where(BulletinPart.clip_sha256 == sha256)
+    return [*session.exec(of_texts), *session.exec(of_parts)]
+
+
+def _broadcasts(session: Session, keys: Sequence[str]) -> Sequence[str]:
+    parts = or_(col(BroadcastPart.rendering_key).in_(keys), col(BroadcastPart.next_key).in_(keys))
+    return session.exec(select(Broadcast.id).join(BroadcastPart).where(parts).distinct()).all()
+
+
+def _sees(session: Session, user: User, bulletin_id: str) -> bool:
+    try:
+        get_bulletin(session, bulletin_id, user)
+    except NotFound:
+        return False
+    return True
+
+
+def _is_for(session: Session, user: User, broadcasts: Sequence[str]) -> bool:
+    if not broadcasts or user.zone_id is None:
+        return bool(broadcasts)
+    query = select(BroadcastZone.broadcast_id).where(
+        col(BroadcastZone.broadcast_id).in_(broadcasts), BroadcastZone.zone_id == user.zone_id
+    )
+    return session.exec(query).first() is not None
