@@ -6,7 +6,7 @@ What the change of a word means for clips that wait to be aired is `broadcast.re
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, func, select
+from sqlmodel import Session, col, func, select
 
 from broadcast.audit import record
 from broadcast.collation import vietnamese_key
@@ -167,6 +167,12 @@ def word_of(session: Session, key: str) -> LexiconEntry | None:
 def list_words(session: Session) -> list[LexiconEntry]:
     """All entries in the order of the Vietnamese alphabet."""
     return sorted(session.exec(select(LexiconEntry)), key=lambda one: (vietnamese_key(one.written), one.key))
+
+
+def words_since(session: Session, since: datetime) -> list[LexiconEntry]:
+    """The entries that were added or changed after an instant, the last first."""
+    query = select(LexiconEntry).where(col(LexiconEntry.edited_at) > since)
+    return list(session.exec(query.order_by(col(LexiconEntry.edited_at).desc(), col(LexiconEntry.key))))
 
 
 def write_word(session: Session, entry: LexiconEntry, word: Word, by: User | None, now: datetime) -> None:

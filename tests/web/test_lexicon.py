@@ -11,8 +11,8 @@ from broadcast.bulletins import approve_bulletin, submit_bulletin, write_bulleti
 from broadcast.lexicon import add_word, check_word, list_words
 from broadcast.models import Bulletin, Rendering, row_id
 from broadcast.reading_rules import rules_of
-from broadcast.users import get_user
-from tests.web.conftest import NOW, Browser, Commune, Programs, SignIn
+from broadcast.users import get_user, open_session
+from tests.web.conftest import NOW, Browser, Clock, Commune, Programs, SignIn
 
 DOUBTFUL = "Mời bà con bản Pắk Ngà họp. Đại biểu Pắk Ngà phát biểu."
 LEGACY = "KÝnh göi bµ con nh©n d©n x· Hßa B×nh. §Ò nghÞ c¸c hé gia ®×nh thu dän vÖ sinh."
@@ -248,6 +248,22 @@ async def test_a_leader_settles_a_doubt_where_it_is_approved(browse: SignIn, com
     assert "Chờ duyệt" in leader.text(".head")
     with commune.work() as session:
         assert session.exec(select(Bulletin)).one().revision == 1
+
+
+async def test_a_leader_sees_what_is_said_otherwise_since_a_week(
+    browse: SignIn, commune: Commune, clock: Clock
+) -> None:
+    add(commune, "Nà Lạc", "nà lác")
+    leader = await browse("leader")
+    await leader.get("/duyet")
+    assert leader.text("#words-title") == "Cách đọc mới trong tuần"
+    assert "Nà Lạc → nà lác Bà officer, 22/09/2026 10:00" in leader.text("main")
+    clock.pass_time(timedelta(days=7))
+    with commune.work() as session:
+        token, _ = open_session(session, get_user(session, "leader"), clock())
+    leader.http.cookies.set("loalang", token)
+    await leader.get("/duyet")
+    assert leader.page.css_first("#words-title") is None
 
 
 async def test_who_may_not_edit_is_offered_nothing_to_teach(browse: SignIn) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Response
@@ -17,20 +18,25 @@ from broadcast.bulletins import (
     withdraw_bulletin,
 )
 from broadcast.errors import BroadcastError
+from broadcast.lexicon import words_since
 from broadcast.lifecycle import may_move
-from broadcast.models import Bulletin, BulletinState
+from broadcast.models import Bulletin, BulletinState, LexiconEntry
 from broadcast.permissions import Action, may
+from broadcast.users import list_users
 from broadcast.views import BroadcastRow, BulletinCard, broadcasts_of_bulletin, bulletin_card, bulletin_cards
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
 from web.pages.compose import ReadingFragment, read_script
 from web.pages.listen import ListenFragment, Sound, hear
+from web.pages.placements import PlacementRow, placement_rows
 from web.part_list import ShownPart, shown
 from web.reading import Reading
 from web.teaching import Taught, is_teaching, teach
 from web.templating import Page
 
 router = APIRouter(include_in_schema=False)
+NEW_FOR = timedelta(days=7)
+SHOWN_WORDS = 20
 Reader = Annotated[Door, Depends(allowed(Action.WRITE_BULLETIN, Action.APPROVE_BULLETIN))]
 Decider = Annotated[Door, Depends(allowed(Action.APPROVE_BULLETIN))]
 
@@ -45,10 +51,12 @@ class BulletinsPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalsPage(Page):
-    """What waits for a leader."""
+    """What waits for a leader, and which words are said otherwise since a week: they too decide what is heard."""
 
     template: ClassVar[str] = "approvals.html"
     bulletins: Sequence[BulletinCard]
+    new_words: Sequence[LexiconEntry]
+    editors: dict[int | None, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +68,7 @@ class BulletinPage(Page):
     parts: Sequence[ShownPart]
     reading: Reading | None
     broadcasts: Sequence[BroadcastRow]
+    placements: Sequence[PlacementRow]
     may_decide: bool
     is_own: bool
     may_submit: bool
@@ -84,7 +93,9 @@ def show_approvals(door: Decider) -> Response:
     """What waits, for the leader."""
     with door.read() as session:
         cards = bulletin_cards(session, list_bulletins(session, door.user, BulletinState.SUBMITTED))
-    return door.show(ApprovalsPage(bulletins=cards))
+        new_words = words_since(session, door.now - NEW_FOR)[:SHOWN_WORDS]
+        editors = {user.id: user.name for user in list_users(session)}
+    return door.show(ApprovalsPage(bulletins=cards, new_words=new_words, editors=editors))
 
 
 @router.get("/ban-tin/{bulletin_id}")
@@ -194,6 +205,7 @@ def _show(
             reading=read_script(door, bulletin.script, f"/ban-tin/{bulletin_id}/luon-doc"),
             taught=taught,
             broadcasts=broadcasts_of_bulletin(session, bulletin_id),
+            placements=placement_rows(session, bulletin),
             reason=reason,
             sound=sound,
             problem=problem,
