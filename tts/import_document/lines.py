@@ -18,6 +18,8 @@ _GAP = 2.2
 _COLUMN_GAP = 0.5
 """And a white lane of so many between columns, once it is found, keeps them apart."""
 _SAME_ROW = 0.5
+_WIDEST_SPACING = 1.2
+"""Lines of one paragraph are at most so many letter heights apart."""
 _PARAGRAPH_GAP = 0.75
 """White space above a paragraph, in letter heights, beyond the usual between lines."""
 
@@ -205,8 +207,10 @@ def _paragraphs(lines: Sequence[Segment], page: int) -> Iterator[Block]:
 
 
 def _usual_gap(lines: Sequence[Segment]) -> float:
-    gaps = [below.top - above.bottom for above, below in pairwise(lines)]
-    return sorted(gaps)[len(gaps) // 4] if gaps else 0.0
+    """White space between lines of one paragraph; two lines alone may be of different ones, far apart."""
+    gaps = sorted(below.top - above.bottom for above, below in pairwise(lines))
+    most = _WIDEST_SPACING * median(line.height for line in lines)
+    return min(gaps[len(gaps) // 4], most) if gaps else 0.0
 
 
 def _belongs(above: Segment, line: Segment, right: float, usual: float) -> bool:

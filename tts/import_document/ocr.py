@@ -13,14 +13,12 @@ from PIL import Image
 
 from tts.import_document.lines import Segment, Word, blocks_of_page, segments_of
 from tts.import_document.paper import Block, Desk, Table
-from tts.import_document.pictures import open_pictures, prepare
+from tts.import_document.pictures import clean, open_pictures, straighten
 from tts.import_document.refusals import Refused, refusal
 
 LANGUAGE = "vie"
 _SURE = 65
-"""Mean confidence, in percent, below which a page should be compared with the paper."""
-_LOST = 45
-"""And below which it may lie on its side or head."""
+"""Mean confidence, in percent, below which a page may lie on its side, or should be compared with the paper."""
 _NOISE = 20
 _HARD_TO_READ = "Trang {page} khó đọc. Hãy so lại từng câu với bản giấy."
 
@@ -46,7 +44,7 @@ def read_pictures(path: Path, desk: Desk) -> Iterator[Block | Table]:
 
 def read_picture(picture: Image.Image, page: int, desk: Desk) -> Iterator[Block | Table]:
     """The text of one page, a picture in grey."""
-    seen = _upright(prepare(picture), picture, desk.folder)
+    seen = _upright(clean(picture), desk.folder)
     if seen.sureness < _SURE:
         desk.warn("hard-to-read", _HARD_TO_READ.format(page=page), page)
     segments: list[Segment] = []
@@ -55,14 +53,14 @@ def read_picture(picture: Image.Image, page: int, desk: Desk) -> Iterator[Block 
     yield from blocks_of_page(segments, page)
 
 
-def _upright(prepared: Image.Image, picture: Image.Image, folder: Path) -> _Seen:
-    """A page that makes no sense is tried as if it lay on its side or on its head."""
-    seen = _look(prepared, folder)
-    if seen.sureness >= _LOST:
+def _upright(page: Image.Image, folder: Path) -> _Seen:
+    """What stands on a page; one that makes no sense is tried as if it lay on its side or on its head."""
+    seen = _look(straighten(page), folder)
+    if seen.sureness >= _SURE:
         return seen
-    turn = _turn_of(prepared, folder)
+    turn = _turn_of(page, folder)
     if turn:
-        turned = _look(prepare(picture.rotate(-turn, expand=True)), folder)
+        turned = _look(straighten(page.rotate(-turn, expand=True)), folder)
         return max(seen, turned, key=lambda one: one.sureness)
     return seen
 

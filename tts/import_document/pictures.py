@@ -17,8 +17,11 @@ _GOOD_WIDTH = 2480
 _MOST_ENLARGED = 2.5
 _MOST_TILT = 12.0
 _SEARCH_WIDTH = 800
-_BACKGROUND = 24
+_SIEVE = 24
 _PAPER = 225
+_WHITE = 205
+"""What is as bright as this, where paper has 225, is paper: its grain must not look like letters."""
+_PALEST_INK = 120
 
 
 def open_pictures(path: Path, limits: Limits) -> Iterator[tuple[Image.Image, int]]:
@@ -63,16 +66,22 @@ def _on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
 
 
-def prepare(page: Image.Image) -> Image.Image:
-    """The page as tesseract likes it.
+def clean(page: Image.Image) -> Image.Image:
+    """The page in a good size, evenly lit, its paper white and without specks.
 
     Args:
         page: In grey ("L"), of any size.
     """
-    scaled = _scaled(page)
-    even = _evenly_lit(scaled)
-    tilt = tilt_of(even)
-    return even.rotate(tilt, Image.Resampling.BICUBIC, expand=True, fillcolor=255) if abs(tilt) >= 0.1 else even
+    calm = _scaled(page).filter(ImageFilter.MedianFilter(3))
+    flat = np.asarray(calm, dtype=np.float32) * (_PAPER / np.maximum(_light_on(calm), 32))
+    ink = min(_PALEST_INK, float(np.percentile(flat, 0.5)))
+    return Image.fromarray(np.clip((flat - ink) * (255 / (_WHITE - ink)), 0, 255).astype(np.uint8))
+
+
+def straighten(page: Image.Image) -> Image.Image:
+    """The page turned so that its lines lie level."""
+    tilt = tilt_of(page)
+    return page.rotate(tilt, Image.Resampling.BICUBIC, expand=True, fillcolor=255) if abs(tilt) >= 0.1 else page
 
 
 def _scaled(page: Image.Image) -> Image.Image:
@@ -84,14 +93,11 @@ def _scaled(page: Image.Image) -> Image.Image:
     return page.resize(size, Image.Resampling.LANCZOS)
 
 
-def _evenly_lit(page: Image.Image) -> Image.Image:
-    """Shadows taken out: the paper's brightness, seen through a coarse sieve, is divided away; specks are smoothed."""
-    calm = page.filter(ImageFilter.MedianFilter(3))
-    small = calm.resize((max(1, page.width // _BACKGROUND), max(1, page.height // _BACKGROUND)), Image.Resampling.BOX)
+def _light_on(page: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """How bright the paper is at each place, seen through a coarse sieve that no letter passes."""
+    small = page.resize((max(1, page.width // _SIEVE), max(1, page.height // _SIEVE)), Image.Resampling.BOX)
     paper = small.filter(ImageFilter.MaxFilter(5)).filter(ImageFilter.GaussianBlur(2))
-    background = np.asarray(paper.resize(page.size, Image.Resampling.BILINEAR), dtype=np.float32)
-    flat = np.asarray(calm, dtype=np.float32) * (_PAPER / np.maximum(background, 32))
-    return ImageOps.autocontrast(Image.fromarray(np.clip(flat, 0, 255).astype(np.uint8)), cutoff=(1, 20))
+    return np.asarray(paper.resize(page.size, Image.Resampling.BILINEAR), dtype=np.float32)
 
 
 def tilt_of(page: Image.Image) -> float:
