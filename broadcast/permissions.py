@@ -14,6 +14,7 @@ class Action(StrEnum):
     RAISE_EMERGENCY = "raise-emergency"
     STOP_BROADCAST = "stop-broadcast"
     EDIT_TIMETABLE = "edit-timetable"
+    EDIT_PROGRAMMES = "edit-programmes"
     EDIT_LEXICON = "edit-lexicon"
     KEEP_RECORDINGS = "keep-recordings"
     MANAGE_NODES = "manage-nodes"
@@ -32,6 +33,8 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     # Silencing a horn that should not speak is for everybody who answers for it; a village head for his village's own.
     Action.STOP_BROADCAST: frozenset({_OFFICER, _LEADER, _HEAD, _ADMIN}),
     Action.EDIT_TIMETABLE: frozenset({_OFFICER, _LEADER}),
+    # Its greetings and recordings are aired without further approval.
+    Action.EDIT_PROGRAMMES: frozenset({_LEADER}),
     Action.EDIT_LEXICON: frozenset({_OFFICER, _LEADER, _ADMIN}),
     Action.KEEP_RECORDINGS: frozenset({_OFFICER, _LEADER, _HEAD, _ADMIN}),
     Action.MANAGE_NODES: frozenset({_ADMIN}),

@@ -1,0 +1,130 @@
+"""Programmes arranged part by part, the order of a day, the weather, and campaigns."""
+
+import pytest
+from sqlmodel import select
+
+from broadcast.bulletins import approve_bulletin, submit_bulletin, write_bulletin
+from broadcast.communes import get_commune
+from broadcast.models import DayWeather, Placement, row_id
+from broadcast.programme_parts import parts_of_programme
+from broadcast.programmes import create_programme, get_programme
+from broadcast.users import get_user
+from tests.web.conftest import NOW, Browser, Commune, SignIn
+
+
+@pytest.fixture
+def programme(commune: Commune) -> int:
+    with commune.work() as session:
+        made = create_programme(
+            session, get_commune(session), name="Bản tin sáng", greeting="Chào {xã}.", closing="Hết.", now=NOW,
+            actor="officer",
+        )  # fmt: skip
+        return row_id(made.id)
+
+
+def approved(commune: Commune, title: str, programmes: list[int]) -> str:
+    with commune.work() as session:
+        officer = get_user(session, "officer")
+        bulletin = write_bulletin(
+            session, officer, title=title, script=f"{title}.", zones=["thon-dong", "thon-tay"], airs_now=not programmes,
+            programmes=programmes, now=NOW,
+        )  # fmt: skip
+        submit_bulletin(session, bulletin.id, officer, NOW)
+        approve_bulletin(session, bulletin.id, get_user(session, "leader"), 1, NOW)
+        return bulletin.id
+
+
+def kinds(browser: Browser) -> list[str]:
+    return [node.attributes["data-part"] or "" for node in browser.page.css("[data-part]")]
+
+
+async def test_a_leader_arranges_a_programme_by_its_buttons(browse: SignIn, commune: Commune, programme: int) -> None:
+    leader = await browse("leader")
+    await leader.get(f"/chuong-trinh/{programme}")
+    assert kinds(leader) == ["chime", "greeting", "bulletins", "closing"]
+    assert "Ngày 22/09/2026: Chào Xã Hòa Bình An." in leader.text('[data-part="greeting"]')
+    await leader.send("#programme", "act=up-3", name="Bản tin sớm")
+    await leader.send("#programme", "act=add-chime")
+    await leader.send("#programme", "act=remove-0")
+    assert kinds(leader) == ["greeting", "closing", "bulletins", "chime"]
+    assert leader.attributes("#name")["value"] == "Bản tin sớm"
+    await leader.send("#programme", "act=save", when_empty="greeting")
+    assert leader.path == "/chuong-trinh"
+    with commune.work() as session:
+        stored = get_programme(session, programme)
+        assert (stored.name, stored.when_empty, stored.revision) == ("Bản tin sớm", "greeting", 2)
+        found = [(part.kind.value, part.text) for part in parts_of_programme(session, programme)]
+    assert found == [("greeting", "Chào {xã}."), ("closing", "Hết."), ("bulletins", ""), ("chime", "")]
+
+
+async def test_a_new_programme_begins_with_the_usual_parts_and_says_what_is_wrong(browse: SignIn) -> None:
+    leader = await browse("leader")
+    await leader.get("/chuong-trinh/moi")
+    assert kinds(leader) == ["chime", "greeting", "bulletins", "closing"]
+    await leader.send("#programme", "act=save", name="Chiều", text=["", "Chào {x}.", "", "Hết."])
+    assert leader.answer.status_code == 422
+    assert "Không có ô “{x}”" in leader.text("#error-parts")
+    await leader.send("#programme", "act=save", text=["", "Chào.", "", "Hết."])
+    assert leader.text("[data-programme]") == "Chiều nhạc hiệu, lời chào, bản tin trong ngày, lời kết"
+
+
+async def test_of_two_leaders_the_second_is_told(browse: SignIn, programme: int) -> None:
+    first, second = await browse("leader"), await browse("leader")
+    for browser in (first, second):
+        await browser.get(f"/chuong-trinh/{programme}")
+    await first.send("#programme", "act=save", name="Một")
+    await second.send("#programme", "act=save", name="Hai")
+    assert second.answer.status_code == 409
+    assert second.attributes("#name")["value"] == "Hai"
+
+
+async def test_an_officer_reads_the_parts_and_orders_the_day(browse: SignIn, commune: Commune, programme: int) -> None:
+    for title in ("Một", "Hai"):
+        approved(commune, title, [programme])
+    officer = await browse("officer")
+    await officer.get(f"/chuong-trinh/{programme}")
+    assert officer.page.css_first("#programme") is None
+    assert officer.text("#order ol") == "Một Xuống Hai Lên"
+    first = officer.attributes('#order button[value^="down-"]')["value"]
+    await officer.send("#order", f"act={first}")
+    assert officer.text("#order ol") == "Hai Xuống Một Lên"
+    assert (await officer.http.post(f"/chuong-trinh/{programme}", data={"csrf": "x"})).status_code == 403
+
+
+async def test_the_weather_of_a_day_is_typed_and_taken_back(browse: SignIn, commune: Commune, programme: int) -> None:
+    officer = await browse("officer")
+    await officer.get("/chuong-trinh")
+    await officer.send('form[data-day="2026-09-23"]', weather=" nắng  nóng ")
+    assert officer.attributes("#weather-2")["value"] == "nắng nóng"
+    await officer.send('form[data-day="2026-09-23"]', weather="")
+    with commune.work() as session:
+        assert session.exec(select(DayWeather)).all() == []
+
+
+async def test_a_campaign_is_placed_in_one_form_shown_on_the_bulletin_and_taken_back(
+    browse: SignIn, commune: Commune, programme: int
+) -> None:
+    bulletin = approved(commune, "Tiêm chủng", [])
+    officer = await browse("officer")
+    await officer.get(f"/ban-tin/{bulletin}/xep")
+    assert officer.attributes("#until_on")["value"] == "2026-09-24"
+    await officer.send("#campaign", until_on="2026-09-20", programmes=[str(programme)], times="2")
+    assert officer.text("#error-until_on")
+    assert officer.attributes("#times")["value"] == "2"
+    await officer.send("#campaign", until_on="2026-09-30", weekdays=["1", "3"], zones=["thon-dong"])
+    said = "từ 22/09/2026 đến 30/09/2026, thứ ba, thứ năm, đọc 2 lần, Thôn Đông"
+    assert said in officer.text("[aria-labelledby=placed-title]")
+    await officer.get(f"/ban-tin/{bulletin}")
+    assert f"Bản tin sáng: {said}" in officer.text(".facts")
+    await officer.get(f"/ban-tin/{bulletin}/xep")
+    remove = officer.attributes("[aria-labelledby=placed-title] button")["value"]
+    await officer.send("[aria-labelledby=placed-title] form", f"remove={remove}")
+    with commune.work() as session:
+        assert session.exec(select(Placement)).all() == []
+
+
+async def test_the_writing_page_leads_to_the_days(browse: SignIn, commune: Commune, programme: int) -> None:
+    bulletin = approved(commune, "Tin", [programme])
+    officer = await browse("officer")
+    await officer.get(f"/soan/{bulletin}")
+    assert officer.attributes(f'a[href="/ban-tin/{bulletin}/xep"]')
