@@ -21,6 +21,7 @@ from broadcast.documents import next_expiry
 from broadcast.entries import list_entries
 from broadcast.models import row_id
 from broadcast.playout import Playout
+from broadcast.pruning import forget_old
 from broadcast.rendering import RendererPool
 from broadcast.renderings import warm_up
 from broadcast.rereading import reread_coming
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 TICK_S = 2.0
 PLAN_EVERY = timedelta(seconds=30)
 """Without news the timetable is looked through this often: the slow tick that repairs everything."""
+FORGET_EVERY = timedelta(hours=1)
 _INSTANT = "instant"
 
 
@@ -74,6 +76,7 @@ class Runner:
         self._routine = asyncio.Event()
         self._has_news = True
         self._planned_at: datetime | None = None
+        self._forgot_at: datetime | None = None
         self._troubles: dict[str, Trouble] = {}
         self._tasks: list[asyncio.Task[None]] = []
         renderers.listen(self._look_at_all)
@@ -153,7 +156,23 @@ class Runner:
                 ("documents", playout.publish_documents),
                 ("begin what is due now", playout.begin_due),
             )
+        if self._is_time_to_forget():
+            await self._run(("forget", self._forget))
         await self._run(("next instant", self._ring_next))
+
+    def _is_time_to_forget(self) -> bool:
+        now, before = self._clock(), self._forgot_at
+        if before is not None and timedelta() <= now - before < FORGET_EVERY:
+            return False
+        self._forgot_at = now
+        return True
+
+    async def _forget(self) -> None:
+        await asyncio.to_thread(self._forget_old)
+
+    def _forget_old(self) -> None:
+        with session_of(self._engine) as session:
+            forget_old(session, self._clock())
 
     def _is_time_for_all(self) -> bool:
         now, before = self._clock(), self._planned_at

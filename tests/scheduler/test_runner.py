@@ -11,8 +11,9 @@ from sqlmodel import Session, select
 
 from broadcast.db import session_of
 from broadcast.emergency import raise_emergency
-from broadcast.models import Broadcast
+from broadcast.models import Broadcast, UserSession
 from broadcast.rendering import RendererPool
+from broadcast.users import SESSION_LASTS, open_session
 from scheduler.clock import utc_now
 from scheduler.runner import Runner
 from tests.broadcast.airing_kit import add_broadcast
@@ -124,3 +125,16 @@ async def test_a_server_that_was_killed_takes_up_where_it_was(stage: Stage, tmp_
         assert len(east.orders) == 1
     with session_of(stage.engine) as session:
         assert len(session.exec(select(Broadcast)).all()) == 1
+
+
+async def test_what_is_long_over_is_forgotten_by_itself(stage: Stage, tmp_path: Path) -> None:
+    def sessions(session: Session) -> int:
+        return len(session.exec(select(UserSession)).all())
+
+    stage.do(lambda s: open_session(s, stage.house(s).officer, utc_now() - SESSION_LASTS))
+    assert stage.do(sessions) == 1
+    async with running(stage.pole("dong-1", "thon-dong")), on_duty(stage, tmp_path) as runner:
+        broadcast = alarm(stage)
+        runner.nudge()
+        await stage.until(lambda: stage.told(broadcast)[0] == "aired", within_s=30)
+    assert stage.do(sessions) == 0

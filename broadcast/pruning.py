@@ -1,0 +1,22 @@
+"""What is forgotten in time, so that a server that runs for years does not grow for ever.
+
+Kept as long as the database: bulletins, broadcasts and their deliveries (the as-run log), the audit log.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, delete
+
+from broadcast.models import IssuedOrder, StoredReport, UserSession
+
+REPORTS_KEPT = timedelta(days=90)
+"""A pole tells a report again until it is acknowledged; one that comes still later changes nothing."""
+ORDERS_KEPT = timedelta(days=30)
+"""After an order has expired nobody obeys it; for a while it tells what was ordered."""
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    """Forget counted reports, expired orders and sessions that are over."""
+    session.exec(delete(StoredReport).where(col(StoredReport.stored_at) < now - REPORTS_KEPT))
+    session.exec(delete(IssuedOrder).where(col(IssuedOrder.expires_at) < now - ORDERS_KEPT))
+    session.exec(delete(UserSession).where(col(UserSession.expires_at) <= now))
