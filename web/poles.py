@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from web.station import Station
 
 CLOCK_TROUBLE_MS = 500
+REFUSALS_SHOWN_FOR = timedelta(days=1)
 DISK_TROUBLE_BYTES = 200 * 1024 * 1024
 
 
@@ -68,6 +70,8 @@ def troubles_of(beat: Heartbeat) -> Iterable[str]:
     """What a pole itself says is wrong with it."""
     if beat.output_error:
         yield f"Âm thanh lỗi: {beat.output_error}"
+    if beat.refused_at is not None and beat.at - beat.refused_at < REFUSALS_SHOWN_FOR:
+        yield f"Đã từ chối {say_number(beat.refused)} tin không đáng tin, lần cuối: {beat.refused_why}"
     if beat.clock_offset_ms is None:
         yield "Chưa đồng bộ đồng hồ"
     elif beat.clock_error_ms is not None and beat.clock_error_ms > CLOCK_TROUBLE_MS:

@@ -13,10 +13,12 @@ from broadcast.nodes import create_node, new_pairing_code
 from broadcast.permissions import Action, may
 from broadcast.views import node_rows, on_air
 from broadcast.zones import list_zones
+from players.invitation import Invitation
 from web.api.nodes import revoke_everywhere
 from web.deps import Door, PostedForm, SignedIn, allowed
 from web.errors import Refusal, refusal_of
 from web.fragments import EVERYTHING, scope_of
+from web.invitations import invitation_for
 from web.poles import PoleRow, pole_rows
 from web.templating import Page
 
@@ -37,6 +39,7 @@ class NodesPage(Page):
     chosen_zones: Sequence[str] = ()
     code: str = ""
     code_for: str = ""
+    invitation: Invitation | None = None
     problem: Refusal | None = None
 
 
@@ -106,6 +109,7 @@ def _show(door: Door, typed: Typed) -> Response:
         chosen_zones=typed.zones,
         code=typed.code,
         code_for=typed.code_for,
+        invitation=invitation_for(door.request, door.station, typed.code) if typed.code else None,
         problem=typed.problem,
     )
     return door.show(page, typed.problem.status if typed.problem else 200)
