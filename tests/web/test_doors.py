@@ -131,6 +131,14 @@ API: dict[str, frozenset[str]] = {
     "PUT /api/entries/{entry_id}": WRITERS,
     "PUT /api/entries/{entry_id}/days/{on}": WRITERS,
     "DELETE /api/entries/{entry_id}/days/{on}": WRITERS,
+    "GET /api/programmes": SIGNED_IN,
+    "POST /api/programmes": LEADER,
+    "GET /api/programmes/{programme_id}": SIGNED_IN,
+    "PUT /api/programmes/{programme_id}": LEADER,
+    "PUT /api/weather/{on}": WRITERS,
+    "GET /api/bulletins/{bulletin_id}/placements": SIGNED_IN,
+    "POST /api/bulletins/{bulletin_id}/placements": WRITERS,
+    "DELETE /api/bulletins/{bulletin_id}/placements/{placement_id}": WRITERS,
     "GET /api/special-days": SIGNED_IN,
     "PUT /api/special-days/{on}": WRITERS,
     "DELETE /api/special-days/{on}": WRITERS,
@@ -184,6 +192,7 @@ OPEN_TO_ALL = {
 }
 NODE_KEY = NodeKey.generate()
 BULLETIN = {"title": "Tin", "script": "Họp lúc 8h.", "zones": ["thon-dong"], "airs_now": True}
+PROGRAMME = {"name": "Sáng", "parts": [{"kind": "bulletins"}]}
 ENTRY = {"programme": 1, "zones": ["thon-dong"], "airs_at": "05:30", "from_on": "2026-09-22"}
 BODIES: dict[str, object] = {
     "POST /api/bulletins": BULLETIN,
@@ -199,6 +208,14 @@ BODIES: dict[str, object] = {
     "PUT /api/recordings/{recording_id}": {"name": "A", "language": "ium", "is_shared": True, "revision": 1},
     "POST /api/recordings/{recording_id}/trim": {"start_ms": 0, "end_ms": 900, "revision": 1},
     "POST /api/entries": ENTRY,
+    "POST /api/programmes": PROGRAMME,
+    "PUT /api/programmes/{programme_id}": {**PROGRAMME, "revision": 1},
+    "PUT /api/weather/{on}": {"text": "nắng"},
+    "POST /api/bulletins/{bulletin_id}/placements": {
+        "programmes": [1],
+        "from_on": "2026-09-22",
+        "until_on": "2026-09-24",
+    },
     "PUT /api/entries/{entry_id}": {**ENTRY, "revision": 1},
     "PUT /api/entries/{entry_id}/days/{on}": {"revision": 1, "is_off": True},
     "PUT /api/special-days/{on}": {"name": "Quốc tang", "kind": "mourning"},

@@ -9,7 +9,7 @@ from broadcast.models import DayWeather, Placement, row_id
 from broadcast.programme_parts import parts_of_programme
 from broadcast.programmes import create_programme, get_programme
 from broadcast.users import get_user
-from tests.web.conftest import NOW, Browser, Commune, SignIn
+from tests.web.conftest import NOW, Browser, Commune, Programs, SignIn
 
 
 @pytest.fixture
@@ -128,3 +128,30 @@ async def test_the_writing_page_leads_to_the_days(browse: SignIn, commune: Commu
     officer = await browse("officer")
     await officer.get(f"/soan/{bulletin}")
     assert officer.attributes(f'a[href="/ban-tin/{bulletin}/xep"]')
+
+
+async def test_a_program_makes_a_programme_and_changes_it_by_the_revision_it_read(api: Programs) -> None:
+    leader = api("leader")
+    parts = [{"kind": "greeting", "text": "Chào {xã}."}, {"kind": "bulletins"}]
+    made = (await leader.post("/api/programmes", json={"name": "Trưa", "parts": parts})).json()
+    assert [(part["kind"], part["text"]) for part in made["parts"]] == [("greeting", "Chào {xã}."), ("bulletins", "")]
+    path = f"/api/programmes/{made['id']}"
+    changed = await leader.put(path, json={"name": "Trưa", "parts": parts[1:], "revision": 1, "when_empty": "greeting"})
+    assert (changed.json()["revision"], changed.json()["when_empty"]) == (2, "greeting")
+    late = await leader.put(path, json={"name": "Khác", "parts": parts, "revision": 1})
+    assert (late.status_code, late.json()["error"]["code"]) == (409, "changed-meanwhile")
+    assert (await leader.get("/api/programmes")).json()["programmes"] == [changed.json()]
+
+
+async def test_a_program_runs_a_campaign(api: Programs, commune: Commune, programme: int) -> None:
+    officer, bulletin = api("officer"), approved(commune, "Tiêm chủng", [])
+    path = f"/api/bulletins/{bulletin}/placements"
+    asked = {"programmes": [programme], "from_on": "2026-09-22", "until_on": "2026-09-24", "zones": ["thon-tay"]}
+    made = await officer.post(path, json={**asked, "times": 3})
+    assert made.status_code == 201
+    (one,) = made.json()["placements"]
+    assert (one["programme"], one["until_on"], one["zones"], one["times"]) == (programme, "2026-09-24", ["thon-tay"], 3)
+    assert (await officer.get(path)).json() == made.json()
+    gone = [(await officer.delete(f"{path}/{one['id']}")).status_code for _ in range(2)]
+    assert gone == [204, 404]
+    assert (await officer.put("/api/weather/2026-09-23", json={"text": "nắng"})).status_code == 204
