@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from broadcast.lexicon import MAX_WRITTEN
-from tts.spoken import Sentence, Span, SpokenText
+from tts.spoken import Sentence, Span, SpanKind, SpokenText
 from web.words import SPAN
 
 MAX_DOUBTS = 40
@@ -58,6 +58,8 @@ class Reading:
     legacy: str = ""
     too_long: int = 0
     teach_path: str = ""
+    is_silent: bool = False
+    """Whether nothing of it can be said."""
     may_convert: bool = False
     """Whether the page can put the text into Unicode."""
 
@@ -76,6 +78,7 @@ def reading_of(text: SpokenText, *, legacy: str = "", teach_path: str = "") -> R
         more_doubts=max(0, len(counts) - MAX_DOUBTS),
         legacy=legacy,
         teach_path=teach_path,
+        is_silent=not text.spoken.strip(),
     )
 
 
@@ -85,8 +88,8 @@ def _doubt(text: SpokenText, span: Span, count: int) -> Doubt:
 
 
 def _is_shown(span: Span) -> bool:
-    """A dash or a bracket that is not spoken is no change that anybody would check."""
-    return bool(span.spoken) or any(sign.isalnum() for sign in span.written)
+    """A dash or a bracket that is not spoken is no change that anybody would check; a picture that is left out is."""
+    return bool(span.spoken) or span.kind is SpanKind.SYMBOL or any(sign.isalnum() for sign in span.written)
 
 
 def _pieces(text: SpokenText, sentence: Sentence) -> list[Piece]:

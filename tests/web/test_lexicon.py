@@ -287,6 +287,16 @@ async def test_legacy_text_is_offered_in_unicode_and_read_as_what_it_says(browse
     assert officer.path == "/soan"
 
 
+async def test_what_is_left_out_is_shown_and_silence_is_said(browse: SignIn) -> None:
+    officer = await browse("officer")
+    await compose(officer, "Chúc mừng 🎉 bà con. Mã 中文.")
+    marks = [" ".join(mark.text(separator=" ").split()) for mark in officer.page.css(".reading mark")]
+    assert marks == ["(không đọc) viết là 🎉", "đoạn chữ hán viết là 中文"]
+    assert officer.text(".doubts summary") == "Chưa chắc (1)"
+    await compose(officer, "– – –")
+    assert officer.text("#reading .note") == "Nội dung này không có gì để đọc."
+
+
 async def test_a_text_that_is_too_long_is_said_and_kept(browse: SignIn) -> None:
     officer = await browse("officer")
     await compose(officer, "Mời bà con họp. " * 6250, "act=save")
