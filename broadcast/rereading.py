@@ -63,7 +63,8 @@ def touched_by(session: Session, before: ReadingRules, now: datetime) -> list[To
     for broadcast, rendering in session.exec(_waiting(*COMING, BroadcastState.ON_AIR)):
         if broadcast.id in found or rendering.script is None or not may_touch(rendering.script):
             continue
-        if read_sentences(rendering.script, after) != rendering.sentences:
+        # Not compared with the rendering: the step may have wanted another meanwhile.
+        if read_sentences(rendering.script, before) != read_sentences(rendering.script, after):
             found[broadcast.id] = Touched(
                 broadcast.id,
                 broadcast.title,

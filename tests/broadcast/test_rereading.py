@@ -127,6 +127,18 @@ async def test_only_what_is_really_read_otherwise_gets_a_new_clip(stage: Stage) 
     assert render_wanted(stage) == []
 
 
+async def test_what_is_touched_is_said_though_the_step_was_quicker(stage: Stage) -> None:
+    broadcast = approved(stage, "Họp ở Nà Lạc.", HOUR)
+    render_wanted(stage)
+    before = stage.do(rules_of)
+    say(stage, "Nà Lạc", "nà lác")
+    reread_coming(stage.engine, stage.now)
+    render_wanted(stage)
+    reread_coming(stage.engine, stage.now)
+    touched = stage.do(lambda session: touched_by(session, before, stage.now))
+    assert [one.broadcast for one in touched] == [broadcast]
+
+
 async def test_a_word_that_says_what_was_said_touches_nothing(stage: Stage) -> None:
     approved(stage, "Họp ở NVH thôn.", HOUR)
     render_wanted(stage)
