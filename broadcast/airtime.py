@@ -13,6 +13,7 @@ from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
 from broadcast.models import Broadcast, BroadcastState, Commune, Delivery, DeliveryState, Node
 from broadcast.orders import NOW_LEAD, ends_at_of, issue_play, plays_of, zones_of
 from broadcast.outlook import is_ready, why_not
+from broadcast.rules import apply_rules
 from players.messages import ClipRef, Urgency
 
 NOW_WITHIN = timedelta(minutes=15)
@@ -68,6 +69,7 @@ def has_now(session: Session) -> bool:
 def ready_now(session: Session, now: datetime) -> list[ReadyNow]:
     """What is to air at once and can, the most urgent first. What cannot any more is missed, with its reason."""
     commune = get_commune(session)
+    apply_rules(session, now)
     ready = []
     for broadcast in _coming(session):
         if not broadcast.is_now or broadcast.state is not BroadcastState.PLANNED:

@@ -76,13 +76,16 @@ class WhyNot(StrEnum):
     MOURNING_DAY = "mourning-day"
     HOLIDAY = "holiday"
     DAY_OFF = "day-off"
+    SESSION_TOO_LONG = "session-too-long"
+    TOO_MANY_SESSIONS = "too-many-sessions"
+    DAY_FULL = "day-full"
 
 
 _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
     WhyNot.RENDERING_FAILED: "Không tạo được âm thanh cho bản tin.",
     WhyNot.CLIP_NOT_READY: "Đến giờ phát mà âm thanh chưa tạo xong.",
     WhyNot.NOTHING_TO_AIR: "Chương trình không có bản tin đã duyệt nào cho hôm đó.",
-    WhyNot.QUIET_HOURS: "Ngoài giờ được phép phát của xã (giờ yên tĩnh).",
+    WhyNot.QUIET_HOURS: "Ngoài giờ được phép phát của xã hoặc của thôn (giờ yên tĩnh).",
     WhyNot.SERVER_OFF: "Máy chủ tắt vào giờ phát.",
     WhyNot.NOT_SENT: "Lệnh phát không gửi được tới các cụm loa trước khi hết hạn.",
     WhyNot.NO_NODES: "Khu vực chưa có cụm loa nào.",
@@ -98,6 +101,9 @@ _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
     WhyNot.MOURNING_DAY: "Ngày để tang: chỉ phát tin khẩn cấp.",
     WhyNot.HOLIDAY: "Chương trình nghỉ vào ngày lễ.",
     WhyNot.DAY_OFF: "Lịch phát được cho nghỉ riêng ngày này.",
+    WhyNot.SESSION_TOO_LONG: "Dài hơn thời lượng cho phép của một lần phát.",
+    WhyNot.TOO_MANY_SESSIONS: "Trong ngày đã đủ số lần phát cho phép ở một thôn.",
+    WhyNot.DAY_FULL: "Trong ngày đã hết số phút cho phép ở một thôn.",
     Reason.STOPPED: "Được lệnh dừng.",
     Reason.PREEMPTED: "Bị lượt phát ưu tiên hơn cắt ngang.",
     Reason.QUIET_HOURS: "Cụm loa từ chối: ngoài giờ được phép phát.",

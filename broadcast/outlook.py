@@ -27,7 +27,7 @@ def why_not(session: Session, broadcast: Broadcast, commune: Commune, starts_at:
     lasts = timedelta(milliseconds=broadcast.duration_ms or 0)
     if not fits_windows(windows_of_commune(commune), local_zone(commune), starts_at, lasts):
         return WhyNot.QUIET_HOURS
-    return None
+    return WhyNot(broadcast.over_rule) if broadcast.over_rule else None
 
 
 def is_ready(session: Session, broadcast: Broadcast) -> bool:

@@ -15,6 +15,7 @@ class Action(StrEnum):
     STOP_BROADCAST = "stop-broadcast"
     EDIT_TIMETABLE = "edit-timetable"
     EDIT_PROGRAMMES = "edit-programmes"
+    EDIT_RULES = "edit-rules"
     EDIT_LEXICON = "edit-lexicon"
     KEEP_RECORDINGS = "keep-recordings"
     MANAGE_NODES = "manage-nodes"
@@ -35,6 +36,7 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     Action.EDIT_TIMETABLE: frozenset({_OFFICER, _LEADER}),
     # Its greetings and recordings are aired without further approval.
     Action.EDIT_PROGRAMMES: frozenset({_LEADER}),
+    Action.EDIT_RULES: frozenset({_LEADER, _ADMIN}),
     Action.EDIT_LEXICON: frozenset({_OFFICER, _LEADER, _ADMIN}),
     Action.KEEP_RECORDINGS: frozenset({_OFFICER, _LEADER, _HEAD, _ADMIN}),
     Action.MANAGE_NODES: frozenset({_ADMIN}),

@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from broadcast import airtime, as_run, documents, orders, stopping
+from broadcast import airtime, as_run, documents, orders, rules, stopping
 from broadcast.airtime import ReadyNow
 from broadcast.db import reading, session_of
 from broadcast.documents import Documents
@@ -151,6 +151,9 @@ class Playout:
         ids = await self._look(airtime.coming_ids)
         for first in range(0, len(ids), _AT_A_TIME):
             await self._work(airtime.refresh_coming, self._clock(), ids[first : first + _AT_A_TIME])
+        over_rules = await self._work(rules.apply_rules, self._clock())
+        if over_rules:
+            await self._work(airtime.refresh_coming, self._clock(), over_rules)
 
     async def begin_due(self) -> None:
         """Move on the air what has reached its instant."""

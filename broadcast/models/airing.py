@@ -21,6 +21,8 @@ class Broadcast(SQLModel, table=True):
     state: BroadcastState = Field(default=BroadcastState.PLANNED, sa_type=EnumText(BroadcastState), index=True)
     reason: str | None = None
     """Why it was missed, cut or cancelled: a member of `lifecycle.WhyNot`, said in Vietnamese on the page."""
+    over_rule: str | None = Field(default=None, max_length=40)
+    """Which rule of commune or village it would break (`broadcast.rules`): a member of `lifecycle.WhyNot`."""
     bulletin_id: str | None = Field(default=None, foreign_key="bulletin.id", index=True)
     entry_id: int | None = Field(default=None, foreign_key="timetableentry.id", index=True)
     is_now: bool = False

@@ -17,6 +17,10 @@ class Commune(SQLModel, table=True):
     timezone: str = "Asia/Ho_Chi_Minh"
     windows: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
     """When anything but an emergency may sound: `[{"opens": "05:00", "closes": "20:00"}, …]`, local time."""
+    sessions_a_day: int | None = None
+    """How often anything but an emergency may sound; none: no limit (see `broadcast.budget`)."""
+    session_minutes: int | None = None
+    day_minutes: int | None = None
     voice: str = "vi_VN-vais1000-medium"
     rate: float = 1.0
     """How fast it reads, against the voice's own speed."""
@@ -38,6 +42,11 @@ class Zone(SQLModel, table=True):
     commune_id: int = Field(foreign_key="commune.id", index=True)
     slug: str = Field(max_length=50)
     name: str
+    windows: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
+    """Its own, inside the commune's; none: the commune's."""
+    sessions_a_day: int | None = None
+    session_minutes: int | None = None
+    day_minutes: int | None = None
 
 
 class Node(SQLModel, table=True):
