@@ -1,4 +1,4 @@
-"""An abbreviation in brackets right behind its own long form, which nobody says twice."""
+"""What brackets only repeat, and nobody says twice: Hợp tác xã (HTX), 03 (ba) bộ."""
 
 import re
 from collections.abc import Iterator
@@ -12,6 +12,10 @@ _BRACKET = re.compile(
     r"\(\s?(?:gọi tắt là |sau đây gọi tắt là |viết tắt là |viết tắt: ?)?"
     r"\"?(?P<short>[A-ZĐƯĂÂÊÔƠ][A-ZĐƯĂÂÊÔƠa-z0-9&.-]{1,14})\"?\s?\)"
 )
+_IN_WORDS = re.compile(
+    r"(?<!\d[.,])(?<![\w/])(?P<number>\d{1,3}(?:\.\d{3}){0,4}|\d{1,9})\s?"
+    r"(?P<bracket>\((?P<words>[a-zà-ỹđ]{2,6}(?: [a-zà-ỹđ]{2,6}){0,12})\))"
+)
 _SYLLABLE = re.compile(r"[^\W\d_]+")
 _SMALL = {"va", "cua", "cho", "ve", "các"}
 
@@ -19,6 +23,7 @@ _SMALL = {"va", "cua", "cho", "ve", "các"}
 def read_brackets(draft: Draft) -> Iterator[Reading]:
     """Silence a bracketed abbreviation behind its long form, and remember what it stands for."""
     yield from draft.search(_BRACKET, _read_bracket)
+    yield from draft.search(_IN_WORDS, _read_in_words)
 
 
 def _read_bracket(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
@@ -29,6 +34,12 @@ def _read_bracket(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         return
     draft.introduced.setdefault(short, long)
     yield Reading(*match.span(), "", SpanKind.ABBREVIATION)
+
+
+def _read_in_words(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Silence the words that only repeat the number before them: 03 (ba) bộ."""
+    if draft.numbers.cardinal(int(match["number"].replace(".", ""))) == match["words"]:
+        yield Reading(*match.span("bracket"), "", SpanKind.CARDINAL)
 
 
 def _known_form(short: str, before: str) -> str | None:

@@ -7,7 +7,7 @@ from tts.normalize.abbreviations import choose_sense
 from tts.normalize.draft import Draft, Reading
 from tts.normalize.letters import spell
 from tts.normalize.nouns import names_variety
-from tts.normalize.syllables import is_syllable
+from tts.normalize.syllables import is_syllable, place_tones
 from tts.normalize.tables import Sense, context, pairs, senses, units
 from tts.spoken import SpanKind
 
@@ -20,10 +20,8 @@ _VIRUS_BEFORE = re.compile(r"(?<!\w)(?:biến thể|chủng|omicron|vi rút|viru
 _LETTER_SLASH = re.compile(r"(?<![^\W_])[A-Z]/(?=[A-Z]\d)")
 _CULTIVAR = re.compile(r"(?<![^\W_])(?P<letters>[A-ZĐ]{1,4}) (?P<digits>\d{2,6})(?![^\W_]|[.,/-]\d)")
 _CULTIVAR_BEFORE = re.compile(rf"(?<!\w)(?:{context('cultivar')})[\s:]*(?:\S+\s?[,;]?\s?(?:và\s)?){{0,3}}\Z")
-_SERIAL = re.compile(r"(?<![^\W_])(?P<letters>[A-ZĐ]{1,3}) (?P<digits>\d{5,9})(?![^\W_]|[.,/-]\d)")
 _BOAT = re.compile(r"(?<![^\W_])(?P<place>[A-ZĐ][A-ZĐa-z]{1,2})[- ](?P<number>\d{4,5})[- ]?(?P<tail>TS)(?![^\W_])")
 _ALARM = re.compile(r"(?<![^\W_])BĐ\s?(?P<n>I{1,3})(?![^\W_])")
-_SERIAL_BEFORE = re.compile(r"(?<!\w)(?:số|sê ri|seri|mã|phát hành|hiệu|thẻ)[\s:]*\Z")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _GROUP = re.compile(r"[^\W\d_]+|\d+|[./-]")
 _LEAST_SPELLED_DIGITS = 4
@@ -33,7 +31,6 @@ def read_codes(draft: Draft) -> Iterator[Reading]:
     """Read tokens of letters and digits, the letters by name and short numbers as numbers."""
     yield from draft.search(_CULTIVAR, _read_cultivar)
     yield from draft.search(_BOAT, _read_boat)
-    yield from draft.search(_SERIAL, _read_serial)
     yield from draft.search(_ALARM, _read_alarm)
     yield from draft.search(_LETTER_SLASH, _read_letter_slash)
     yield from draft.search(_CODE, _read_code)
@@ -44,13 +41,6 @@ def read_codes(draft: Draft) -> Iterator[Reading]:
 def _read_cultivar(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if not _YEAR.fullmatch(match["digits"]) and _CULTIVAR_BEFORE.search(draft.before(match.start())):
         said = f"{spell(match['letters'])} {_say_group(draft, match['digits'])}"
-        yield Reading(*match.span(), said, SpanKind.CODE)
-
-
-def _read_serial(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
-    """Read the number of a certificate or banknote: BT 123456."""
-    if _SERIAL_BEFORE.search(draft.before(match.start())):
-        said = f"{spell(match['letters'])} {draft.numbers.digits(match['digits'])}"
         yield Reading(*match.span(), said, SpanKind.CODE)
 
 
@@ -125,9 +115,9 @@ def _say_letters(draft: Draft, letters: str, match: re.Match[str], *, first: boo
     if sense is not None:
         return sense.spoken
     if len(letters) > 1 and is_syllable(letters) and not letters.isupper():
-        return letters.lower()
+        return place_tones(letters.lower())
     if len(letters) > 2 and not letters.isupper() and is_syllable(letters, toneless=True):
-        return letters.lower()
+        return place_tones(letters.lower())
     return spell(letters)
 
 

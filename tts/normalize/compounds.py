@@ -28,7 +28,7 @@ def split_known(word: str) -> str | None:
         return None
     best: list[list[str] | None] = [[]] + [None] * len(word)
     for end in range(2, len(word) + 1):
-        for start in range(max(0, end - 12), end - 1):
+        for start in range(end - 2, max(0, end - 12) - 1, -1):
             head, form = best[start], _part_form(word[start:end])
             if head is None or form is None:
                 continue

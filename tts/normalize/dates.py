@@ -20,7 +20,7 @@ _TWO_DATES = re.compile(
     rf"{_D}(?P<d1>\d{{1,2}})/(?P<m1>\d{{1,2}})(?:/(?P<y1>\d{{4}}))?\s?-\s?"
     rf"(?P<d2>\d{{1,2}})/(?P<m2>\d{{1,2}})(?:/(?P<y2>\d{{4}}))?{_END}"
 )
-_AFTER_TIME = re.compile(rf"(?<={TAKEN})\s?/\s?(?P<d>\d{{1,2}})/(?P<m>\d{{1,2}})(?:/(?P<y>\d{{4}}))?{_END}")
+_AFTER_TIME = re.compile(rf"(?<={TAKEN})\s?/\s?(?P<d>\d{{1,2}})[/-](?P<m>\d{{1,2}})(?:/(?P<y>\d{{4}}))?{_END}")
 _ROUND_THE_CLOCK = re.compile(rf"{_D}24/(?:7|24){_END}")
 _DAYS_OF_MONTH = re.compile(r"(?<!\w)(?:[Nn]gày)\s+(?P<a>\d{1,2})\s?-\s?(?P<b>\d{1,2})(?=\s(?:hằng|hàng|mỗi) tháng)")
 _HOLIDAY = re.compile(rf"{_D}(?P<d>\d{{1,2}})-(?P<m>\d{{1,2}}){_END}")

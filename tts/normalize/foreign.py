@@ -49,7 +49,8 @@ def read_known_foreign(draft: Draft) -> Iterator[Reading]:
             stands = draft.lower.startswith(written, run.start()) and not draft.text[end : end + 1].isalnum()
             if stands and TAKEN not in draft.open[run.start() : end]:
                 done = end
-                yield Reading(run.start(), end, pairs("foreign")[written], SpanKind.FOREIGN)
+                if pairs("foreign")[written] != written:
+                    yield Reading(run.start(), end, pairs("foreign")[written], SpanKind.FOREIGN)
                 break
 
 
@@ -71,12 +72,16 @@ def _read_script(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     yield Reading(*match.span(), f"đoạn {name.lower()}", SpanKind.FOREIGN, certain=False)
 
 
+def _spelled_like_one(plain: str) -> bool:
+    return is_syllable(plain) or is_syllable(plain, toneless=True)
+
+
 def _short_form(plain: str) -> str | None:
     """Give what an abbreviation stands for that shows only when foreign marks are taken off."""
     small = senses("abbreviations").get(plain)
     if small is not None:
         return small[-1].spoken
-    found = senses("abbreviations").get(plain.upper()) if len(plain) > 2 and not is_syllable(plain) else None
+    found = senses("abbreviations").get(plain.upper()) if len(plain) > 2 and not _spelled_like_one(plain) else None
     return found[-1].spoken if found and found[-1].before is None and found[-1].after is None else None
 
 

@@ -50,7 +50,8 @@ def _read_hyphen(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         return
     if _crosses(before, after) or (before.kind in _AMOUNTS and not _rising(draft, before, after)):
         return
-    if before.kind == after.kind and before.kind in _RANGED:
+    week = before.kind is SpanKind.DATE and after.spoken == "chủ nhật"
+    if week or (before.kind == after.kind and before.kind in _RANGED):
         yield Reading(*match.span(), "đến", SpanKind.RANGE)
     elif before.kind in _AMOUNTS and after.kind in _AMOUNTS:
         yield Reading(*match.span(), "đến", SpanKind.RANGE, certain=False)

@@ -9,6 +9,7 @@ from tts.spoken import SpanKind
 
 _BULLET = re.compile(r"(?m)^[ \t]*([-+*•>~=#|]{1,400})(?=[\s|]|$)")
 _NUMBERED = re.compile(r"(?m)^[ \t]*\(?(\d{1,2}(?:\.\d{1,2}){0,3})(?:[.)/](?=[ \t\n])|[.)](?=[^\W\d_]))")
+_SECTION = re.compile(r"(?<=[:;.]\s)(\d{1,2}(?:\.\d{1,2}){1,3})\.(?=\s[^\W\d_])")
 _LETTERED = re.compile(r"(?m)(?:^|(?<=[\s(;,.:]))([A-Za-zđĐ])(?=[)])")
 _INLINE = re.compile(r"(?:(?<=[;:.,]\s)|(?<=^))[-+*•](?=\s[^\W\d_])")
 _RULE = re.compile(r"[-=_*+~#^|]{3,}|\.{4,}|[|\t]+|(?:[.…][ /]?){0,3}/\.")
@@ -19,6 +20,7 @@ def read_layout(draft: Draft) -> Iterator[Reading]:
     yield from draft.search(_BULLET, _silence_bullet)
     yield from draft.search(_INLINE, _silence_inline)
     yield from draft.search(_NUMBERED, _read_number)
+    yield from draft.search(_SECTION, _read_number)
     yield from draft.search(_LETTERED, _read_letter)
     yield from draft.search(_RULE, _silence)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from tts.normalize.draft import Draft, Reading
+from tts.normalize.letters import spell
 from tts.normalize.tables import context
 from tts.spoken import SpanKind
 
@@ -30,9 +31,12 @@ _BROKEN = re.compile(r"(?<![\w.,/+-])\d[\dxX]{1,14}(?:[ .-]{1,2}[\dxX]{1,8}){0,4
 _CONTACT = re.compile(
     r"(?<!\w)(?:điện thoại|đt|sđt|đtdđ|hotline|đường dây nóng|số máy|zalo|fax|tài khoản|stk)[\s:.(]*(?:số)?[\s:]*\Z"
 )
+_CONTACT_NEAR = re.compile(r"(?<!\w)(?:điện thoại|đt|sđt|hotline|đường dây nóng|liên hệ|gọi)[^.;\n]{0,30}\Z")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _SHORTEST = 6
 _NAMES = {"x": "ích", "X": "ích"}
+_SERIAL = re.compile(r"(?<![^\W_])(?P<letters>[A-ZĐ]{1,3}) (?P<digits>\d{5,9})(?![^\W_]|[.,/-]\d)")
+_SERIAL_BEFORE = re.compile(r"(?<!\w)(?:số|sê ri|seri|mã|phát hành|hiệu|thẻ)[\s:]*\Z")
 _IDENTITY = re.compile(r"(?<!\d[.,])(?<![\w/+-])\d{7,24}(?![\w]|[.,]\d)")
 _IDENTITY_GROUPED = re.compile(r"(?<!\d[.,])(?<![\w/+-])0\d{2}(?:[ .]\d{3}){3}(?![\w]|[.,/-]\d)")
 _NAMED = re.compile(rf"(?<!\w)(?:{context('copied')})(?:\s*(?:{context('copied-filler')})){{0,4}}[\s:.]*\Z")
@@ -47,6 +51,7 @@ def read_phones(draft: Draft) -> Iterator[Reading]:
     yield from draft.search(_EXTENSION, _read_extension)
     yield from draft.search(_MMI, _read_mmi)
     yield from draft.search(_BROKEN, _read_broken)
+    yield from draft.search(_SERIAL, _read_serial)
     yield from draft.search(_IDENTITY_GROUPED, _read_identity)
     yield from draft.search(_DIGITS, _read_named)
     yield from draft.search(_IDENTITY, _read_identity)
@@ -111,11 +116,19 @@ def _read_broken(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 
 def _near_contact(draft: Draft, match: re.Match[str]) -> bool:
     before = draft.before(match.start())
-    return bool(_CONTACT.search(before) or ("x" in match[0].lower() and _CALLED.search(before)))
+    masked = "x" in match[0].lower() and (_CALLED.search(before) or _CONTACT_NEAR.search(before))
+    return bool(_CONTACT.search(before) or masked)
 
 
 def _read_identity(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     yield Reading(*match.span(), _grouped(draft, match[0]), SpanKind.CODE)
+
+
+def _read_serial(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Read the number of a certificate or banknote: BT 123456."""
+    if _SERIAL_BEFORE.search(draft.before(match.start())):
+        said = f"{spell(match['letters'])} {draft.numbers.digits(match['digits'])}"
+        yield Reading(*match.span(), said, SpanKind.CODE)
 
 
 def _read_named(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -14,7 +14,7 @@ _N = r"\d{1,24}(?:[.,]\d{1,12}){0,8}"
 _SPACED_N = r"\d{1,3}(?: \d{3}){1,5}(?:,\d{1,4})?"
 _START = r"(?<!\d[.,])(?<![\w/])"
 _SEP = r"\s?(?:-|÷|~|đến|tới)\s?"
-_WITH_DIGITS_ONLY = {"attached", "electric-letter"}
+_WITH_DIGITS_ONLY = {"age", "attached", "electric-letter"}
 _KINDS = {"money": SpanKind.MONEY, "percent": SpanKind.PERCENT, "time": SpanKind.TIME}
 _BELOW_ZERO = re.compile(r"(?:^|[\s(:;,])\Z")
 _MONEY_WORDS = r"(?:nghìn|ngàn|triệu|tỷ|tỉ|trăm|tr|chục)"
@@ -29,14 +29,18 @@ _DEGREES = re.compile(
     rf"{_START}(?:(?P<from>\d{{1,3}}(?:[.,]\d{{1,3}})?)\s?°?\s?[-÷]\s?)?(?P<d>\d{{1,3}}(?:[.,]\d{{1,3}})?)\s?°\s?(?:(?P<m>\d{{1,2}}(?:,\d+)?)\s?')?\s?(?:(?P<s>\d{{1,2}}(?:[,.]\d{{1,3}})?)\s?(?:\"|''))?\s?(?P<pole>[NSEWBĐT])(?![^\W_])"
 )
 _IN_CHAIN = re.compile(r"[\w%]\s?-\s?\Z")
-_NO_THOUSANDS = re.compile(rf"(?<!\w)(?:{context('five-k')})(?:\W*|\s\w+)\Z")
+_NO_THOUSANDS = re.compile(rf"(?<!\w)(?:{context('five-k')})(?:\s\w+){{0,3}}\W*\Z")
+_CHAIN = re.compile(r"\d\s?-\s?\Z")
+_AGED = re.compile(rf"(?<!\w)(?:{context('aged')})(?:\s(?:từ|đủ|trên|dưới))?[\s,≥>]*\Z")
+_MARKED = re.compile(r"(?<!\w)(?:điểm|hạng|môn|thi|toán|văn|anh)(?!\w)[^.;\n]*\Z")
+_MOST_POINTS = 100
 _COMRADE = re.compile(r"/c(?!\w)")
 _ELECTRIC_BEFORE = re.compile(
     r"(?:(?<!\w)(?:dòng|dòng điện|aptomat|áp tô mát|cầu dao|ampe|cb|atomat|điện|cầu chì)|\dv[,;-]?)\W*(?:\w+\s)?\Z"
 )
 _DIAMETER = re.compile(r"(?<!\w)[ΦφØø⌀Фф]\s?(?=\d)")
 _LETTERED = re.compile(r"(?<!\w)(?P<letter>[A-Z])(?P<n>\d{1,3},\d{1,2})\s?(?P<u>m|cm|mm|km)(?![^\W_])")
-_TIMES = re.compile(r"(?<=[^\W\d_]\s|\ue000\s)[xX×*]\s?(?=\d|\ue000)")
+_TIMES = re.compile(r"(?<=[^\W\d_]\s|\ue000\s|\)\s)[xX×*]\s?(?=\d|\ue000|(?:rộng|dài|cao|sâu|ngang|dày)(?!\w))")
 _POLES = {"N": "bắc", "S": "nam", "E": "đông", "W": "tây", "B": "bắc", "Đ": "đông", "T": "tây"}
 _POLE_NUMBER = re.compile(
     rf"{_START}(?:(?P<from>\d{{1,3}}(?:[.,]\d{{1,3}})?)\s?[-÷]\s?)?(?P<n>\d{{1,3}}[.,]\d{{1,3}}|\d{{1,3}})\s?(?P<pole>[NSEW])(?![^\W_])"
@@ -99,6 +103,11 @@ def _read_amounts(draft: Draft) -> Iterator[Reading]:
 
 def _read_amount(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     unit = units()[match["u"]]
+    if match["u"] == "T" and _AGED.search(draft.before(match.start())):
+        unit = units()["t"]
+    points = match["u"] == "đ" and not match["b"] and _MARKED.search(draft.before(match.start()))
+    if points and (parse_decimal(match["a"]) or 1000) <= _MOST_POINTS:
+        unit = Unit("đ", "điểm", "score")
     if not _fits(draft, match, unit):
         return
     start = match.start()
@@ -115,6 +124,8 @@ def _read_amount(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if match["ua"] and (not _rising(match) or _IN_CHAIN.search(draft.text, max(0, start - 4), start)):
         end, first = match.end("ua"), units()[match["ua"]]
         yield Reading(start, end, said, _KINDS.get(first.family, SpanKind.MEASURE))
+        return
+    if match["b"] and _CHAIN.search(draft.text, max(0, start - 4), start):
         return
     if match["b"]:
         minus = "âm " if match["minus_b"] else ""
@@ -142,6 +153,8 @@ def _fits(draft: Draft, match: re.Match[str], unit: Unit) -> bool:
         return False
     if unit.written == "K" and _NO_THOUSANDS.search(draft.before(match.start())):
         return False
+    if unit.family == "age":
+        return _AGED.search(draft.before(match.start())) is not None
     if unit.family == "attached":
         return match.end("a") == match.start("u") or match.end("b") == match.start("u")
     if (

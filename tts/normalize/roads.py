@@ -17,6 +17,7 @@ _POST = re.compile(
     r"|(?<![^\W_])(?:K[Mm]\s?|(?<!\d\s)km(?![23](?!\d)))(?P<plain>\d{1,4}(?:,\d{1,3})?)(?![^\W_])"
 )
 _BRIDGE = re.compile(r"(?<![\w+])(?P<km>\d{1,4})\+(?P<metre>\d{3})(?![\w+])")
+_THREE_DIGITS = 3
 _MOTORWAY = re.compile(r"(?<!\w)(?:cao tốc|đường)\W*\Z")
 
 
@@ -34,7 +35,8 @@ def _read_road(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if match["kind"] == "CT" and match["gap"] != "." and not _MOTORWAY.search(draft.before(match.start())):
         return
     said = f"{kinds[match['kind']]} {draft.numbers.cardinal(int(match['number']))} {spell(match['letter'])}"
-    if names_variety(draft, match.start()):
+    glued_variety = match["kind"] == "ĐT" and not match["gap"] and len(match["number"]) < _THREE_DIGITS
+    if glued_variety or names_variety(draft, match.start()):
         return
     before, kind = draft.before(match.start()), kinds[match["kind"]]
     if before.endswith(kind):
@@ -53,6 +55,7 @@ def _read_post(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if (
         match[0][0] in "Kk"
         and match[0][1] not in "Mm"
+        and len(match["metre"]) < _THREE_DIGITS
         and not re.search(r"(?:đê|tuyến|đoạn|tại|từ|đến)\W*\Z", draft.before(match.start()))
     ):
         return

@@ -18,7 +18,7 @@ _ORDINAL_BEFORE = re.compile(r"(?<!\w)thứ\s*\Z")
 _REIGN_BEFORE = re.compile(r"(?<!\w)(?:thế chiến|chiến tranh thế giới)\s*\Z")
 _LINE_START = re.compile(r"\A[\W_]*\Z")
 _OF_YEAR = re.compile(r"\s?/\s?((?:19|20)\d\d)(?![\w/])")
-_HEADING_MARK = re.compile(r"\s?[.):-]")
+_HEADING_MARK = re.compile(r"\s?(?:[.):-]|/\s)")
 _LIST_BEFORE = re.compile(r"(?:,|;|-|/|và|đến|tới|hoặc)\s*\Z")
 
 
@@ -40,7 +40,7 @@ def read_romans(draft: Draft) -> Iterator[Reading]:
 
 def _read_roman(draft: Draft, match: re.Match[str], ends: set[int]) -> Iterator[Reading]:
     value = roman_value(match[0])
-    if value is None or not set(match[0]) & set("IVX"):
+    if value is None or not set(match[0]) & set("IVX") or set(match[0]) & set("DM"):
         return
     before = draft.before(match.start())
     if _ORDINAL_BEFORE.search(before):

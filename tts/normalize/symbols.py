@@ -8,12 +8,14 @@ from tts.normalize.draft import Draft, Reading
 from tts.normalize.tables import pairs
 from tts.spoken import SpanKind
 
-_SIGN = re.compile(r"[^\w\s\ue000.,;:?!'\"()\[\]{}/\\&*•_-]|[*&\\/_]|-(?=\d)")
+_SIGN = re.compile(r"[<>]=|[^\w\s\ue000.,;:?!'\"()\[\]{}/\\&*•_-]|[*&\\/_]|-(?=\d)")
+_STARS = re.compile(r"(?<=[1-5])\s?\*(?![\w*])")
 _SILENT = {"*", "•", "_", "\\", "/", "|", "~", "^", "`", "-"}
 
 
 def read_symbols(draft: Draft) -> Iterator[Reading]:
     """Read the signs of the lexicon; silence rules and bullets; name what is unknown, in doubt."""
+    yield from (Reading(*star.span(), "sao", SpanKind.SYMBOL) for star in _STARS.finditer(draft.text))
     yield from draft.search(_SIGN, _read_sign)
 
 

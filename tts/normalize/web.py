@@ -78,7 +78,7 @@ def _say_label(label: str) -> str:
     if parts:
         return " ".join(known.get(part, part) for part in parts)
     if len(label) <= 3 or not re.search("[aeiouy]", without_marks(label.lower())):
-        return spell(without_marks(label))
+        return spell(without_marks(label).upper())
     return without_marks(label.lower())
 
 
