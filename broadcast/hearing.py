@@ -7,23 +7,22 @@ from sqlmodel import Session, col, or_, select
 from broadcast.bulletins import get_bulletin
 from broadcast.errors import NotFound
 from broadcast.models import Broadcast, BroadcastPart, BroadcastZone, Bulletin, BulletinPart, Recording, Rendering, User
-from broadcast.permissions import Action, may
+from broadcast.recordings import visible_to
 
 
 def may_hear(session: Session, user: User, sha256: str) -> bool:
     """Whether a clip is this user's to hear.
 
-    Recordings are heard by who keeps them; what a bulletin or a broadcast speaks, by who may see one of those (a
-    village head: his village's). What none speaks (a text tried out, a word of the lexicon) is heard by whoever was
-    told its SHA-256.
+    Recordings are heard by whom `broadcast.recordings` lets; what a bulletin or a broadcast speaks, by who may see one
+    of those (a village head: his village's). What none speaks (a text tried out, a word of the lexicon) is heard by
+    whoever was told its SHA-256.
     """
-    is_recording = session.exec(select(Recording.id).where(Recording.clip_sha256 == sha256)).first() is not None
-    if is_recording and may(user, Action.KEEP_RECORDINGS):
+    if session.exec(visible_to(user).where(Recording.clip_sha256 == sha256)).first() is not None:
         return True
     keys = session.exec(select(Rendering.key).where(Rendering.clip_sha256 == sha256)).all()
     bulletins, broadcasts = _bulletins(session, keys, sha256), _broadcasts(session, keys)
     if not bulletins and not broadcasts:
-        return True
+        return session.exec(select(Recording.id).where(Recording.clip_sha256 == sha256)).first() is None
     return any(_sees(session, user, bulletin) for bulletin in bulletins) or _is_for(session, user, broadcasts)
 
 

@@ -19,6 +19,7 @@ from broadcast.bulletins import (
     write_bulletin,
 )
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from broadcast.hearing import may_hear
 from broadcast.models import (
     AuditEntry,
     Broadcast,
@@ -57,7 +58,7 @@ def record(session: Session, owner: User, now: datetime, sound: str = "a", **cha
         original_sha256="0" * 64, original_bytes=90_000, original_format="mp3", channels=1, length_ms=5000,
         peaks=[0, 50], flaws=[], cut=cut(sound),
     )  # fmt: skip
-    said = {"name": f"Bản {sound}", "language": "ium", "is_shared": True} | changes
+    said: dict[str, Any] = {"name": f"Bản {sound}", "language": "ium", "is_shared": True} | changes
     return add_recording(session, owner, taken, now=now, **said)
 
 
@@ -91,6 +92,18 @@ def test_a_shared_one_is_for_the_office_and_a_village_head_keeps_to_his_own(
     for other in (house.other_officer, house.leader, house.administrator):
         assert list_recordings(unit, other) == [shared]
     assert list_recordings(unit, house.head_east) == []
+
+
+def test_its_clip_is_heard_by_who_may_hear_it_or_read_the_bulletin(unit: Session, house: House, now: datetime) -> None:
+    own = record(unit, house.officer, now, is_shared=False)
+    sha256 = own.clip_sha256 or ""
+    others = (house.other_officer, house.leader, house.head_east, house.administrator)
+    assert may_hear(unit, house.officer, sha256)
+    assert not any(may_hear(unit, other, sha256) for other in others)
+    bulletin = mixed(unit, house.officer, own, now)
+    assert not may_hear(unit, house.leader, sha256), "a draft"
+    submit_bulletin(unit, bulletin.id, house.officer, now)
+    assert may_hear(unit, house.leader, sha256)
 
 
 def test_only_its_owner_takes_a_shared_one_back(unit: Session, house: House, now: datetime) -> None:
