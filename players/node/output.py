@@ -92,8 +92,10 @@ class AudioOutput(Protocol):
     async def open(self) -> None:
         """Take the device.
 
+        A device that may come later MAY be missing: then `error` says so, and `prepare` looks for it again.
+
         Raises:
-            OutputMissing: there is no such output or device.
+            OutputMissing: there is no such output.
         """
         ...
 

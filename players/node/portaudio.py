@@ -5,6 +5,7 @@ of a broadcast is put where it leaves at its instant, to the sample.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from threading import Lock
 from typing import Any
@@ -16,6 +17,8 @@ from players.errors import OutputMissing
 from players.node.fed import FedPlaying
 from players.node.feed import Feed, Samples
 from players.node.output import SAMPLE_RATE, Sound
+
+log = logging.getLogger(__name__)
 
 _LATENCY_S = 0.06
 """Enough for a small board to be busy for a moment, little enough for a stop to be heard at once."""
@@ -59,8 +62,11 @@ class PortAudioOutput:
         return self._error
 
     async def open(self) -> None:
-        """See `AudioOutput`."""
-        await asyncio.to_thread(self._open)
+        """See `AudioOutput`. A device that is not there is looked for again at each sound: somebody may plug it in."""
+        try:
+            await asyncio.to_thread(self._open)
+        except OutputMissing as error:
+            log.error("%s", error)  # noqa: TRY400 - nothing is learnt from where it happened
         self._watch = asyncio.create_task(self._watch_device(), name="portaudio")
 
     async def prepare(self, sound: Sound) -> FedPlaying:

@@ -259,11 +259,17 @@ async def test_a_clip_at_another_rate_is_refused(tmp_path: Path) -> None:
 async def test_portaudio_without_a_device_is_missing(tmp_path: Path) -> None:
     """In a process without sound server or card, as on a pole whose USB box was pulled out."""
     code = (
-        "import asyncio, time; from players.errors import OutputMissing\n"
+        "import asyncio, time; from pathlib import Path; from players.errors import OutputMissing\n"
+        "from players.node.output import Sound\n"
         "from players.node.portaudio import PortAudioOutput, has_device\n"
         "assert not has_device()\n"
-        "try: asyncio.run(PortAudioOutput(None, time.monotonic).open())\n"
-        "except OutputMissing as error: print('missing:', error)\n"
+        "async def run():\n"
+        "    output = PortAudioOutput(None, time.monotonic)\n"
+        "    await output.open()\n"
+        "    try: await output.prepare(Sound((Path('clip.ogg'),)))\n"
+        "    except OutputMissing as error: print('missing:', error, output.error == str(error))\n"
+        "    await output.close()\n"
+        "asyncio.run(run())\n"
     )
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PULSE_SERVER": f"unix:{tmp_path}/none"}
     process = await asyncio.create_subprocess_exec(
@@ -276,6 +282,7 @@ async def test_portaudio_without_a_device_is_missing(tmp_path: Path) -> None:
     )
     said, _ = await asyncio.wait_for(process.communicate(), 30)
     assert said.startswith(b"missing: no sound device")
+    assert said.endswith(b" True\n")
 
 
 def test_a_wav_header_is_one_that_others_read(tmp_path: Path) -> None:

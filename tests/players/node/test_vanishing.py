@@ -71,3 +71,19 @@ async def test_what_sounds_is_cut_the_next_fails_and_the_one_after_the_return_is
     assert (played.outcome, played.detail) == ("played", None)
     await wired.until(lambda: wired.heartbeats[-1].output_error is None)
     assert await node.end(signal.SIGTERM) == 0
+
+
+async def test_without_a_device_from_the_start_a_pole_says_so_and_plays_once_there_is_one(
+    node: Command, pulse: PulseServer, wired: FakeServer, new_clip: Callable[..., ClipRef]
+) -> None:
+    assert await node.end(signal.SIGTERM) == 0
+    pulse.lose_sink()
+    wired.heartbeats.clear()
+    await node.start()
+    await wired.schedule(wired.item("deaf", [new_clip(1.0)], in_s=5, join_within_ms=3000))
+    failed = await wired.until_final("deaf", limit_s=60)
+    assert (failed.outcome, failed.reason, failed.started_at) == ("failed", "output-missing", None)
+    await wired.until(lambda: "no sound device" in (wired.heartbeats[-1].output_error or ""))
+    pulse.bring_sink()
+    await wired.schedule(wired.item("plugged-in", [new_clip(1.0, seed=2)], in_s=4))
+    assert (await wired.until_final("plugged-in", limit_s=60)).outcome == "played"
