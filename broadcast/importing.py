@@ -74,7 +74,7 @@ class ImportDesk:
         """Delete what no document waits for, of a server that was stopped or killed."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with session_of(self._engine) as session:
-            wanted = {document.upload for document in wait_again(session)}
+            wanted = {document.upload for document in wait_again(session, self._clock())}
         for path in self._folder.iterdir():
             if path.is_file() and path.name not in wanted:
                 path.unlink(missing_ok=True)
@@ -110,7 +110,7 @@ class ImportDesk:
 
     def _begin(self) -> DocumentImport | None:
         with session_of(self._engine) as session:
-            return begin_next(session, self._clock())
+            return begin_next(session)
 
     async def _note(self, import_id: str, page: int, pages: int) -> None:
         await asyncio.to_thread(self._store_page, import_id, page, pages)

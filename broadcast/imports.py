@@ -96,29 +96,27 @@ def waiting_before(session: Session, document: DocumentImport) -> int:
     return session.exec(earlier).one() if document.state is ImportState.WAITING else 0
 
 
-def begin_next(session: Session, now: datetime) -> DocumentImport | None:
-    """The document that is read next, marked as being read; one that was begun too often fails instead."""
-    while (found := _oldest_waiting(session)) is not None:
-        if found.attempts < MAX_ATTEMPTS:
-            found.state, found.attempts, found.page = ImportState.READING, found.attempts + 1, 0
-            session.add(found)
-            return found
-        fail(session, found, refusal(Refused.READER_ENDED), now)
-    return None
-
-
-def _oldest_waiting(session: Session) -> DocumentImport | None:
+def begin_next(session: Session) -> DocumentImport | None:
+    """The document that has waited longest, marked as being read."""
     query = select(DocumentImport).where(DocumentImport.state == ImportState.WAITING)
-    return session.exec(query.order_by(col(DocumentImport.created_at), DocumentImport.id).limit(1)).first()
-
-
-def wait_again(session: Session) -> Sequence[DocumentImport]:
-    """After a restart: what was being read waits again. All that wait."""
-    found = session.exec(select(DocumentImport).where(col(DocumentImport.state).in_(OPEN))).all()
-    for document in found:
-        document.state = ImportState.WAITING
-        session.add(document)
+    found = session.exec(query.order_by(col(DocumentImport.created_at), DocumentImport.id).limit(1)).first()
+    if found is not None:
+        found.state, found.attempts, found.page = ImportState.READING, found.attempts + 1, 0
+        session.add(found)
     return found
+
+
+def wait_again(session: Session, now: datetime) -> Sequence[DocumentImport]:
+    """After a restart: what was being read waits again, unless it was begun too often. All that wait."""
+    waiting = []
+    for document in session.exec(select(DocumentImport).where(col(DocumentImport.state).in_(OPEN))).all():
+        if document.attempts < MAX_ATTEMPTS:
+            document.state = ImportState.WAITING
+            session.add(document)
+            waiting.append(document)
+        else:
+            fail(session, document, refusal(Refused.READER_ENDED), now)
+    return waiting
 
 
 def finish(session: Session, document: DocumentImport, draft: Draft, now: datetime) -> None:

@@ -88,7 +88,7 @@ class Guard:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > max_bytes:
-                raise HTTPException(413)
+                raise too_large(max_file) if max_file else HTTPException(413)
             return message
 
         length = Headers(scope=scope).get("content-length", "0")
