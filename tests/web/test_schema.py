@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,16 +17,20 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from sqlmodel import Session
 
 from broadcast.bulletins import submit_bulletin, write_bulletin
 from broadcast.communes import get_commune
 from broadcast.emergency import raise_emergency
 from broadcast.imports import add_import
 from broadcast.lexicon import add_word, check_word
+from broadcast.models import User
 from broadcast.nodes import create_node
+from broadcast.recordings import add_recording
 from broadcast.users import get_user, make_token
 from scheduler.clock import utc_now
 from tests.web.conftest import Commune
+from tts.record_job import Cut, Taken
 from web.app import create_app
 from web.parts import START_ORDER, renderers
 
@@ -78,7 +82,17 @@ def things(commune: Commune) -> dict[str, str]:
         session.flush()
         word = add_word(session, check_word("Nà Lạc", "nà lác"), officer, now)
         known = {"import_id": document.id, "bulletin_id": bulletin.id, "slug": node.slug, "broadcast_id": emergency.id}
-        return known | {"word_id": str(word.id)}
+        return known | {"word_id": str(word.id), "recording_id": _recording(session, officer, now)}
+
+
+def _recording(session: Session, owner: User, now: datetime) -> str:
+    """One that is shared; its sound itself is not there."""
+    cut = Cut(start_ms=0, end_ms=900, sha256="a" * 64, size_bytes=4, duration_ms=900)
+    taken = Taken(
+        original_sha256="b" * 64, original_bytes=4, original_format="mp3", channels=1, length_ms=900, peaks=[9],
+        flaws=[], cut=cut,
+    )  # fmt: skip
+    return add_recording(session, owner, taken, name="Lời mời", language="ium", is_shared=True, now=now).id
 
 
 def token_of(commune: Commune, username: str) -> str:
