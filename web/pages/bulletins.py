@@ -113,9 +113,9 @@ def listen_bulletin(bulletin_id: str, door: Reader) -> Response:
 @router.post("/ban-tin/{bulletin_id}/luon-doc")
 def teach_bulletin(bulletin_id: str, form: PostedForm, door: Reader) -> Response:
     """Keep the reading of a doubtful span for good, or let it be heard, in the page."""
-    taught = teach(door, form)
     with door.read() as session:
         script = get_bulletin(session, bulletin_id, door.user).script
+    taught = teach(door, form)
     return door.show(ReadingFragment(reading=read_script(door, script, door.request.url.path), taught=taught))
 
 
@@ -124,6 +124,8 @@ def act_on_bulletin(bulletin_id: str, form: PostedForm, door: Reader) -> Respons
     """Approve, return, submit, withdraw; or listen, without JavaScript."""
     act = form.text("act")
     if is_teaching(form):
+        with door.read() as session:
+            get_bulletin(session, bulletin_id, door.user)
         return _show(door, bulletin_id, taught=teach(door, form))
     if act == "listen":
         return _show(door, bulletin_id, sound=_hear(door, bulletin_id))
