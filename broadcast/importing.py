@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -55,8 +56,7 @@ class ImportDesk:
         self._work.set()
 
     async def run(self) -> None:
-        """Read whatever waits, until cancelled. What a stopped server was reading is begun again."""
-        await asyncio.to_thread(self._tidy)
+        """Read whatever waits, until cancelled."""
         while True:
             self._work.clear()
             try:
@@ -70,13 +70,15 @@ class ImportDesk:
                     async with asyncio.timeout(_LOOK_AGAIN_S):
                         await self._work.wait()
 
-    def _tidy(self) -> None:
-        """Delete what no document waits for, of a server that was stopped or killed."""
+    def tidy(self) -> None:
+        """Before anything is sent: have read again what a stopped server was reading, delete what nobody waits for."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with session_of(self._engine) as session:
             wanted = {document.upload for document in wait_again(session, self._clock())}
         for path in self._folder.iterdir():
-            if path.is_file() and path.name not in wanted:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name not in wanted:
                 path.unlink(missing_ok=True)
 
     async def _read_next(self) -> bool:

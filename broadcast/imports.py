@@ -36,7 +36,7 @@ def add_import(
         session: A unit of work.
         user: Who sent it, and whose draft it becomes.
         file_name: What its sender calls it.
-        upload: Its name in the folder of uploads.
+        upload: Its name in the folder of documents that wait.
         max_waiting: As many as may wait or be read.
         now: The present.
 

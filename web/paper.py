@@ -94,7 +94,7 @@ async def take_document(
     """
     require(door.user, Action.WRITE_BULLETIN)
     settings = door.station.settings
-    upload = await receive_upload(request, settings.uploads_dir, max_bytes=settings.paper.max_bytes, check=check)
+    upload = await receive_upload(request, settings.papers_dir, max_bytes=settings.paper.max_bytes, check=check)
     try:
         document = await asyncio.to_thread(_add, door, upload, settings.paper.max_waiting)
     except TooManyWaiting as error:

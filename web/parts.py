@@ -131,7 +131,7 @@ def make_station(
             hub=hub,
             playout=playout,
             runner=Runner(engine, renderers, playout, clock, on_change),
-            imports=ImportDesk(engine, settings.uploads_dir, _limits(settings), clock, on_change),
+            imports=ImportDesk(engine, settings.papers_dir, _limits(settings), clock, on_change),
             voice_desk=VoiceDesk(settings.voices_dir, engine, clock, on_installed),
             live=LiveFeed(fragments.render, settings.http.max_live_clients),
             render_parts=fragments.render,
@@ -195,6 +195,7 @@ def _limits(settings: Settings) -> Limits:
 @asynccontextmanager
 async def import_desk(station: Station) -> AsyncIterator[None]:
     """Documents become drafts."""
+    await asyncio.to_thread(station.imports.tidy)
     async with _running(station.imports.run(), "import-desk"):
         yield
 

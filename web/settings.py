@@ -128,10 +128,6 @@ class VoiceSettings(_Section):
     """How loud every clip is, in LUFS (EBU R 128)."""
     for_horns: bool = False
     """Shape speech for horn loudspeakers: 250-7,000 Hz, quiet syllables nearer to the loud ones."""
-    target_lufs: float = Field(default=-16.0, ge=-30.0, le=-10.0)
-    """How loud every clip is, in LUFS (EBU R 128)."""
-    for_horns: bool = False
-    """Shape speech for horn loudspeakers: 250-7,000 Hz, quiet syllables nearer to the loud ones."""
 
 
 class PaperSettings(_Section):
@@ -206,9 +202,9 @@ class Settings(_Section):
         return self.data_dir / "recordings"
 
     @property
-    def uploads_dir(self) -> Path:
-        """Folder of files that were sent and wait to be read."""
-        return self.data_dir / "uploads"
+    def papers_dir(self) -> Path:
+        """Folder of documents that wait to be read; emptied of everything else at the start."""
+        return self.data_dir / "papers"
 
     @property
     def broker_dir(self) -> Path:

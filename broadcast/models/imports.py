@@ -19,7 +19,7 @@ class DocumentImport(SQLModel, table=True):
     file_name: str
     """As its sender called it; never a path."""
     upload: str
-    """The file's name in the folder of uploads."""
+    """The file's name in the folder of documents that wait."""
     state: ImportState = Field(default=ImportState.WAITING, sa_type=EnumText(ImportState), index=True)
     attempts: int = 0
     """How often reading it was begun."""

@@ -31,7 +31,7 @@ def letter() -> bytes:
 @pytest.fixture
 async def idle_app(commune: Commune, clock: Clock) -> AsyncIterator[FastAPI]:
     """A server that takes documents and reads none."""
-    commune.settings.uploads_dir.mkdir()
+    commune.settings.papers_dir.mkdir()
     without = tuple(start for start in START_ORDER if start not in {renderers, import_desk})
     async with serving(commune.settings, clock, without) as app:
         yield app
@@ -64,7 +64,7 @@ async def test_a_program_sends_a_document_and_gets_a_draft(
     assert (bulletin["state"], bulletin["zones"], bulletin["revision"]) == ("draft", [], 1)
     kinds = [part["kind"] for part in said["set_aside"]]  # type: ignore[attr-defined]
     assert {"motto", "recipients", "signature"} <= set(kinds)
-    assert list(commune.settings.uploads_dir.iterdir()) == []
+    assert list(commune.settings.papers_dir.iterdir()) == []
     submitted = await officer.post(f"/api/bulletins/{said['bulletin']}/submit")
     assert (submitted.status_code, submitted.json()["error"]["code"]) == (422, "no-zone")
     for other in ("officer2", "leader", "admin"):
@@ -78,7 +78,7 @@ async def test_a_document_that_cannot_be_read_says_why(app: FastAPI, api: Progra
     assert (said["state"], said["bulletin"]) == ("failed", None)
     assert said["problem"]["code"] == "unknown-kind"  # type: ignore[index]
     assert "Không đọc được loại tệp này" in said["problem"]["message"]  # type: ignore[index]
-    assert list(commune.settings.uploads_dir.iterdir()) == []
+    assert list(commune.settings.papers_dir.iterdir()) == []
 
 
 async def send_by_page(browser: Browser, name: str, content: bytes) -> None:
@@ -169,7 +169,7 @@ async def test_what_waits_is_shown_and_the_queue_is_bounded(idle_app: FastAPI, c
     await send_by_page(officer, "a.pdf", b"%PDF-")
     assert officer.answer.status_code == 503
     assert "Đang có nhiều tài liệu chờ đọc" in officer.answer.text
-    assert len(list(commune.settings.uploads_dir.iterdir())) == most
+    assert len(list(commune.settings.papers_dir.iterdir())) == most
     for browser in sign_in.browsers:
         await browser.http.aclose()
 
@@ -196,7 +196,7 @@ async def test_a_form_that_is_none_is_refused(
     officer = Programs(idle_app, commune)("officer")
     answer = await officer.post("/api/imports", **form)  # type: ignore[arg-type]
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-    assert list(commune.settings.uploads_dir.iterdir()) == []
+    assert list(commune.settings.papers_dir.iterdir()) == []
     await officer.aclose()
 
 
@@ -215,7 +215,7 @@ async def test_a_file_that_is_too_long_is_refused_announced_or_not(idle_app: Fas
     headers = {"content-type": "multipart/form-data; boundary=x"}
     answer = await officer.post("/api/imports", content=body(), headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "file-too-large")
-    assert list(commune.settings.uploads_dir.iterdir()) == []
+    assert list(commune.settings.papers_dir.iterdir()) == []
     await officer.aclose()
 
 
@@ -232,7 +232,7 @@ async def test_a_stranger_sends_no_byte(idle_app: FastAPI, commune: Commune, let
     assert answer.status_code == 403
     program = Programs(idle_app, commune)("admin")
     assert (await program.post("/api/imports", files={"file": ("a", b"x")})).status_code == 403
-    assert list(commune.settings.uploads_dir.iterdir()) == []
+    assert list(commune.settings.papers_dir.iterdir()) == []
     for browser in sign_in.browsers:
         await browser.http.aclose()
     await program.aclose()
@@ -240,10 +240,11 @@ async def test_a_stranger_sends_no_byte(idle_app: FastAPI, commune: Commune, let
 
 async def test_after_a_restart_what_was_begun_is_read_again(commune: Commune, clock: Clock, letter: bytes) -> None:
     """And files that nobody waits for are deleted; what ended the server twice is given up."""
-    folder = commune.settings.uploads_dir
+    folder = commune.settings.papers_dir
     folder.mkdir()
     for name in ("begun", "hopeless", "orphan"):
         (folder / name).write_bytes(letter)
+    (folder / "paper-left-by-a-killed-reader").mkdir()
     with commune.work() as session:
         officer = get_user(session, "officer")
         ids = {}
@@ -275,7 +276,7 @@ async def test_a_reading_is_cut_short_with_the_server_and_begun_again_later(
     with commune.work() as session:
         stopped = session.exec(select(DocumentImport)).one()
         was_done = stopped.state is ImportState.DONE
-        assert len(list(commune.settings.uploads_dir.iterdir())) == (0 if was_done else 1)
+        assert len(list(commune.settings.papers_dir.iterdir())) == (0 if was_done else 1)
     async with serving(commune.settings, clock, without) as app:
         program = Programs(app, commune)("officer")
         assert (await until_read(app, program, import_id))["state"] == "done"
@@ -292,7 +293,7 @@ async def test_who_may_no_longer_write_gets_no_draft(app: FastAPI, commune: Comm
         import_id = document.id
     buffer = io.BytesIO()
     make_letter().save(buffer)
-    await asyncio.to_thread((commune.settings.uploads_dir / "a").write_bytes, buffer.getvalue())
+    await asyncio.to_thread((commune.settings.papers_dir / "a").write_bytes, buffer.getvalue())
     app.state.station.imports.nudge()
     said = await until_read(app, api("head"), import_id)
     assert said["problem"]["code"] == "role-not-allowed"  # type: ignore[index]
