@@ -7,6 +7,7 @@ from tts.normalize.abbreviations import choose_sense
 from tts.normalize.draft import Draft, Reading
 from tts.normalize.letters import spell
 from tts.normalize.nouns import names_variety
+from tts.normalize.romans import roman_value
 from tts.normalize.syllables import is_syllable, place_tones
 from tts.normalize.tables import Sense, context, pairs, senses, units
 from tts.spoken import SpanKind
@@ -58,7 +59,8 @@ def _read_letter_slash(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]
 
 
 def _read_letter_number(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
-    if match["letters"] in senses("abbreviations"):
+    term = roman_value(match["letters"]) is not None and _YEAR.fullmatch(match["digits"])
+    if term or match["letters"] in senses("abbreviations"):
         return
     said = [spell(match["letters"]), *(_say_group(draft, g) for g in _GROUP.findall(match["digits"]))]
     yield Reading(*match.span(), " ".join(said), SpanKind.CODE)

@@ -28,12 +28,13 @@ _PREFIX_MONEY = re.compile(rf"(?<!\w)(?P<sign>\$|€|£|US\$)\s?(?P<n>{_N})(?![^
 _DEGREES = re.compile(
     rf"{_START}(?:(?P<from>\d{{1,3}}(?:[.,]\d{{1,3}})?)\s?°?\s?[-÷]\s?)?(?P<d>\d{{1,3}}(?:[.,]\d{{1,3}})?)\s?°\s?(?:(?P<m>\d{{1,2}}(?:,\d+)?)\s?')?\s?(?:(?P<s>\d{{1,2}}(?:[,.]\d{{1,3}})?)\s?(?:\"|''))?\s?(?P<pole>[NSEWBĐT])(?![^\W_])"
 )
-_IN_CHAIN = re.compile(r"[\w%]\s?-\s?\Z")
 _NO_THOUSANDS = re.compile(rf"(?<!\w)(?:{context('five-k')})(?:\s\w+){{0,3}}\W*\Z")
-_CHAIN = re.compile(r"\d\s?-\s?\Z")
-_AGED = re.compile(rf"(?<!\w)(?:{context('aged')})(?:\s(?:từ|đủ|trên|dưới))?[\s,≥>]*\Z")
+_AGED = re.compile(rf"(?<!\w)(?:{context('aged')}|mừng thọ[^.;\n]*)(?:\s(?:từ|đủ|trên|dưới))?[\s,≥>]*\Z")
 _MARKED = re.compile(r"(?<!\w)(?:điểm|hạng|môn|thi|toán|văn|anh)(?!\w)[^.;\n]*\Z")
 _MOST_POINTS = 100
+_IN_CHAIN = re.compile(r"[\w%]\s?-\s?\Z")
+_LINKED = re.compile(r"(?P<more>\d\s?-\s?)?(?<!\d)\d{1,3}\s?-\s?\Z")
+_TERM = re.compile(r"(?<!\w)(?:kỳ hạn|thời hạn|bảo hành|trả góp)\s*\Z")
 _COMRADE = re.compile(r"/c(?!\w)")
 _ELECTRIC_BEFORE = re.compile(
     r"(?:(?<!\w)(?:dòng|dòng điện|aptomat|áp tô mát|cầu dao|ampe|cb|atomat|điện|cầu chì)|\dv[,;-]?)\W*(?:\w+\s)?\Z"
@@ -102,13 +103,8 @@ def _read_amounts(draft: Draft) -> Iterator[Reading]:
 
 
 def _read_amount(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
-    unit = units()[match["u"]]
-    if match["u"] == "T" and _AGED.search(draft.before(match.start())):
-        unit = units()["t"]
-    points = match["u"] == "đ" and not match["b"] and _MARKED.search(draft.before(match.start()))
-    if points and (parse_decimal(match["a"]) or 1000) <= _MOST_POINTS:
-        unit = Unit("đ", "điểm", "score")
-    if not _fits(draft, match, unit):
+    unit = _unit_of(draft, match)
+    if not _fits(draft, match, unit) or _is_linked(draft, match):
         return
     start = match.start()
     below = False
@@ -125,13 +121,30 @@ def _read_amount(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         end, first = match.end("ua"), units()[match["ua"]]
         yield Reading(start, end, said, _KINDS.get(first.family, SpanKind.MEASURE))
         return
-    if match["b"] and _CHAIN.search(draft.text, max(0, start - 4), start):
-        return
     if match["b"]:
         minus = "âm " if match["minus_b"] else ""
         said += f" đến {minus}{draft.numbers.written(match['b'])}"
     kind = _KINDS.get(unit.family, SpanKind.MEASURE)
     yield Reading(start, match.end(), f"{said} {unit.spoken}", kind, _rising(match))
+
+
+def _unit_of(draft: Draft, match: re.Match[str]) -> Unit:
+    """Give the unit, told by its neighbours where one letter has two: 45T of a patient, 23,5đ of an examination."""
+    if match["u"] == "T" and _AGED.search(draft.before(match.start())):
+        return units()["t"]
+    if match["u"] == "T" and _TERM.search(draft.before(match.start())):
+        return units()["tháng"]
+    if match["u"] == "đ" and not match["b"] and _MARKED.search(draft.before(match.start())):
+        value = parse_decimal(match["a"])
+        if value is not None and value <= _MOST_POINTS:
+            return units()["điểm"]
+    return units()[match["u"]]
+
+
+def _is_linked(draft: Draft, match: re.Match[str]) -> bool:
+    """Tell the tail of a list such as 2-3-4 tháng, which is no range."""
+    links = _LINKED.search(draft.text, max(0, match.start() - 10), match.start())
+    return links is not None and (match["b"] is not None or links["more"] is not None)
 
 
 def _rising(match: re.Match[str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tts.normalize.draft import TAKEN, Draft, Reading
 from tts.normalize.nouns import counts_next
 from tts.normalize.numbers import NUMBER_ANYWHERE
-from tts.normalize.tables import senses, units, words
+from tts.normalize.tables import units
 from tts.spoken import SpanKind
 
 _RATE = re.compile(
@@ -64,8 +64,9 @@ def _read_rate(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     unit = units().get(name)
     direct = _behind_amount(draft, match.start())
     near = direct or _NEAR_AMOUNT.search(draft.open[max(0, match.start() - _NEAR) : match.start()]) is not None
-    counted = unit is not None or number is not None or counts_next(draft, match.start("u"))
-    counted = counted or _short_for_counted(draft, match)
+    before = draft.reading_to(match.start())
+    pole = before is not None and before.kind in {SpanKind.RATIO, SpanKind.ADDRESS}
+    counted = unit is not None or number is not None or (counts_next(draft, match.start("u")) and not pole)
     if not near or not (direct or counted):
         return
     said = f"trên {draft.numbers.written(number)}" if number else "trên" if name in _TECHNICAL else "một"
@@ -75,14 +76,6 @@ def _read_rate(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         yield Reading(match.start(), match.end("n"), said, SpanKind.MEASURE)
     else:
         yield Reading(match.start(), match.start("u"), said, SpanKind.MEASURE)
-
-
-def _short_for_counted(draft: Draft, match: re.Match[str]) -> bool:
-    """Tell whether something counted is named in short: 1 máy tính/HS, but not the pole 12/5/TBA."""
-    before = draft.reading_to(match.start())
-    if before is not None and before.kind in {SpanKind.RATIO, SpanKind.ADDRESS}:
-        return False
-    return any(sense.spoken in words("counted") for sense in senses("abbreviations").get(match["u"], ()))
 
 
 def _read_bare_rate(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -99,7 +99,7 @@ def neighbour_before(words: str) -> re.Pattern[str]:
 
 def neighbour_after(words: str) -> re.Pattern[str]:
     """Compile "a|b c|#|A|$": one of these words, a digit (#), a capital (A) or an end ($) stands right after."""
-    return re.compile(rf"[^\w;:?!]*(?:{_alternatives(words, '$', _ENDING)})")
+    return re.compile(rf"[^\w;:?!=]*(?:{_alternatives(words, '$', _ENDING)})")
 
 
 def _alternatives(words: str, edge: str, edge_pattern: str) -> str:
