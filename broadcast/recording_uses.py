@@ -17,6 +17,7 @@ from broadcast.models import (
     BulletinState,
     Clip,
     Placement,
+    Programme,
     ProgrammePart,
     Recording,
     Rendering,
@@ -35,6 +36,12 @@ def uses_of(session: Session, recording: Recording, now: datetime) -> list[Bulle
     of_parts = select(BulletinPart.bulletin_id).where(BulletinPart.recording_id == recording.id)
     found = session.exec(select(Bulletin).where(col(Bulletin.id).in_(of_parts)).order_by(col(Bulletin.id))).all()
     return [bulletin for bulletin in found if bulletin.state in _IN_HAND or _is_coming(session, bulletin, now)]
+
+
+def programmes_with(session: Session, recording: Recording) -> list[str]:
+    """The names of the programmes that it is a part of. They keep the clip that was chosen, whatever is cut later."""
+    of_parts = select(ProgrammePart.programme_id).where(ProgrammePart.recording_id == recording.id)
+    return list(session.exec(select(Programme.name).where(col(Programme.id).in_(of_parts)).order_by(Programme.name)))
 
 
 def trim_recording(
@@ -75,12 +82,14 @@ def remove_recording(session: Session, recording_id: str, user: User, now: datet
 
     Raises:
         NotFound: it is not for this user.
-        Conflict: a bulletin that is not over holds it; it says which.
+        Conflict: a bulletin that is not over, or a programme, holds it; it says which.
     """
     recording = get_recording(session, recording_id, user)
     uses = uses_of(session, recording, now)
     if uses:
         raise _in_use(uses[0], user)
+    for name in programmes_with(session, recording):
+        raise Conflict("recording-in-use", f"Bản ghi đang dùng trong chương trình «{name}».")
     recording.removed_at, recording.clip_sha256 = now, None
     recording.peaks = []
     session.add(recording)

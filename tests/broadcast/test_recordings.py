@@ -28,9 +28,13 @@ from broadcast.models import (
     BulletinState,
     Clip,
     PartKind,
+    Programme,
+    ProgrammePart,
+    ProgrammePartKind,
     Recording,
     Rendering,
     User,
+    row_id,
 )
 from broadcast.reading_rules import ReadingRules
 from broadcast.recording_uses import forget_clip, remove_recording, trim_recording, uses_of
@@ -299,6 +303,22 @@ def test_a_recording_that_is_to_be_aired_is_not_removed_and_the_bulletin_is_name
     remove_recording(unit, recording.id, house.officer, now)
     assert list_recordings(unit, house.officer) == []
     assert parts_of_bulletin(unit, get_bulletin(unit, bulletin.id, house.officer))[1].name == "Bản a"
+
+
+def test_a_recording_of_a_programme_is_not_removed(unit: Session, house: House, now: datetime) -> None:
+    recording = record(unit, house.officer, now)
+    programme = Programme(commune_id=row_id(house.commune.id), name="Bản tin sáng")
+    unit.add(programme)
+    unit.flush()
+    part = ProgrammePart(
+        programme_id=row_id(programme.id), position=0, kind=ProgrammePartKind.RECORDING,
+        recording_id=recording.id, clip_sha256=recording.clip_sha256,
+    )  # fmt: skip
+    unit.add(part)
+    unit.flush()
+    with pytest.raises(Conflict, match="recording-in-use") as raised:
+        remove_recording(unit, recording.id, house.officer, now)
+    assert raised.value.message == "Bản ghi đang dùng trong chương trình «Bản tin sáng»."
 
 
 def test_anothers_draft_is_not_named(unit: Session, house: House, now: datetime) -> None:

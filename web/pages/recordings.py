@@ -15,7 +15,7 @@ from broadcast.errors import BroadcastError, NotFound
 from broadcast.languages import LANGUAGES, say_language
 from broadcast.models import Recording, User
 from broadcast.permissions import Action, may
-from broadcast.recording_uses import uses_of
+from broadcast.recording_uses import programmes_with, uses_of
 from broadcast.recordings import change_recording, get_recording, list_recordings
 from tts.record_job import Flaw
 from web.deps import CSRF_HEADER, Door, Fields, PostedForm, allowed, check_csrf
@@ -78,7 +78,7 @@ class RecordingPage(Page):
     nonce: str
     languages: Mapping[str, str]
     uses: Sequence[tuple[str, str]]
-    """Bulletins that hold it, by address (empty where this user may not open it) and title."""
+    """What holds it: address (empty where there is none for this user) and title."""
     start: str
     end: str
     problem: Refusal | None = None
@@ -222,6 +222,7 @@ def _show(door: Door, recording_id: str, form: Fields | None = None, problem: Re
             for one in uses_of(session, recording, door.now)
             if one.submitted_at is not None or one.author_id == door.user.id
         ]
+        uses += [("", f"Chương trình {name}") for name in programmes_with(session, recording)]
     nonce = secrets.token_urlsafe(16)
     page = RecordingPage(
         recording=row,
