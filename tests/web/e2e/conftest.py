@@ -88,8 +88,8 @@ class House:
     def stop(self) -> None:
         self.server.close()
 
-    def pair(self, slug: str, name: str, zone: str) -> Path:
-        """Add a pole and pair its box; the box's folder."""
+    def pair(self, slug: str, name: str, zone: str, *output: str) -> Path:
+        """Add a pole and pair its box, by itself a silent one; the box's folder."""
         with httpx.Client(base_url=self.url, trust_env=False, timeout=30) as client:
             credentials = {"username": "quantri", "password": self.passwords["quantri"]}
             token = client.post("/api/sessions", json=credentials).raise_for_status().json()["token"]
@@ -97,7 +97,8 @@ class House:
             body = {"slug": slug, "name": name, "zones": [zone]}
             code = client.post("/api/nodes", json=body, headers=headers).raise_for_status().json()["pairing_code"]
         box = self.folder / f"node-{slug}"
-        command = [*NODE, "pair", "--server", self.url, "--code", code, "--data", str(box), "--output", "silent"]
+        sound = output or ("silent",)
+        command = [*NODE, "pair", "--server", self.url, "--code", code, "--data", str(box), "--output", *sound]
         subprocess.run(command, check=True, timeout=60, capture_output=True)
         return box
 
