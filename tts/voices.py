@@ -121,8 +121,10 @@ def load_engine(voice: str, voices_dir: Path) -> SpeechEngine:
     folder = Path(voice) if os.sep in voice else voices_dir / check_voice_name(voice)
     if not folder.is_dir():
         raise UnknownVoice("not-installed", name=voice)
-    # Here, because onnxruntime takes half a second and 60 MB that the other voices do not need.
-    from tts.piper import PiperEngine  # noqa: PLC0415
-
     model = find_model(folder)
+    try:
+        # Here, because onnxruntime takes half a second and 60 MB that the other voices do not need.
+        from tts.piper import PiperEngine  # noqa: PLC0415
+    except ImportError as error:  # so it looks, too, when there is no memory left for a library
+        raise VoiceUnusable("not-loadable", name=voice, why=error) from error
     return PiperEngine(model, model.stem)

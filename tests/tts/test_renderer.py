@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.fakes.piper_voice import VOICE_NAME
+from tests.fakes.piper_voice import VOICE_NAME, vietnamese_voice_dir
 from tests.tts.measuring import find_tone
 from tts.clip_file import decode_clip
 from tts.clip_store import ClipStore
@@ -187,6 +187,67 @@ def test_an_emergency_is_never_silent_even_without_any_voice(tmp_path: Path) -> 
     assert decode_clip(ClipStore(tmp_path / "clips").path_of(reply["sha256"])).duration_s > 10
     assert "espeak-ng" in started.ask(job("2", voice=VOICE_NAME, chime="normal"))["error"]
     started.close()
+
+
+def limited(renderer: Renderer, spare_bytes: int) -> None:
+    """Let the renderer have only so much more memory than it has now."""
+    process = psutil.Process(renderer.process.pid)
+    at_most = process.memory_info().vms + spare_bytes
+    process.rlimit(psutil.RLIMIT_AS, (at_most, at_most))
+
+
+def test_a_voice_for_which_there_is_no_memory_is_replaced(voices_dir: Path, tmp_path: Path) -> None:
+    """It cannot even be loaded: the next in the chain speaks, and it is said why."""
+    started = Renderer(voices_dir, tmp_path / "clips", "--warm", "espeak-vi")
+    assert started.ask(job("1", voice="espeak-vi"))["engine"] == "espeak"
+    limited(started, 100 << 20)
+    reply = started.ask(job("2", voice=VOICE_NAME, chime="emergency"))
+    assert (reply["engine"], reply["voice"]) == ("espeak", "espeak-vi"), reply
+    assert reply["fallback_reason"]
+    assert started.ask(job("3", voice="tone"))["engine"] == "tone"
+    assert started.close() == 0
+
+
+def test_a_voice_that_runs_out_of_memory_while_it_speaks_is_replaced(voices_dir: Path, tmp_path: Path) -> None:
+    started = Renderer(voices_dir, tmp_path / "clips", "--warm", VOICE_NAME)
+    assert started.ask(job("1", voice="espeak-vi"))["engine"] == "espeak"
+    limited(started, 60 << 20)
+    long = "Đề nghị bà con chằng chống nhà cửa, thu hoạch lúa đã chín, đưa tàu thuyền về nơi tránh trú an toàn. " * 3
+    reply = started.ask(job("2", voice=VOICE_NAME, chime="emergency", sentences=[{"spoken": long}]))
+    assert (reply["engine"], reply["voice"]) == ("espeak", "espeak-vi"), reply
+    assert reply["fallback_reason"]
+    assert started.close() == 0
+
+
+def test_a_truncated_model_is_replaced(tmp_path: Path) -> None:
+    """As a full disk or a bad stick leaves it."""
+    folder = vietnamese_voice_dir(tmp_path / "voices")
+    model = folder / f"{VOICE_NAME}.onnx"
+    half = model.read_bytes()[:30_000_000]
+    model.unlink()
+    model.write_bytes(half)
+    started = Renderer(tmp_path / "voices", tmp_path / "clips", "--warm", VOICE_NAME)
+    assert (started.ready["engine"], started.ready["voice"]) == ("espeak", "espeak-vi")
+    assert "không đọc được" in started.ready["fallback_reason"]
+    for chime in ("normal", "emergency"):
+        reply = started.ask(job("1", voice=VOICE_NAME, chime=chime))
+        assert reply["engine"] == "espeak"
+        assert "không đọc được" in reply["fallback_reason"]
+    assert started.close() == 0
+
+
+def test_a_voice_is_warmed_when_it_is_chosen(voices_dir: Path, tmp_path: Path) -> None:
+    started = Renderer(voices_dir, tmp_path / "clips")
+    assert started.ready["engine"] is None
+    assert started.ask({"warm": VOICE_NAME}) == {
+        "ready": True,
+        "engine": "piper",
+        "voice": VOICE_NAME,
+        "fallback_reason": None,
+    }
+    assert "vi_VN-none-medium" in started.ask({"warm": "vi_VN-none-medium"})["fallback_reason"]
+    assert started.ask(job("1", voice="tone"))["engine"] == "tone"
+    assert started.close() == 0
 
 
 def test_idle_means_the_scheduler_knows(tmp_path: Path) -> None:

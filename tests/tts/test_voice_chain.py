@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,22 @@ def test_an_emergency_does_not_wait_for_a_voice_slower_than_real_time(
     made = chain.make_clip(WORDS * 4, "slow", Framing(chime))
     assert made.clip.engine == engine
     assert ("chậm" in (made.fallback_reason or "")) == (engine == "espeak")
+
+
+def test_piper_itself_is_left_for_another_when_it_is_slow(voices_dir: Path) -> None:
+    """The real voice on clocks that run two hundred times too fast: as on a machine that is so much slower."""
+    slow = VoiceChain(
+        voices_dir,
+        seconds=lambda: 200 * time.monotonic(),
+        work_seconds=lambda: 200 * time.process_time(),
+    )
+    for chime in (Chime.EMERGENCY, Chime.NORMAL):
+        made = slow.make_clip(WORDS * 2, VOICE_NAME, Framing(chime))
+        assert (made.clip.engine, made.clip.voice) == ("espeak", "espeak-vi")
+        assert "chậm hơn nói" in (made.fallback_reason or "")
+        assert "slower than real time" in (made.fallback_log or "")
+
+
+def test_a_bulletin_may_wait_for_a_processor_that_others_use(voices_dir: Path) -> None:
+    busy = VoiceChain(voices_dir, seconds=lambda: 200 * time.monotonic())
+    assert busy.make_clip(WORDS, VOICE_NAME, Framing(Chime.NORMAL)).clip.engine == "piper"
