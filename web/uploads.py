@@ -79,6 +79,7 @@ class _Form:
     file_name: str | None = None
     pending: bytearray = field(default_factory=bytearray)
     _size: int = 0
+    _is_whole: bool = False
     _header: bytearray = field(default_factory=bytearray)
     _value: bytearray = field(default_factory=bytearray)
     _disposition: bytes = b""
@@ -129,8 +130,13 @@ class _Form:
         if self._field is not None:
             self.fields[self._field] = self._text.decode(errors="replace")
 
+    def on_end(self) -> None:
+        self._is_whole = True
+
     def require_file(self) -> None:
-        """Refuse a body that has ended without one."""
+        """Refuse a body that has ended without one, or in the middle."""
+        if not self._is_whole:
+            raise Refusal(*_UNREADABLE)
         if not self.file_name:
             raise Refusal(422, "no-file", "Chưa chọn tệp.", FILE_FIELD)
         if not self._size:
@@ -146,6 +152,7 @@ class _Form:
             "on_headers_finished": self.on_headers_finished,
             "on_part_data": self.on_part_data,
             "on_part_end": self.on_part_end,
+            "on_end": self.on_end,
         }
 
 

@@ -283,7 +283,10 @@ async def test_a_reading_is_cut_short_with_the_server_and_begun_again_later(
         await program.aclose()
 
 
-async def test_who_may_no_longer_write_gets_no_draft(app: FastAPI, commune: Commune, api: Programs) -> None:
+async def test_who_may_no_longer_write_gets_no_draft(
+    app: FastAPI, commune: Commune, api: Programs, letter: bytes
+) -> None:
+    await asyncio.to_thread((commune.settings.papers_dir / "a").write_bytes, letter)
     with commune.work() as session:
         head = get_user(session, "head")
         document = DocumentImport(
@@ -291,9 +294,6 @@ async def test_who_may_no_longer_write_gets_no_draft(app: FastAPI, commune: Comm
         )
         session.add(document)
         import_id = document.id
-    buffer = io.BytesIO()
-    make_letter().save(buffer)
-    await asyncio.to_thread((commune.settings.papers_dir / "a").write_bytes, buffer.getvalue())
     app.state.station.imports.nudge()
     said = await until_read(app, api("head"), import_id)
     assert said["problem"]["code"] == "role-not-allowed"  # type: ignore[index]

@@ -19,6 +19,8 @@ _LONG = 40
 def lay_out(table: Table) -> Iterator[Block]:
     """The table's blocks, in the order they are read."""
     lines = [line for row in table.rows for cell in row for line in cell]
+    if not lines:
+        return
     if any(is_letter_part(line) for line in lines):
         width = max(len(row) for row in table.rows)
         for column in range(width):

@@ -23,8 +23,8 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 def tidy(text: str) -> str:
     """One line of text in NFC, its spaces single, without what is not seen."""
-    seen = _BULLET.sub("- ", _UNSEEN.sub("", text.replace("\n", " ").replace("\t", " ")))
-    composed = unicodedata.normalize("NFC", seen)
+    marked = _BULLET.sub("- ", text.replace("\n", " ").replace("\t", " "))
+    composed = unicodedata.normalize("NFC", _UNSEEN.sub("", marked))
     return _BEFORE_MARK.sub("", _SPACES.sub(" ", composed)).strip()
 
 

@@ -1,0 +1,97 @@
+"""A file as a stream to disk: a sender that falls silent, a disk that fills up; nothing is left behind."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.requests import Request
+from starlette.types import Message
+
+from web.errors import Refusal
+from web.uploads import receive_upload
+
+HEAD = b'--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\nsecret\r\n'
+HEAD += b'--x\r\nContent-Disposition: form-data; name="file"; filename="b\xc3\xa1o.pdf"\r\n\r\n'
+TAIL = b"\r\n--x--\r\n"
+
+
+def request(blocks: AsyncIterator[bytes]) -> Request:
+    async def receive() -> Message:
+        block = await anext(blocks, None)
+        return {"type": "http.request", "body": block or b"", "more_body": block is not None}
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}, receive)
+
+
+async def blocks(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+def left_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True)
+    if mount.returncode:
+        pytest.skip(f"may not mount a small disk: {mount.stderr.decode().strip()}")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("size", [1, 17, 600_000])
+async def test_a_file_comes_whole_in_pieces_of_any_size(size: int, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 8 if size < 100 else bytes(range(256)) * 8000
+    body = HEAD + content + TAIL
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    upload = await receive_upload(request(blocks(*pieces)), tmp_path, max_bytes=len(content))
+    assert upload.path.read_bytes() == content
+    assert (upload.size_bytes, upload.file_name, upload.fields) == (len(content), "báo.pdf", {"csrf": "secret"})
+    assert upload.path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_full_disk_is_said_and_nothing_is_left(small_disk: Path) -> None:
+    body = blocks(HEAD, *[b"x" * 100_000] * 20, TAIL)
+    with pytest.raises(Refusal) as refused:
+        await receive_upload(request(body), small_disk, max_bytes=10_000_000)
+    assert (refused.value.status, refused.value.code) == (507, "disk-full")
+    assert left_in(small_disk) == []
+
+
+async def test_a_sender_that_falls_silent_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.uploads.STALL_S", 0.1)
+
+    async def silent() -> AsyncIterator[bytes]:
+        yield HEAD + b"x" * 600_000
+        await asyncio.Event().wait()
+
+    with pytest.raises(Refusal) as refused:
+        await receive_upload(request(silent()), tmp_path, max_bytes=1_000_000)
+    assert (refused.value.status, refused.value.code) == (408, "upload-stalled")
+    assert left_in(tmp_path) == []
+
+
+async def test_whoever_checks_sees_the_fields_before_a_byte_is_taken(tmp_path: Path) -> None:
+    def refuse(fields: object) -> None:
+        assert fields == {"csrf": "secret"}
+        assert [entry.stat().st_size for entry in left_in(tmp_path)] == [0]
+        raise Refusal(403, "stale-form", "…")
+
+    with pytest.raises(Refusal, match="stale-form"):
+        await receive_upload(request(blocks(HEAD, b"x", TAIL)), tmp_path, max_bytes=10, check=refuse)
+    assert left_in(tmp_path) == []
+
+
+async def test_a_body_that_ends_in_mid_file_is_not_taken_for_whole(tmp_path: Path) -> None:
+    with pytest.raises(Refusal) as refused:
+        await receive_upload(request(blocks(HEAD, b"half a file")), tmp_path, max_bytes=100)
+    assert refused.value.status == 400
+    assert left_in(tmp_path) == []
