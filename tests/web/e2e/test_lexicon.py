@@ -72,7 +72,6 @@ def test_a_word_is_heard_and_changes_what_waits(
 
     after_reloading(officer, officer.locator(f'audio[src^="/clips/"]:not([src="{before}"])'))
     expect(officer.locator("details", has_text="Lời đã đọc")).to_contain_text(f"đến {spoken} lúc tám giờ")
-    assert length_of(clip) > 1
     assert no_sideways_scrolling(officer)
     assert people.complaints == []
 
