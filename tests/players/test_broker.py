@@ -18,7 +18,15 @@ import pytest
 
 from players.broker import MosquittoBroker
 from players.broker_admin import BrokerAdmin, GrantedAccess, NodeAccess
-from players.broker_config import ADMIN, CONTROL_TOPIC, MAX_MESSAGE_BYTES, SERVER, BrokerLimits, rules_path
+from players.broker_config import (
+    ADMIN,
+    CONTROL_TOPIC,
+    MAX_MESSAGE_BYTES,
+    SERVER,
+    BrokerLimits,
+    BrokerSecrets,
+    rules_path,
+)
 from players.broker_watch import DoorEvent
 from players.child import ChildPhase, Pauses
 from players.errors import BrokerError, CredentialRefused, SubscriptionRefused, TransportClosed
@@ -423,6 +431,37 @@ async def test_rules_of_an_older_version_or_of_somebody_else_do_not_last(open_fo
                     await loa.subscribe(pattern)
     finally:
         await second.stop()
+
+
+async def test_rotated_secrets_void_every_password_of_before(open_folder: Path) -> None:
+    broker = MosquittoBroker(open_folder / "broker", TOPICS, clock=clock)
+    await broker.start()
+    port, old = broker.port, broker.node_password(LOA1, "kid")
+    try:
+        await broker.admin().add_node(LOA1, old, [EAST])
+        async with node(broker, LOA1, old).connect():
+            pass
+        BrokerSecrets.rotate(open_folder / "broker" / "server.json")
+        await broker.stop()
+        broker.reload_secrets()
+        await broker.start()
+        new = broker.node_password(LOA1, "kid")
+        assert (broker.port, new == old) == (port, False)
+        with pytest.raises(CredentialRefused):
+            async with node(broker, LOA1, old).connect():
+                pass
+        await broker.admin().reconcile({LOA1: NodeAccess(new, (EAST,))})
+        with pytest.raises(CredentialRefused):
+            async with node(broker, LOA1, old).connect():
+                pass
+        async with node(broker, LOA1, new).connect() as loa:
+            await loa.subscribe(*TOPICS.for_zone(EAST))
+        # Only a rotation voids them, not a further start.
+        await broker.stop()
+        await broker.start()
+        assert list(await broker.admin().granted()) == [LOA1]
+    finally:
+        await broker.stop()
 
 
 async def test_with_new_secrets_the_server_still_gets_in_and_nodes_stay(open_folder: Path) -> None:
