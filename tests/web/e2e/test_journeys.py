@@ -70,6 +70,8 @@ def test_a_bulletin_from_typing_to_the_log(people: People, screen: str) -> None:
     on_air.get_by_role("button", name="Dừng tất cả").click()
     expect(officer.get_by_text("Đã gửi lệnh dừng.")).to_be_visible()
     expect(officer.get_by_text("Không có gì đang phát.")).to_be_visible()
+    expect(officer).to_have_url(re.compile(r"/$"))
+    expect(officer.get_by_text("Đã gửi lệnh dừng.")).to_be_hidden(timeout=30_000)
 
     officer.goto("/nhat-ky")
     logged = officer.locator("[data-broadcast]", has_text=title)
