@@ -32,7 +32,6 @@ RESERVE_BYTES = 200_000_000
 """Room that recordings leave on the disk: what is aired, and its reports, must find some."""
 MAX_WAITING = 6
 """Recordings that may be received or waited for at once."""
-_BUSY = Refusal(503, "recorder-busy", "Đang xử lý nhiều bản ghi. Xin thử lại sau ít phút.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class RecordingDesk:
             BroadcastError: this user, name or language cannot be; the file is no recording.
         """
         if self._waiting >= MAX_WAITING:
-            raise _BUSY
+            raise Refusal(503, "recorder-busy", "Đang xử lý nhiều bản ghi. Xin thử lại sau ít phút.")
         self._waiting += 1
         try:
             return await self._take(request, door, check)
