@@ -25,20 +25,14 @@ class PinnedHttp(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See `httpx.AsyncBaseTransport`."""
-        wanted = self._authorities()
-        former = self._inner
-        if former is None or wanted != self._believed:
-            self._inner = httpx.AsyncHTTPTransport(verify=context_believing(wanted), trust_env=False)
-            self._believed = wanted
-            if former is not None:
-                await former.aclose()
-        return await self._current.handle_async_request(request)
-
-    @property
-    def _current(self) -> httpx.AsyncHTTPTransport:
-        if self._inner is None:
-            raise RuntimeError("used before it was made")
-        return self._inner
+        wanted, former = self._authorities(), self._inner
+        if former is not None and wanted == self._believed:
+            return await former.handle_async_request(request)
+        made = httpx.AsyncHTTPTransport(verify=context_believing(wanted), trust_env=False)
+        self._inner, self._believed = made, wanted
+        if former is not None:
+            await former.aclose()
+        return await made.handle_async_request(request)
 
     async def aclose(self) -> None:
         """See `httpx.AsyncBaseTransport`."""

@@ -23,7 +23,7 @@ from web.demo.processes import run_to_end
 from web.demo.run import free_port
 from web.settings import DATABASE_FILE
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 NODE = "dong-9"
 WITHIN_S = 90.0
 
