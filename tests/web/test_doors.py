@@ -61,6 +61,7 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /lich-phat/moi": WRITERS,
     "GET /lich-phat/{entry_id}": WRITERS,
     "POST /lich-phat/{entry_id}": WRITERS,
+    "GET /24-gio-toi": SIGNED_IN,
     "GET /chuong-trinh": WRITERS,
     "POST /chuong-trinh/thoi-tiet": WRITERS,
     "GET /chuong-trinh/moi": LEADER,

@@ -11,8 +11,19 @@ from sqlmodel import Session, col, select
 
 from broadcast.communes import get_commune
 from broadcast.entries import EntryDraft, add_entry
-from broadcast.models import AuditEntry, Broadcast, BroadcastState, row_id
-from broadcast.programmes import create_programme
+from broadcast.models import (
+    AuditEntry,
+    Broadcast,
+    BroadcastPart,
+    BroadcastState,
+    Clip,
+    Rendering,
+    RenderingState,
+    WhenEmpty,
+    row_id,
+)
+from broadcast.nodes import create_node
+from broadcast.programmes import create_programme, get_programme
 from tests.web.conftest import NOW, Browser, Commune, Programs, SignIn
 
 TODAY = date(2026, 9, 22)
@@ -182,7 +193,7 @@ async def test_others_see_the_timetable_without_its_buttons(browse: SignIn, entr
     for role in ("head", "admin"):
         browser: Browser = await browse(role)
         await browser.get("/lich-phat")
-        assert browser.page.css_first(".head a") is None
+        assert [link.attributes["href"] for link in browser.page.css(".head a")] == ["/24-gio-toi"]
         assert browser.page.css_first("[data-entry] a") is None
 
 
@@ -213,3 +224,59 @@ async def test_a_program_sets_and_clears_special_days(api: Programs) -> None:
     assert said == {"days": [{"on": "2026-09-25", "name": "Quốc tang", "kind": "mourning", "like_weekday": None}]}
     gone: list[httpx.Response] = [await leader.delete("/api/special-days/2026-09-25") for _ in range(2)]
     assert [answer.status_code for answer in gone] == [204, 404]
+
+
+def speak(commune: Commune, broadcast: str, minutes: int) -> None:
+    """Have a broadcast's clips made."""
+    with commune.work() as session:
+        for part in session.exec(select(BroadcastPart).where(BroadcastPart.broadcast_id == broadcast)):
+            sha256 = part.rendering_key
+            clip = Clip(
+                sha256=sha256, size_bytes=1, duration_ms=minutes * 60_000, engine="tone", voice="", created_at=NOW
+            )
+            session.add(clip)
+            session.flush()
+            rendering = session.get_one(Rendering, part.rendering_key)
+            rendering.state, rendering.clip_sha256 = RenderingState.RENDERED, sha256
+
+
+async def test_the_next_24_hours_say_what_sounds_at_a_minute_in_a_village(
+    app: FastAPI, browse: SignIn, commune: Commune, programme: int, entry: int
+) -> None:
+    with commune.work() as session:
+        stored = get_programme(session, programme)
+        stored.when_empty = WhenEmpty.GREETING
+        session.add(stored)
+    app.state.station.nudge()
+    await planned(app, commune, 7)
+    speak(commune, "e-1-20260923T0530", minutes=3)
+    head = await browse("head")
+    await head.get("/24-gio-toi")
+    assert head.text("h1") == "24 giờ tới: Thôn Đông"
+    assert head.text("[data-line]") == "23/09/2026 05:30 Bản tin sáng, 23/09 đến 05:33:00 Nghe trước"
+    assert head.attributes("[data-line] audio")["src"].startswith("/clips/")
+    for minute, said in (("05:32", "Bản tin sáng, 23/09"), ("05:33", "không phát gì."), ("17:00", "không phát gì.")):
+        await head.get(f"/24-gio-toi?thon=thon-dong&luc={minute}")
+        assert said in head.text("#answer")
+    await head.get("/24-gio-toi?thon=thon-tay")
+    assert head.answer.status_code == 404
+    officer = await browse("officer")
+    await officer.get("/24-gio-toi?thon=thon-tay")
+    assert officer.page.css_first("[data-line]") is None
+    await officer.get("/24-gio-toi?thon=thon-tay&luc=25:00")
+    assert officer.text("#error-luc")
+
+
+async def test_a_pole_that_is_not_paired_will_not_sound(
+    app: FastAPI, browse: SignIn, commune: Commune, entry: int
+) -> None:
+    with commune.work() as session:
+        create_node(session, get_commune(session), "dong-1", "Cột Đông", ["thon-dong"], NOW)
+    app.state.station.nudge()
+    await planned(app, commune, 7)
+    officer = await browse("officer")
+    await officer.get("/24-gio-toi?loa=dong-1")
+    assert officer.text("h1") == "24 giờ tới: Cột Đông"
+    assert officer.text("[data-line] .chip") == "Không phát"
+    await officer.get("/24-gio-toi?loa=khong-co")
+    assert officer.answer.status_code == 404

@@ -8,6 +8,7 @@ DEFAULT_DATA = Path("data")
 DEFAULT_DEMO_DATA = DEFAULT_DATA / "demo"
 DEFAULT_DEMO_PORT = 8000
 MAX_DEMO_NODES = 20
+MAX_TIMETABLE_DAYS = 366
 SCOPES = ("read", "write", "admin")
 ROLES = ("officer", "leader", "village-head", "administrator")
 
@@ -24,6 +25,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _node(commands.add_parser("node", help="poles and their pairing codes"))
     _voices(commands.add_parser("voices", help="the voices that are installed or could be"))
     _lexicon(commands.add_parser("lexicon", help="the commune's own words, and how it says numbers"))
+    _timetable(commands.add_parser("timetable", help="what will sound, with reasons for what will not"))
+    _forecast(commands.add_parser("forecast", help="what a pole will sound, as a file to listen to"))
     _normalize(commands.add_parser("normalize", help="a text per line in, its spoken form per line out"))
     _speak(commands.add_parser("speak", help="read a text aloud into a file"))
     _import(commands.add_parser("import", help="the draft text of a document, a scan or a photo"))
@@ -165,6 +168,30 @@ def _lexicon(parser: argparse.ArgumentParser) -> None:
     style.add_argument("--early-days", choices=("", "mùng", "mồng"), help="before the first ten days of a month")
     for action in (add, remove, bring, export, style, actions.add_parser("list", help="all words")):
         _settings(action)
+
+
+def _timetable(parser: argparse.ArgumentParser) -> None:
+    _settings(parser)
+    parser.add_argument("--days", type=_day_count, default=1, metavar="N", help="how far ahead (default: 1)")
+    parser.add_argument("--node", metavar="NODE", help="as this pole will sound it")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def _day_count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= MAX_TIMETABLE_DAYS:
+        raise argparse.ArgumentTypeError(f"from 1 to {MAX_TIMETABLE_DAYS}")
+    return count
+
+
+def _forecast(parser: argparse.ArgumentParser) -> None:
+    _settings(parser)
+    parser.add_argument("--node", required=True, metavar="NODE", help="the pole")
+    parser.add_argument("--from", dest="since", metavar="WHEN", help="2026-09-05T05:00 or 05:00 (default: now)")
+    parser.add_argument("--until", metavar="WHEN", help="the same (default: a day later)")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("out.wav"), metavar="FILE", help="WAV file (default: out.wav)"
+    )
 
 
 def _normalize(parser: argparse.ArgumentParser) -> None:

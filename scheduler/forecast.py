@@ -1,0 +1,194 @@
+"""What will sound, when, and why the rest will not: as a pole lets the more urgent cut and equals wait.
+
+`foresee` is pure and follows `players.node.airing`; `load_lines` reads what it is asked about.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, and_, col, select
+
+from broadcast.airings import clips_of
+from broadcast.communes import get_commune, local_zone, windows_of_commune
+from broadcast.entries import list_entries
+from broadcast.lifecycle import COMING, WhyNot
+from broadcast.models import Broadcast, BroadcastState, Commune, Node, Zone
+from broadcast.nodes import get_node, zones_of_node
+from broadcast.views import BroadcastRow, broadcast_rows
+from broadcast.windows import closes_after
+from players.messages import ClipRef, Reason, Urgency
+from scheduler.planner import load_calendar, load_entry, plan_broadcasts
+
+QUEUE_PATIENCE = timedelta(hours=1)
+"""What had to wait for others is not played later than this (`players.node.airing.QUEUE_PATIENCE`)."""
+_EMERGENCY_LASTS_ON = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Something that is in the timetable, and what becomes of it where it was asked about.
+
+    `sounds_at` and `ends_at` are none when it does not sound, or not known while its clips are not made.
+    """
+
+    broadcast: str
+    title: str
+    urgency: Urgency
+    starts_at: datetime
+    zones: tuple[str, ...]
+    clips: tuple[ClipRef, ...] = ()
+    lasts: timedelta | None = None
+    reason: str | None = None
+    """Why it does not sound, or not whole: a member of `WhyNot` or of the node's `Reason`."""
+    sounds_at: datetime | None = None
+    ends_at: datetime | None = None
+
+    @property
+    def will_sound(self) -> bool:
+        """Whether anything of it is heard, as far as is known now."""
+        return self.sounds_at is not None or (self.reason is None and self.lasts is None)
+
+
+def foresee(lines: Iterable[Line], closes_at: Callable[[datetime], datetime | None]) -> list[Line]:
+    """What one pole makes of these: the more urgent cuts, equals wait their turn, closing hours cut.
+
+    Args:
+        lines: what is in its timetable. Those with a reason, or without a known length, stay as they are.
+        closes_at: when the hours that are open at an instant end; none when it is quiet.
+    """
+    done, waiting = [], sorted(lines, key=lambda line: (line.starts_at, line.broadcast))
+    queue: list[Line] = []
+    sounding: Line | None = None
+    while waiting or queue or sounding:
+        arrives_at = waiting[0].starts_at if waiting else None
+        ends_at = sounding.ends_at if sounding is not None else None
+        if sounding is not None and ends_at is not None and (arrives_at is None or ends_at <= arrives_at):
+            done.append(sounding)
+            sounding = _next_of(queue, ends_at, closes_at, done)
+            continue
+        line = waiting.pop(0)
+        if line.reason is not None or line.lasts is None:
+            done.append(line)
+        elif sounding is None:
+            sounding = _begun(line, line.starts_at, closes_at, done)
+        elif line.urgency.rank > sounding.urgency.rank:
+            done.append(replace(sounding, ends_at=line.starts_at, reason=Reason.PREEMPTED))
+            sounding = _begun(line, line.starts_at, closes_at, done)
+        else:
+            queue.append(line)
+    return sorted(done, key=lambda line: (line.sounds_at or line.starts_at, line.broadcast))
+
+
+def _next_of(
+    queue: list[Line], free_at: datetime, closes_at: Callable[[datetime], datetime | None], done: list[Line]
+) -> Line | None:
+    """Whose turn it is: the most urgent first, then the earliest."""
+    while queue:
+        line = min(queue, key=lambda one: (-one.urgency.rank, one.starts_at, one.broadcast))
+        queue.remove(line)
+        patience = _EMERGENCY_LASTS_ON if line.urgency is Urgency.EMERGENCY else QUEUE_PATIENCE
+        if free_at >= line.starts_at + patience:
+            done.append(replace(line, reason=Reason.TOO_LATE))
+            continue
+        begun = _begun(line, free_at, closes_at, done)
+        if begun is not None:
+            return begun
+    return None
+
+
+def _begun(line: Line, at: datetime, closes_at: Callable[[datetime], datetime | None], done: list[Line]) -> Line | None:
+    ends_at = at + (line.lasts or timedelta())
+    if line.urgency is Urgency.EMERGENCY:
+        return replace(line, sounds_at=at, ends_at=ends_at)
+    closes = closes_at(at)
+    if closes is None:
+        done.append(replace(line, reason=Reason.QUIET_HOURS))
+        return None
+    reason = Reason.QUIET_HOURS if closes < ends_at else None
+    return replace(line, sounds_at=at, ends_at=min(ends_at, closes), reason=reason)
+
+
+def load_lines(session: Session, now: datetime, until: datetime) -> list[Line]:
+    """All that is in the timetable from now on, in order, with the reasons of what will not sound anywhere."""
+    commune = get_commune(session)
+    is_due = and_(col(Broadcast.starts_at) >= now, col(Broadcast.starts_at) < until)
+    query = select(Broadcast).where(is_due).order_by(col(Broadcast.starts_at), col(Broadcast.id))
+    rows = broadcast_rows(session, session.exec(query))
+    lines = [_line_of(session, row) for row in rows if _is_of_interest(row)]
+    lines += _not_planned_yet(session, commune, now, until, {(row.entry_id, row.starts_at) for row in rows})
+    return sorted(lines, key=lambda line: (line.starts_at, line.broadcast))
+
+
+def lines_of_zones(session: Session, zones: Sequence[Zone], now: datetime, until: datetime) -> list[Line]:
+    """What a pole that speaks for these villages will make of its timetable."""
+    commune, slugs = get_commune(session), {zone.slug for zone in zones}
+    windows, zone = windows_of_commune(commune), local_zone(commune)
+    own = [line for line in load_lines(session, now, until) if slugs & set(line.zones)]
+    return foresee(own, lambda at: closes_after(windows, zone, at))
+
+
+def lines_of_node(session: Session, slug: str, now: datetime, until: datetime) -> list[Line]:
+    """What a pole will make of its timetable; one that is not paired, or was revoked, sounds nothing.
+
+    Raises:
+        NotFound: there is no such pole.
+    """
+    node = get_node(session, slug)
+    lines = lines_of_zones(session, zones_of_node(session, node), now, until)
+    why = _why_deaf(node)
+    if why is None:
+        return lines
+    return [replace(line, reason=line.reason or why, sounds_at=None, ends_at=None) for line in lines]
+
+
+def _why_deaf(node: Node) -> WhyNot | None:
+    if node.revoked_at is not None:
+        return WhyNot.NODE_GONE
+    return WhyNot.NODE_NOT_PAIRED if node.public_key is None else None
+
+
+def _is_of_interest(row: BroadcastRow) -> bool:
+    """What was moved elsewhere in the timetable is not: it has a line there."""
+    return row.state in COMING or (row.state is BroadcastState.CANCELLED and row.reason != WhyNot.TIMETABLE_CHANGED)
+
+
+def _line_of(session: Session, row: BroadcastRow) -> Line:
+    clips = clips_of(session, row.id) or ()
+    return Line(
+        broadcast=row.id,
+        title=row.title,
+        urgency=row.urgency,
+        starts_at=row.starts_at or row.created_at,
+        zones=row.zone_slugs,
+        clips=clips,
+        lasts=timedelta(milliseconds=sum(clip.duration_ms for clip in clips)) if clips else None,
+        reason=row.reason,
+    )
+
+
+def _not_planned_yet(
+    session: Session,
+    commune: Commune,
+    now: datetime,
+    until: datetime,
+    known: set[tuple[int | None, datetime | None]],
+) -> list[Line]:
+    """Times of entries that have no broadcast yet: beyond the horizon, or while the server is off."""
+    loaded = (load_entry(session, row) for row in list_entries(session) if row.is_active)
+    entries = [entry for entry in loaded if entry is not None]
+    calendar = load_calendar(session, commune)
+    planned = plan_broadcasts(entries, local_zone(commune), now, until - now, calendar)
+    slugs = {zone.id: zone.slug for zone in session.exec(select(Zone))}
+    return [
+        Line(
+            broadcast=one.id,
+            title=one.title,
+            urgency=one.urgency,
+            starts_at=one.starts_at,
+            zones=tuple(sorted(slugs[zone_id] for zone_id in one.zone_ids)),
+            reason=one.why_not,
+        )
+        for one in planned
+        if not one.is_past and (one.entry_id, one.starts_at) not in known
+    ]

@@ -1,0 +1,194 @@
+"""What one pole makes of its timetable; the whole line of it from the database; the file to listen to."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlmodel import Session, col, select
+
+from broadcast.entries import DayDraft, EntryDraft, add_entry, change_day
+from broadcast.models import Broadcast, row_id
+from broadcast.nodes import create_node
+from broadcast.programmes import create_programme
+from players.messages import ClipRef, Urgency
+from players.node.airing import QUEUE_PATIENCE as POLES_PATIENCE
+from scheduler.forecast import QUEUE_PATIENCE, Line, foresee, lines_of_node, load_lines
+from scheduler.forecast_sound import SAMPLE_RATE, separator, write_forecast
+from scheduler.planner import plan_timetable
+from tests.broadcast.conftest import House
+from tts.clip_file import decode_clip, encode_clip
+from tts.clip_store import ClipStore
+from tts.errors import ClipError
+from tts.loudness import Level
+from tts.sound import MIX_RATE
+
+START = datetime(2026, 6, 1, 5, 0, tzinfo=UTC)
+N, P, E = Urgency.NORMAL, Urgency.PRIORITY, Urgency.EMERGENCY
+
+
+def always_open(_at: datetime) -> datetime:
+    return START + timedelta(days=9)
+
+
+def line(name: str, minute: float, lasts: float | None = 10, urgency: Urgency = N, reason: str | None = None) -> Line:
+    length = None if lasts is None else timedelta(minutes=lasts)
+    return Line(name, name, urgency, START + timedelta(minutes=minute), ("thon-dong",), lasts=length, reason=reason)
+
+
+def said(lines: list[Line]) -> list[tuple[str, float | None, float | None, str | None]]:
+    def minute(at: datetime | None) -> float | None:
+        return None if at is None else (at - START) / timedelta(minutes=1)
+
+    return [(one.broadcast, minute(one.sounds_at), minute(one.ends_at), one.reason) for one in lines]
+
+
+@pytest.mark.parametrize(
+    ("lines", "heard"),
+    [
+        ([line("a", 0), line("b", 10)], [("a", 0, 10, None), ("b", 10, 20, None)]),
+        # Equals wait their turn, the earlier first; the more urgent of those that wait comes before.
+        ([line("a", 0, 30), line("b", 5), line("c", 6)],
+         [("a", 0, 30, None), ("b", 30, 40, None), ("c", 40, 50, None)]),
+        ([line("a", 0, 30, P), line("b", 5), line("c", 6, urgency=P)],
+         [("a", 0, 30, None), ("c", 30, 40, None), ("b", 40, 50, None)]),
+        # The more urgent cuts.
+        ([line("a", 0, 30), line("b", 5, urgency=P)], [("a", 0, 5, "preempted"), ("b", 5, 15, None)]),
+        # What has waited an hour is not played any more.
+        ([line("a", 0, 70), line("b", 5)], [("a", 0, 70, None), ("b", None, None, "too-late")]),
+        ([line("a", 0, 64), line("b", 5)], [("a", 0, 64, None), ("b", 64, 74, None)]),
+        # What has a reason, or no clips yet, is in nobody's way.
+        ([line("a", 0, reason="quiet-hours"), line("b", 5)], [("a", None, None, "quiet-hours"), ("b", 5, 15, None)]),
+        ([line("a", 0, None), line("b", 5)], [("a", None, None, None), ("b", 5, 15, None)]),
+    ],
+)  # fmt: skip
+def test_the_more_urgent_cuts_and_equals_wait(
+    lines: list[Line], heard: list[tuple[str, float | None, float | None, str | None]]
+) -> None:
+    assert said(foresee(lines, always_open)) == heard
+
+
+def test_hours_that_close_cut_and_quiet_hours_keep_all_but_an_emergency_silent() -> None:
+    def closes_at(at: datetime) -> datetime | None:
+        closes = START + timedelta(minutes=15)
+        return closes if at < closes else None
+
+    lines = [line("a", 10), line("b", 20), line("e", 30, urgency=E)]
+    assert said(foresee(lines, closes_at)) == [
+        ("a", 10, 15, "quiet-hours"), ("b", None, None, "quiet-hours"), ("e", 30, 40, None),
+    ]  # fmt: skip
+
+
+def test_patience_is_the_poles_own() -> None:
+    assert QUEUE_PATIENCE == POLES_PATIENCE
+
+
+LINES = st.lists(
+    st.tuples(st.integers(0, 200), st.one_of(st.none(), st.integers(1, 40)), st.sampled_from((N, P, E))), max_size=8
+).map(lambda rows: [line(f"b{n}", minute, lasts, urgency) for n, (minute, lasts, urgency) in enumerate(rows)])
+
+
+@given(LINES)
+def test_nothing_is_lost_and_nothing_sounds_at_once(lines: list[Line]) -> None:
+    found = foresee(lines, always_open)
+    assert sorted(one.broadcast for one in found) == sorted(one.broadcast for one in lines)
+    sounding = [one for one in found if one.sounds_at is not None and one.ends_at is not None]
+    for first, second in pairwise(sounding):
+        assert first.ends_at is not None
+        assert second.sounds_at is not None
+        assert first.ends_at <= second.sounds_at
+    for one in sounding:
+        assert one.sounds_at is not None
+        assert one.sounds_at >= one.starts_at
+        whole = one.ends_at == one.sounds_at + (one.lasts or timedelta())
+        assert whole == (one.reason is None)
+
+
+MONDAY = date(2026, 6, 1)
+
+
+@pytest.fixture
+def entry(unit: Session, house: House, now: datetime) -> int:
+    create_node(unit, house.commune, "dong-1", "Đông 1", ["thon-dong"], now)
+    programme = create_programme(unit, house.commune, name="Sáng", greeting="Chào.", closing="", now=now, actor="canbo")
+    draft = EntryDraft(programme_id=row_id(programme.id), zones=("thon-dong",), airs_at=time(5, 30), from_on=MONDAY)
+    return row_id(add_entry(unit, draft, now, "canbo").id)
+
+
+def test_every_time_is_listed_with_its_reason_also_beyond_what_is_planned(
+    unit: Session, entry: int, now: datetime
+) -> None:
+    change_day(unit, entry, 1, date(2026, 6, 3), DayDraft(is_off=True), now, "canbo")
+    plan_timetable(unit, now)
+    found = [(one.broadcast, one.reason) for one in load_lines(unit, now, now + timedelta(days=9))]
+    assert found[:3] == [("e-1-20260602T0530", None), ("e-1-20260603T0530", "day-off"), ("e-1-20260604T0530", None)]
+    assert [id_ for id_, _ in found] == [f"e-1-202606{day:02}T0530" for day in range(2, 11)]
+    assert unit.exec(select(Broadcast.id).where(col(Broadcast.id) == "e-1-20260610T0530")).first() is None
+
+
+def test_a_time_that_was_moved_is_listed_once(unit: Session, entry: int, now: datetime) -> None:
+    plan_timetable(unit, now)
+    change_day(unit, entry, 1, date(2026, 6, 2), DayDraft(airs_at=time(6)), now, "canbo")
+    plan_timetable(unit, now)
+    found = [one.broadcast for one in load_lines(unit, now, now + timedelta(days=1))]
+    assert found == ["e-1-20260602T0600"]
+
+
+def test_a_pole_that_is_not_paired_sounds_nothing_and_says_so(unit: Session, entry: int, now: datetime) -> None:
+    plan_timetable(unit, now)
+    found = lines_of_node(unit, "dong-1", now, now + timedelta(days=1))
+    assert [(one.broadcast, one.reason, one.will_sound) for one in found] == [
+        ("e-1-20260602T0530", "node-not-paired", False)
+    ]
+
+
+def sounded(store: ClipStore, name: str, minute: float, seconds: float, hertz: float) -> Line:
+    """A line with a clip of a pure tone."""
+    tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * MIX_RATE)) / MIX_RATE)
+    data, _ = encode_clip([(tone * 32767).astype(np.int16)], Level())
+    clip = ClipRef(sha256=store.add(data), size_bytes=len(data), duration_ms=round(seconds * 1000))
+    at = START + timedelta(minutes=minute)
+    lasts = timedelta(seconds=seconds)
+    return Line(name, name, N, at, ("thon-dong",), (clip,), lasts, None, at, at + lasts)
+
+
+def pitch(samples: np.ndarray) -> float:
+    """The strongest frequency, in hertz."""
+    return float(np.argmax(np.abs(np.fft.rfft(samples))) * SAMPLE_RATE / len(samples))
+
+
+def test_the_file_has_what_sounds_with_two_tones_between_and_where_each_begins(tmp_path: Path) -> None:
+    store = ClipStore(tmp_path / "clips")
+    low, high = sounded(store, "low", 0, 2, 500), sounded(store, "high", 600, 3, 1500)
+    cut = replace(high, ends_at=high.starts_at + timedelta(seconds=1), reason="preempted")
+    silent = line("silent", 20, None)
+    heard = write_forecast(tmp_path / "out.wav", [low, silent, cut], store, gain_db=-6)
+    gap = len(separator()) / SAMPLE_RATE
+    assert [(one.line.broadcast, one.offset.total_seconds()) for one in heard] == [
+        ("low", 0), ("high", pytest.approx(2 + gap, abs=0.02)),
+    ]  # fmt: skip
+    speech = decode_clip(tmp_path / "out.wav")
+    samples, start = speech.samples, round(heard[1].offset.total_seconds() * SAMPLE_RATE)
+    assert len(samples) / SAMPLE_RATE == pytest.approx(3 + gap, abs=0.02)
+    assert pitch(samples[:SAMPLE_RATE]) == pytest.approx(500, abs=5)
+    assert pitch(samples[start + 4800 : start + 43200]) == pytest.approx(1500, abs=5)
+    between = samples[2 * SAMPLE_RATE + 4800 : start - 4800]
+    assert pitch(between) == pytest.approx(330, abs=10)
+    original = decode_clip(store.path_of(low.clips[0].sha256)).samples
+    loud, quiet = np.abs(original[:SAMPLE_RATE]).max(), np.abs(samples[:SAMPLE_RATE]).max()
+    assert quiet / loud == pytest.approx(10 ** (-6 / 20), rel=0.02)
+
+
+def test_silence_is_no_forecast_and_a_lost_clip_is_said(tmp_path: Path) -> None:
+    store = ClipStore(tmp_path / "clips")
+    with pytest.raises(ClipError, match="nothing will sound"):
+        write_forecast(tmp_path / "out.wav", [line("a", 0, None)], store, 0)
+    one = sounded(store, "a", 0, 1, 500)
+    store.remove(one.clips[0].sha256)
+    with pytest.raises(ClipError):
+        write_forecast(tmp_path / "out.wav", [one], store, 0)
+    assert not (tmp_path / "out.wav").exists()
