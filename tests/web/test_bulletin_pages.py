@@ -137,3 +137,14 @@ async def test_a_withdrawn_bulletin_can_no_longer_be_changed(browse: SignIn) -> 
     await officer.send('form:has(button[value="withdraw"])', "act=withdraw")
     assert "Đã rút" in officer.text(".head")
     assert officer.page.css_first(f'a[href="/soan/{bulletin}"]') is None
+
+
+async def test_a_bulletin_is_read_twice_if_asked(browse: SignIn) -> None:
+    officer, leader = await browse("officer"), await browse("leader")
+    bulletin = await write(officer, is_read_twice="yes")
+    await leader.get(f"/ban-tin/{bulletin}")
+    assert "Đọc hai lần" in leader.text(".facts")
+    await officer.get(f"/soan/{bulletin}")
+    assert "checked" in officer.attributes('#compose input[name="is_read_twice"]')
+    answer = await officer.http.get(f"/api/bulletins/{bulletin}")
+    assert answer.json()["is_read_twice"] is True
