@@ -14,7 +14,8 @@ from tts.import_document.refusals import Refused, refusal
 
 _GOOD_WIDTH = 2480
 """An A4 page at 300 dots per inch, which tesseract reads best."""
-_MOST_ENLARGED = 2.5
+_MOST_ENLARGED = 2.0
+"""Enlarged further, specks become larger than what smoothing takes away."""
 _MOST_TILT = 12.0
 _SEARCH_WIDTH = 800
 _SIEVE = 24
