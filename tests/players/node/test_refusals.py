@@ -1,5 +1,6 @@
 """What a pole does not obey: nothing sounds, and the server is told how often and why."""
 
+import asyncio
 import json
 import random
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from joserfc.util import urlsafe_b64encode
 
+from players.errors import CertificateUnknown
 from players.messages import ClipRef, Play, Urgency
 from players.signing import CommuneKey, sign
 from tests.fakes.fake_server import FakeServer
@@ -190,3 +192,21 @@ def changed(signed: bytes, dice: random.Random) -> bytes:
         case _:
             header, payload, signature = signed.split(b".")
             return dice.choice([header + b".." + signature, b".".join((payload, header, signature)), payload])
+
+
+async def test_with_a_server_that_is_not_believed_it_plays_its_timetable_alone(
+    box: NodeBox, server: FakeServer, new_clip: MakeClip, caplog: pytest.LogCaptureFixture
+) -> None:
+    """tests/e2e/test_keys.py puts a true stranger at the address; here is what goes on meanwhile."""
+    async with box.running(record=False) as agent:
+        await is_ready(server)
+        await server.schedule(server.item("alone", [new_clip(0.2)], 4))
+        await server.until(lambda: "cued" in server.outcomes("alone"))
+        box.broker.stop()
+        agent.not_let_in(CertificateUnknown("certificate verify failed"))
+        async with asyncio.timeout(20):
+            while not any(event["event"] == "played" for event in box.events):  # noqa: ASYNC110 - told by nobody
+                await asyncio.sleep(0.05)
+        assert "the server is not believed: certificate verify failed" in caplog.text
+        box.broker.start()
+        assert (await server.until_final("alone")).outcome.value == "played"
