@@ -72,3 +72,20 @@ def test_every_file_says_what_its_columns_are() -> None:
     assert len(files) >= 14
     for file in files:
         assert file.read_text(encoding="utf-8").startswith("# "), file.name
+
+
+@pytest.mark.parametrize("name", ["abbreviations", "counted", "shared"])
+def test_long_files_are_in_order(name: str) -> None:
+    written = [row[0] for row in rows(name)]
+    assert written == sorted(written)
+
+
+def test_no_sense_is_given_twice() -> None:
+    seen = [tuple(row) for row in rows("abbreviations")]
+    assert sorted({row for row in seen if seen.count(row) > 1}) == []
+
+
+def test_a_word_somewhere_before_tells_a_meaning() -> None:
+    assert normalize("Lớp nuôi ong có 35 HV").spoken == "Lớp nuôi ong có ba mươi lăm học viên"
+    assert normalize("Chi hội có 35 HV").spoken == "Chi hội có ba mươi lăm hội viên"
+    assert normalize("Mở lớp. Chi hội có 35 HV").spoken.endswith("ba mươi lăm hội viên")
