@@ -232,7 +232,7 @@ def close_to(read: str, written: str) -> bool:
 
 
 async def test_a_scan_of_two_pages(tmp_path: Path) -> None:
-    pages = [print_page(LETTER, SERIF, skew=1.5, is_cut=True), print_page(SECOND, SERIF, skew=-2, is_cut=True)]
+    pages = [print_page(LETTER, SERIF, skew=1.5), print_page(SECOND, SERIF, skew=-2)]
     write_scan(tmp_path / "a.pdf", pages)
     turned: list[tuple[int, int]] = []
     draft = await import_document(tmp_path / "a.pdf", limits=LIMITS, progress=lambda *page: turned.append(page))
