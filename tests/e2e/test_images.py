@@ -123,7 +123,7 @@ def test_the_server_speaks_on_a_network_without_tls_only_where_compose_says_so()
 
 def test_the_server_has_its_broker_and_its_fallback_voice_and_no_compiler() -> None:
     packages = last_stage("server").packages()
-    assert {"mosquitto", "espeak-ng", "python3", "ca-certificates", "tzdata"} <= packages
+    assert {"mosquitto", "espeak-ng", "ffmpeg", "python3", "ca-certificates", "tzdata"} <= packages
     assert not {name for name in packages if name.endswith("-dev") or name in {"gcc", "python3-venv", "python3-pip"}}
 
 
