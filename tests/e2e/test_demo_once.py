@@ -23,6 +23,7 @@ def _air_once(tmp_path: Path, *options: str) -> tuple[Path, dict[str, Any]]:
         [*command, "--data", str(tmp_path / "data" / "demo"), *options], capture_output=True, text=True, timeout=220
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "password" not in done.stdout + done.stderr, "a commune that lives for a minute needs none"
     return out, json.loads((out / "as-run.json").read_text(encoding="utf-8"))
 
 
