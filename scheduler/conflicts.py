@@ -34,6 +34,20 @@ class Overlap:
     """The second cuts the first; if not, the second begins when the first is over, or is cut itself."""
 
 
+def find_touching(spans: Iterable[Span], within: timedelta) -> tuple[tuple[str, str], ...]:
+    """Pairs in a shared zone of which the second begins when the first is over, or shortly after, in order."""
+    ordered = sorted(spans, key=lambda one: (one.starts_at, one.broadcast))
+    return tuple(
+        (first.broadcast, second.broadcast)
+        for second in ordered
+        for first in ordered
+        if first is not second
+        and first.zone_ids & second.zone_ids
+        and first.lasts > timedelta()
+        and timedelta() <= second.starts_at - first.ends_at <= within
+    )
+
+
 def find_overlaps(spans: Iterable[Span]) -> tuple[Overlap, ...]:
     """Every pair that overlaps in a zone, each once, in order of the later one's start."""
     found: list[Overlap] = []

@@ -3,7 +3,10 @@
 import re
 from datetime import date, datetime, time
 
+from pydantic import ValidationError
+
 from broadcast.errors import InvalidInput
+from players.messages import Window
 
 _FORMS = ("%Y-%m-%d", "%d/%m/%Y")
 _BETWEEN = re.compile(r"[,;\s]+")
@@ -59,3 +62,20 @@ def parse_whole(text: str, field: str) -> int:
     if not text.strip().isascii() or not text.strip().isdecimal() or int(text[:20]) > MAX_ID:
         raise InvalidInput("not-a-number", "Hãy gõ một số nguyên.", field)
     return int(text)
+
+
+def parse_windows(text: str, field: str) -> list[Window]:
+    """Hours such as `05:00-11:30, 16:30-24:00`; none when there is nothing.
+
+    Raises:
+        InvalidInput: one of them is none.
+    """
+    windows = []
+    for part in (part for part in text.replace("–", "-").split(",") if part.strip()):
+        opens, _, closes = part.partition("-")
+        try:
+            ends = time.min if closes.strip() == "24:00" else parse_minute(closes, field)
+            windows.append(Window(opens=parse_minute(opens, field), closes=ends))
+        except ValidationError as error:
+            raise InvalidInput("bad-window", "Giờ mở phải đứng trước giờ đóng.", field) from error
+    return windows

@@ -25,7 +25,10 @@ from broadcast.entries import (
 from broadcast.models import Programme, SpecialDay, TimetableEntry, row_id
 from broadcast.permissions import Action, require
 from broadcast.special_days import clear_special_day, set_special_day
+from scheduler.advice import advice_for
 from web.api.timetable_schemas import (
+    AdviceLine,
+    AdviceReply,
     DayReply,
     DayRequest,
     EntriesReply,
@@ -80,6 +83,14 @@ def read_entry(entry_id: EntryId, door: Reader) -> EntryReply:
     """One of them."""
     with door.read() as session:
         return reply_of(session, get_entry(session, entry_id))
+
+
+@router.get("/entries/{entry_id}/advice", responses=answers(401, 403, 404, 422))
+def read_advice(entry_id: EntryId, door: Reader) -> AdviceReply:
+    """What to know of it in the coming week: what it meets, what the rules refuse, what is missing."""
+    with door.read() as session:
+        found = advice_for(session, entry_id, door.now)
+    return AdviceReply(advice=[AdviceLine(kind=one.kind, text=one.text, at=one.at) for one in found])
 
 
 @router.put("/entries/{entry_id}", responses=ERRORS)

@@ -3,9 +3,10 @@
 from datetime import date, time
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from broadcast.models import SpecialDayKind
+from scheduler.advice import AdviceKind
 from web.api.schemas import Sent, ShortText, SlugText
 from web.typed_days import MAX_ID
 
@@ -80,6 +81,20 @@ class EntriesReply(BaseModel):
     entries: list[EntryReply]
 
 
+class AdviceLine(BaseModel):
+    """One thing to know, in Vietnamese; `at` is when it happens."""
+
+    kind: AdviceKind
+    text: str
+    at: AwareDatetime | None
+
+
+class AdviceReply(BaseModel):
+    """What to know of an entry in the coming week."""
+
+    advice: list[AdviceLine]
+
+
 class SpecialDayRequest(Sent):
     """A day that the commune keeps otherwise; `like_weekday` goes with `like-weekday` alone."""
 
@@ -101,3 +116,27 @@ class SpecialDaysReply(BaseModel):
     """All special days, in order."""
 
     days: list[SpecialDayReply]
+
+
+class WindowBody(BaseModel):
+    """Hours of a day in local time; `closes` of 00:00 is the midnight that ends the day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    opens: time
+    closes: time
+
+
+class RulesBody(Sent):
+    """When and how much may sound; null means no limit of its own. Only emergencies pass."""
+
+    windows: tuple[WindowBody, ...] = Field(max_length=50)
+    sessions_a_day: int | None = None
+    session_minutes: int | None = None
+    day_minutes: int | None = None
+
+
+class AllRulesReply(BaseModel):
+    """The commune's rules, and each village's own by its slug."""
+
+    commune: RulesBody
+    zones: dict[str, RulesBody]

@@ -26,6 +26,7 @@ from broadcast.models import TimetableEntry, row_id
 from broadcast.permissions import Action
 from broadcast.programmes import list_programmes
 from broadcast.zones import list_zones
+from scheduler.advice import Advice, advice_for
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
 from web.templating import Page
@@ -87,6 +88,7 @@ class EntryPage(Page, Typed):
     programmes: Sequence[ProgrammeChoice]
     weekdays: Sequence[str] = WEEKDAYS
     changes: Sequence[DayRow] = ()
+    advice: Sequence[Advice] = ()
     problem: Refusal | None = None
 
 
@@ -102,11 +104,11 @@ def keep_new(form: PostedForm, door: Planner) -> Response:
     typed = typed_in(form)
     try:
         with door.work() as session:
-            add_entry(session, draft_in(typed), door.now, door.user.username)
+            entry_id = row_id(add_entry(session, draft_in(typed), door.now, door.user.username).id)
     except BroadcastError as error:
         return _show(door, typed, problem=refusal_of(error))
     door.station.nudge()
-    return door.go("/lich-phat", "da-luu-lich")
+    return door.go(f"/lich-phat/{entry_id}", "da-luu-lich")
 
 
 @router.get("/lich-phat/{entry_id}")
@@ -130,7 +132,7 @@ def act_on_entry(entry_id: EntryId, form: PostedForm, door: Planner) -> Response
             raise
         return _show(door, typed_in(form) if act == "save" else None, entry_id, refusal)
     door.station.nudge()
-    return door.go("/lich-phat" if act == "save" else f"/lich-phat/{entry_id}", "da-luu-lich")
+    return door.go(f"/lich-phat/{entry_id}", "da-luu-lich")
 
 
 def typed_in(form: Fields) -> Typed:
@@ -255,5 +257,6 @@ def _show(door: Door, typed: Typed | None, entry_id: int = 0, problem: Refusal |
                 revision=entry.revision,
                 is_active=entry.is_active,
                 changes=_day_rows(session, entry),
+                advice=advice_for(session, entry_id, door.now) if entry.is_active else (),
             )
     return door.show(page, problem.status if problem else 200)

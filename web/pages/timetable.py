@@ -56,6 +56,7 @@ class TimetablePage(Page):
     entries: Sequence[EntryRow]
     windows: str
     may_edit: bool
+    may_rule: bool
 
 
 @router.get("/lich-phat")
@@ -69,6 +70,7 @@ def show_timetable(door: SignedIn) -> Response:
             entries=_entry_rows(session, scope),
             windows=say_windows(windows_of_commune(get_commune(session))),
             may_edit=may(door.user, Action.EDIT_TIMETABLE),
+            may_rule=may(door.user, Action.EDIT_RULES),
         )
     return door.show(page)
 
