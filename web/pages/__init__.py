@@ -4,6 +4,7 @@ from web.pages import (
     as_run,
     broadcasts,
     bulletins,
+    calendar,
     compose,
     emergency,
     entries,
@@ -24,7 +25,7 @@ from web.pages import (
     voices,
 )
 
-OPEN_ROUTERS = (sign_in.router,)
+OPEN_ROUTERS = (sign_in.router, calendar.feed_router)
 """Pages for whoever comes; they guard their forms themselves."""
 UPLOAD_ROUTERS = (paper.upload_router, recordings.upload_router, voices.upload_router)
 """They take a file as it comes, with the session's CSRF token before it; they check it themselves."""
@@ -38,6 +39,7 @@ ROUTERS = (
     entries.router,
     forecast.router,
     rules.router,
+    calendar.router,
     special_days.router,
     programmes.router,
     placements.router,
