@@ -10,7 +10,7 @@ APT_RUN := python3-venv mosquitto espeak-ng ffmpeg libportaudio2 libasound2-plug
 APT_TEST := fonts-dejavu-core fonts-freefont-ttf pulseaudio pulseaudio-utils chromium iproute2 iptables
 APT := $(APT_RUN) $(APT_TEST)
 
-.PHONY: help setup apt demo test check format screenshots images clean constraints bench-normalize bench-speech bench-crash bench-load
+.PHONY: help setup apt demo test check format screenshots images clean constraints bench-normalize bench-speech bench-planner bench-crash bench-load
 
 help:
 	@echo 'make demo    a commune on this machine, speaking (Ctrl-C ends it)'
@@ -83,6 +83,9 @@ bench-speech: setup
 
 bench-load: setup
 	@$(BIN)/python -m tests.bench.bench_load $(LOAD)
+
+bench-planner: setup
+	@$(BIN)/python -m tests.bench.bench_planner
 
 bench-crash: setup
 	@$(BIN)/python -m tests.crash --runs 200

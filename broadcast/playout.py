@@ -151,6 +151,10 @@ class Playout:
         ids = await self._look(airtime.coming_ids)
         for first in range(0, len(ids), _AT_A_TIME):
             await self._work(airtime.refresh_coming, self._clock(), ids[first : first + _AT_A_TIME])
+        await self.apply_rules()
+
+    async def apply_rules(self) -> None:
+        """Have what breaks the rules of commune or village left out, or in again."""
         over_rules = await self._work(rules.apply_rules, self._clock())
         if over_rules:
             await self._work(airtime.refresh_coming, self._clock(), over_rules)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
@@ -74,6 +75,8 @@ class Runner:
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._urgent = asyncio.Event()
         self._routine = asyncio.Event()
+        self._prompt = asyncio.Event()
+        self._changed_entries: set[int] = set()
         self._has_news = True
         self._planned_at: datetime | None = None
         self._forgot_at: datetime | None = None
@@ -93,6 +96,7 @@ class Runner:
         self._scheduler.add_job(self._tick, IntervalTrigger(seconds=TICK_S), coalesce=True, max_instances=1)
         self._tasks = [
             asyncio.create_task(self._loop(self._urgent, self._run_urgent), name="urgent steps"),
+            asyncio.create_task(self._loop(self._prompt, self._run_prompt), name="prompt steps"),
             asyncio.create_task(self._loop(self._routine, self._run_routine), name="routine steps"),
             asyncio.create_task(asyncio.to_thread(warm_up), name="warm-up"),
         ]
@@ -112,6 +116,11 @@ class Runner:
         """Something was decided: plan, render, publish and air now. On the event loop."""
         self._renderers.nudge()
         self._look_at_all()
+
+    def replan(self, entry_id: int) -> None:
+        """An entry was changed: have it planned and on the nodes before everything is looked at. On the event loop."""
+        self._changed_entries.add(entry_id)
+        self._prompt.set()
 
     def _look_at_all(self) -> None:
         """What is planned or published may have to change."""
@@ -143,6 +152,14 @@ class Runner:
     async def _air_ready_now(self) -> None:
         if await self._playout.air_ready_now():
             self._look_at_all()  # the list of active emergencies has changed
+
+    async def _run_prompt(self) -> None:
+        while self._changed_entries:
+            entry_id = self._changed_entries.pop()
+            await self._step("plan a changed entry", partial(asyncio.to_thread, self._plan_entry, entry_id))
+        await self._step("rules", self._playout.apply_rules)
+        await self._step("documents", self._playout.publish_documents)
+        self.nudge()
 
     async def _run_routine(self) -> None:
         playout = self._playout

@@ -132,6 +132,11 @@ class Station:
         """A session, a token or an account has ended: its open live pages end too. From any thread."""
         self._loop.call_soon_threadsafe(self.live.doubt)
 
+    def replan(self, entry_id: int) -> None:
+        """An entry of the timetable was changed: have it on the nodes at once. From any thread."""
+        self._loop.call_soon_threadsafe(self.runner.replan, entry_id)
+        self._loop.call_soon_threadsafe(self.changed)
+
     def changed(self, topic: str = "") -> None:
         """Something that a page may show has changed. On the event loop."""
         self.live.changed(topic)

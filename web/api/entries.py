@@ -74,7 +74,7 @@ def add(asked: EntryRequest, door: Planner) -> EntryReply:
     """Add an entry; it is planned at once."""
     with door.work() as session:
         reply = reply_of(session, add_entry(session, _draft(asked), door.now, door.user.username))
-    door.station.nudge()
+    door.station.replan(reply.id)
     return reply
 
 
@@ -100,7 +100,7 @@ def change(entry_id: EntryId, asked: EntryChangeRequest, door: Planner) -> Entry
         edit_entry(session, entry_id, asked.revision, _draft(asked), door.now, door.user.username)
         entry = set_entry_active(session, entry_id, door.now, door.user.username, is_active=asked.is_active)
         reply = reply_of(session, entry)
-    door.station.nudge()
+    door.station.replan(entry_id)
     return reply
 
 
@@ -111,7 +111,7 @@ def change_one_day(entry_id: EntryId, on: date, asked: DayRequest, door: Planner
     with door.work() as session:
         entry = change_day(session, entry_id, asked.revision, on, draft, door.now, door.user.username)
         reply = reply_of(session, entry)
-    door.station.nudge()
+    door.station.replan(entry_id)
     return reply
 
 
@@ -122,7 +122,7 @@ def clear_one_day(
     """Let the entry be on that day as on all others."""
     with door.work() as session:
         reply = reply_of(session, clear_day(session, entry_id, revision, on, door.now, door.user.username))
-    door.station.nudge()
+    door.station.replan(entry_id)
     return reply
 
 

@@ -107,7 +107,7 @@ def keep_new(form: PostedForm, door: Planner) -> Response:
             entry_id = row_id(add_entry(session, draft_in(typed), door.now, door.user.username).id)
     except BroadcastError as error:
         return _show(door, typed, problem=refusal_of(error))
-    door.station.nudge()
+    door.station.replan(entry_id)
     return door.go(f"/lich-phat/{entry_id}", "da-luu-lich")
 
 
@@ -131,7 +131,7 @@ def act_on_entry(entry_id: EntryId, form: PostedForm, door: Planner) -> Response
         if refusal.status == 404:
             raise
         return _show(door, typed_in(form) if act == "save" else None, entry_id, refusal)
-    door.station.nudge()
+    door.station.replan(entry_id)
     return door.go(f"/lich-phat/{entry_id}", "da-luu-lich")
 
 
