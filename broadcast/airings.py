@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+import sqlalchemy
 from sqlalchemy import insert
 from sqlmodel import Session, col, delete, select
 
@@ -171,6 +172,26 @@ def clips_of(session: Session, broadcast_id: str) -> tuple[ClipRef, ...] | None:
         if rendering.state is RenderingState.RENDERED and clip is not None
     )
     return refs if rows and len(refs) == len(rows) else None
+
+
+def clips_of_each(session: Session, broadcast_ids: Collection[str]) -> dict[str, tuple[ClipRef, ...]]:
+    """The clips of several broadcasts, in order, in one statement; without those that have none by `clips_of`."""
+    columns = (BroadcastPart.broadcast_id, Rendering.state, Clip.sha256, Clip.size_bytes, Clip.duration_ms)
+    query = sqlalchemy.select(*columns).join(Rendering, col(Rendering.key) == col(BroadcastPart.rendering_key))  # type: ignore[call-overload]
+    query = query.outerjoin(Clip, col(Clip.sha256) == col(Rendering.clip_sha256))
+    query = query.where(col(BroadcastPart.broadcast_id).in_(broadcast_ids))
+    known: dict[tuple[str, int, int], ClipRef] = {}
+    found: dict[str, list[ClipRef]] = {}
+    unready: set[str] = set()
+    for id_, state, *clip in session.connection().execute(query.order_by(col(BroadcastPart.position))):
+        if state is not RenderingState.RENDERED or clip[0] is None:
+            unready.add(id_)
+            continue
+        key = tuple(clip)
+        if key not in known:
+            known[key] = ClipRef(sha256=clip[0], size_bytes=clip[1], duration_ms=clip[2])
+        found.setdefault(id_, []).append(known[key])
+    return {id_: tuple(refs) for id_, refs in found.items() if id_ not in unready}
 
 
 def zone_ids_of(session: Session, broadcast_id: str) -> set[int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, and_, col, or_, select
 
-from broadcast.airings import clips_of
+from broadcast.airings import clips_of_each
 from broadcast.communes import get_commune, windows_of_commune
 from broadcast.lifecycle import WhyNot
 from broadcast.models import (
@@ -24,7 +24,7 @@ from broadcast.models import (
 )
 from broadcast.nodes import list_nodes
 from broadcast.orders import JOIN_WITHIN, order_of
-from broadcast.outlook import why_not
+from broadcast.outlook import why_quiet
 from broadcast.zones import list_zones, zones_of_each_node
 from players.messages import CuedBroadcast, Emergencies, NodeConfig, Play, Timetable, Urgency
 from players.versions import next_version
@@ -146,11 +146,13 @@ def _items(session: Session, commune: Commune, now: datetime) -> Iterator[tuple[
         col(Broadcast.starts_at) > now - LISTED_AFTER,
     )
     query = select(Broadcast).where(~col(Broadcast.is_now), or_(is_coming, has_begun))
-    for broadcast in session.exec(query.order_by(col(Broadcast.starts_at), col(Broadcast.id))).all():
-        clips = clips_of(session, broadcast.id)
+    found = session.exec(query.order_by(col(Broadcast.starts_at), col(Broadcast.id))).all()
+    all_clips = clips_of_each(session, [broadcast.id for broadcast in found])
+    for broadcast in found:
+        clips = all_clips.get(broadcast.id)
         if clips is None or broadcast.starts_at is None:
             continue
-        if broadcast.state in {_B.PLANNED, _B.CUED} and why_not(session, broadcast, commune, broadcast.starts_at):
+        if broadcast.state in {_B.PLANNED, _B.CUED} and why_quiet(broadcast, commune, broadcast.starts_at):
             continue
         yield (
             broadcast.id,

@@ -22,7 +22,12 @@ def why_not(session: Session, broadcast: Broadcast, commune: Commune, starts_at:
         return WhyNot.NOTHING_TO_AIR
     if any(rendering.state is RenderingState.FAILED for rendering in renderings):
         return WhyNot.RENDERING_FAILED
-    if broadcast.urgency is Urgency.EMERGENCY or starts_at is None:
+    return None if starts_at is None else why_quiet(broadcast, commune, starts_at)
+
+
+def why_quiet(broadcast: Broadcast, commune: Commune, starts_at: datetime) -> WhyNot | None:
+    """What the hours and the rules of commune and villages have against it; nothing against an emergency."""
+    if broadcast.urgency is Urgency.EMERGENCY:
         return None
     lasts = timedelta(milliseconds=broadcast.duration_ms or 0)
     if not fits_windows(windows_of_commune(commune), local_zone(commune), starts_at, lasts):
