@@ -61,16 +61,16 @@ def test_a_broadcast_moves_from_coming_to_on_air_to_ended(
     move(broadcast, BroadcastState.CUT, "stopped-by-user")
     broadcast.ended_at = starts_at
     unit.flush()
-    row = broadcast_row(unit, broadcast.id)
-    assert row is not None
-    assert (row.state, row.why, row.is_final) == (BroadcastState.CUT, "Bị dừng khi đang phát.", False)
+    cut = broadcast_row(unit, broadcast.id)
+    assert cut is not None
+    assert (cut.state, cut.why, cut.is_final) == (BroadcastState.CUT, "Bị dừng khi đang phát.", False)
     assert missed(unit, now) == []
     for delivery in deliveries_of(unit, broadcast.id):
         move(delivery, DeliveryState.SILENT)
     unit.flush()
-    row = broadcast_row(unit, broadcast.id)
-    assert row is not None
-    assert row.is_final
+    told = broadcast_row(unit, broadcast.id)
+    assert told is not None
+    assert told.is_final
 
 
 def test_what_was_missed_is_told_however_much_has_ended_since(

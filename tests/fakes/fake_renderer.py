@@ -10,14 +10,14 @@ import threading
 from pathlib import Path
 
 from tts.clip_store import ClipStore
-from tts.render_job import Ready, Rendered, RenderFailed, RenderJob
+from tts.render_job import Ready, Rendered, RenderFailed, RenderJob, SentenceLine
 
 
 def main(root: Path) -> None:
     say(Ready(engine="fake", voice="fake").model_dump_json())
     for line in sys.stdin:
         job = RenderJob.model_validate_json(line)
-        say(answer(job, " ".join(s.spoken for s in job.sentences), root))
+        say(answer(job, " ".join(line.spoken for line in job.sentences if isinstance(line, SentenceLine)), root))
 
 
 def say(line: str) -> None:

@@ -12,7 +12,15 @@ import web.templating
 from web.templating import Page, environment
 
 GLOBALS = {"ROLE", "URGENCY", "BULLETIN", "BROADCAST", "DELIVERY", "PRESENCE", "LEFT_ALONE", "asset", "frame"}
-PARTS = {"parts.html", "base.html", "paper.html", "paper_drop.html", "recording_fields.html", "bulletin_parts.html", "part_list.html"}
+PARTS = {
+    "parts.html",
+    "base.html",
+    "paper.html",
+    "paper_drop.html",
+    "recording_fields.html",
+    "bulletin_parts.html",
+    "part_list.html",
+}
 
 
 def all_pages(kind: type[Page] = Page) -> list[type[Page]]:

@@ -144,7 +144,18 @@ def test_an_open_page_says_when_it_is_not_live_and_heals(people: People) -> None
 
 
 PAGES = {
-    "canbo": ("/", "/soan", "/ban-ghi", "/ban-tin", "/lich-phat", "/nhat-ky", "/cum-loa", "/tu-dien", "/them", "/mat-khau"),
+    "canbo": (
+        "/",
+        "/soan",
+        "/ban-ghi",
+        "/ban-tin",
+        "/lich-phat",
+        "/nhat-ky",
+        "/cum-loa",
+        "/tu-dien",
+        "/them",
+        "/mat-khau",
+    ),
     "lanhdao": ("/duyet", "/khan-cap"),
     "quantri": ("/nguoi-dung", "/cum-loa", "/giong-doc"),
 }
