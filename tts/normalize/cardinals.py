@@ -18,6 +18,7 @@ _RANGE = re.compile(rf"{_START}(?P<a>{_N})\s?(?:-|÷|~)\s?(?P<b>{_N}){_END}")
 _SPACED = re.compile(rf"{_START}[1-9]\d{{0,2}}(?: \d{{3}}){{1,5}}(?:,\d{{1,4}})?(?!\d|[.,]\d| \d)")
 _NUMBER = re.compile(_N)
 _CODE_BEFORE = re.compile(rf"(?<!\w)(?:{context('fertilizer')})\s*(?:\S+\s)?\Z")
+_TAG_BEFORE = re.compile(rf"(?<!\w)(?:{context('tagged')})[\s:]*\Z")
 _SAID_IN_DIGITS = re.compile(r"(?<!\w)(?:đề án|quyết định)\s*\Z")
 _FINE_GOLD = re.compile(r"(?<!\w)vàng\s*\Z")
 _SECTION_BEFORE = re.compile(rf"(?<!\w)(?:{context('section')})\s*\Z")
@@ -48,7 +49,8 @@ def _read_parts(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 def _read_range(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     a, b = parse_decimal(match["a"]), parse_decimal(match["b"])
     rising = a is not None and b is not None and a < b
-    as_code = _CODE_BEFORE.search(draft.before(match.start())) is not None or not rising
+    before = draft.before(match.start())
+    as_code = bool(_CODE_BEFORE.search(before) or _TAG_BEFORE.search(before)) or not rising
     joint = " " if as_code else " đến "
     said = joint.join(draft.numbers.written(match[part]) for part in "ab")
     yield Reading(*match.span(), said, SpanKind.CODE if as_code else SpanKind.RANGE, rising or as_code is not rising)

@@ -55,7 +55,7 @@ def _read_alarm(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 
 
 def _read_letter_slash(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
-    yield Reading(match.start(), match.end(), f"{spell(match[0][0])} trên", SpanKind.CODE)
+    yield Reading(match.start(), match.end(), spell(match[0][0]), SpanKind.CODE)
 
 
 def _read_letter_number(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

@@ -28,7 +28,7 @@ _MONTH_YEAR = re.compile(
     rf"{_D}(?:(?P<first>\d{{1,2}})\s?-\s?)?(?P<m>\d{{1,2}})\s?(?P<sep>[/.-])\s?(?P<y>(?:19|20)\d\d){_END}"
 )
 _PART_YEAR = re.compile(
-    r"(?<!\w)(?P<name>[Qq]uý|[Qq]uí|[Hh]ọc kỳ|[Kk]ỳ|[Vv]ụ|[Đđ]ợt|[Ll]ần|[Pp]hiên|[Tt]uần|[Hh][Kk]|Q)"
+    r"(?<!\w)(?P<name>[Qq]uý|[Qq]uí|[Hh]ọc kỳ|[Kk]ỳ|[Vv]ụ|[Đđ]ợt|[Ll]ần|[Pp]hiên|[Tt]uần|[Hh][Kk]|Q\.?)"
     r"\s?(?P<n>\d{1,2}|[IVX]{1,4})\s?[/-]\s?(?P<y>(?:19|20)\d\d)(?![\w/])"
 )
 _DAY_RANGE = re.compile(rf"{_D}(?P<a>\d{{1,2}})\s?-\s?(?P<d>\d{{1,2}})\s?/\s?(?P<m>\d{{1,2}}){_END}")
@@ -40,6 +40,9 @@ _MONTHS = re.compile(
 _MONTH_LETTER = re.compile(r"(?<![\w.])T\.?\s?(?P<m>1[0-2]|0?[1-9])\s?[/-]\s?(?P<y>(?:19|20)\d\d)(?![\w/])")
 _YEARS = re.compile(rf"{_D}(?P<a>(?:19|20)\d\d)\s?[-/]\s?(?P<b>(?:19|20)\d\d)(?![^\W_]|[./-]\d)")
 _YEARS_SHORT = re.compile(rf"{_D}(?P<a>20\d\d)-(?P<b>\d\d)(?![^\W_]|[./-]\d)")
+_DASHED = re.compile(
+    rf"{_D}(?P<d>\d{{1,2}})-(?P<m>\d{{1,2}})(?=\s(?:đến|tới|-)\s(?:hết\s)?(?:ngày\s)?(?P<next>{TAKEN}))"
+)
 _AND = r"\s{0,2}(?:,|và|&|-|đến ngày|đến|tới|;)\s{0,2}"
 _MORE_DAYS = re.compile(rf"(?:{_AND}\d{{1,2}}){{0,6}}{_AND}(?={TAKEN})")
 _LUNAR = re.compile(r"(?<!\w)(?:ÂL|AL|âl)(?!\w)")
@@ -47,9 +50,13 @@ _LUNAR = re.compile(r"(?<!\w)(?:ÂL|AL|âl)(?!\w)")
 _STRONG = re.compile(rf"(?<!\w)(?:{context('date')})[\s,:(]*\Z")
 _WEAK = re.compile(rf"(?<!\w)(?:{context('perhaps-date')})\s*\Z|[(,;&]\s*\Z|\A\W*\Z|-\s*\Z")
 _DEADLINE = re.compile(r"(?<!\w)(?:trước|hết|chậm nhất|hạn cuối)\s*\Z")
-_DATE_AFTER = re.compile(r"\A(?:âm lịch|dương lịch|hàng năm|hằng năm|năm \d|năm nay|vừa qua|tới|âl|này|\()(?!\w)")
+_DATE_AFTER = re.compile(
+    r"\A(?:âm lịch|dương lịch|hàng năm|hằng năm|năm (?:\d|giáp|ất|bính|đinh|mậu|kỷ|canh|tân|nhâm|quý)|năm nay|vừa qua"
+    r"|tới|âl|này|\()(?!\w)"
+)
 _NOT_DATE = re.compile(rf"(?<!\w)(?:{context('not-date')})\s*\Z")
 _NAMED_PLACE = re.compile(rf"(?<!\w)(?:{context('named-place')})\s*\Z")
+_FEAST_BEFORE = re.compile(r"(?<!\w)ngày(?:\s[^\W\d_]+){1,5}\s*\Z")
 _OPENED = re.compile(
     r"(?<!\w)(?:khai giảng|khai mạc|bế mạc|khởi công|khánh thành|xuất phát|phát động|xuất quân|tựu trường|nghiệm thu"
     r"|bàn giao|ra quân|giao quân|nhập ngũ|nhập học|tổng kết|sơ kết|mất điện|cắt điện|nộp|trả|chốt|lịch|hội)\s*\Z"
@@ -88,6 +95,7 @@ def read_dates(draft: Draft) -> Iterator[Reading]:
     yield from draft.search(_TWO_DATES, _read_two_dates)
     yield from draft.search(_DAYS_OF_MONTH, _read_days_of_month)
     yield from draft.search(_FULL, _read_full)
+    yield from draft.search(_DASHED, _read_dashed)
     yield from draft.search(_MONTH_LETTER, _read_month_letter)
     yield from draft.search(_MONTH_YEAR, _read_month_year)
     yield from draft.search(_YEARS, _read_years)
@@ -129,6 +137,13 @@ def _read_full(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         said = f"{draft.numbers.day(int(first))} đến {said}"
         sure = sure and int(first) < day
     yield Reading(*match.span(), said, SpanKind.DATE, sure)
+
+
+def _read_dashed(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+    """Read the first of "04-05 đến 15-05-2026", when what follows is a date."""
+    day, month, last = int(match["d"]), int(match["m"]), draft.reading_from(match.start("next"))
+    if last is not None and last.kind is SpanKind.DATE and is_day(day, month):
+        yield Reading(*match.span(), say_date(draft, day, month), SpanKind.DATE)
 
 
 def _read_two_dates(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
@@ -182,7 +197,7 @@ def _read_part_year(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     value = int(match["n"]) if match["n"].isdigit() else roman_value(match["n"])
     if value is None:
         return
-    name = {"hk": "học kỳ", "q": "quý"}.get(match["name"].lower(), match["name"])
+    name = {"hk": "học kỳ", "q": "quý"}.get(match["name"].lower().rstrip("."), match["name"])
     said = f"{name} {draft.numbers.cardinal(value)} năm {draft.numbers.cardinal(int(match['y']))}"
     yield Reading(*match.span(), said, SpanKind.DATE)
 
@@ -258,7 +273,7 @@ def _weakly_date(draft: Draft, match: re.Match[str], before: str) -> bool:
     day, month = int(match["d"]), int(match["m"])
     if (day, month) in _NAMED or (len(match["d"]) == 2 and match["d"][0] == "0"):
         return True
-    if (day > month or _OPENED.search(before)) and not _RATIO_BEFORE.search(before):
+    if (day > month or _OPENED.search(before) or _FEAST_BEFORE.search(before)) and not _RATIO_BEFORE.search(before):
         return True
     neighbour = draft.reading_to(match.start() - 1) or draft.reading_to(match.start() - 3)
     if neighbour is not None and neighbour.kind in {SpanKind.TIME, SpanKind.DATE}:

@@ -16,6 +16,7 @@ _HYPHEN_AFTER = re.compile(r"\s?-\s?\d")
 _NUMBER = re.compile(r"\d{1,18}(?:[.,]\d{1,9}){0,5}")
 _FROM = re.compile(rf"(?<![^\W_])[Tt]ừ\s(?P<span>[^,.;:()\n-]{{1,40}}?)(?P<dash>\s-\s)(?=[^\W_]|{TAKEN})")
 _TO = re.compile(r"(?<!\w)(?:đến|tới)(?!\w)")
+_APART_BEFORE = re.compile(r"(?<!\w)(?:ngã (?:ba|tư|năm|sáu|[3-6])|nút giao|giao lộ)\W*\Z")
 _LATITUDE, _LONGITUDE = ("bắc", "nam"), ("đông", "tây")
 _RANGED = {
     SpanKind.TIME,
@@ -50,11 +51,19 @@ def _read_hyphen(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
         return
     if _crosses(before, after) or (before.kind in _AMOUNTS and not _rising(draft, before, after)):
         return
+    if _APART_BEFORE.search(draft.before(before.start)) or (
+        before.kind is after.kind is SpanKind.DATE and _is_weekday(before) and not _is_weekday(after)
+    ):
+        return
     week = before.kind is SpanKind.DATE and after.spoken == "chủ nhật"
     if week or (before.kind == after.kind and before.kind in _RANGED):
         yield Reading(*match.span(), "đến", SpanKind.RANGE)
     elif before.kind in _AMOUNTS and after.kind in _AMOUNTS:
         yield Reading(*match.span(), "đến", SpanKind.RANGE, certain=False)
+
+
+def _is_weekday(reading: Reading) -> bool:
+    return reading.spoken.startswith(("thứ ", "chủ nhật"))
 
 
 def _crosses(before: Reading, after: Reading) -> bool:

@@ -25,6 +25,7 @@ _COUNTED = re.compile(
     r"\A(?:hộ|người|con|ha|trường hợp|ca|vụ|đồng|triệu|tỷ|nghìn|cây|suất|em|lượt|bao|cái|chiếc|lần|tấn|tạ|kg)(?!\w)"
 )
 _GENERAL = {"111", "112", "113", "114", "115", "1022", "1080", "116", "117", "118", "119", "1039", "156", "5656"}
+_LISTED = re.compile(r"[^.!?\n\d]{1,40}(?:[,;]|\s(?:và|hoặc|hay))\s")
 _EXTENSION = re.compile(r"(?<!\w)(?:máy lẻ|nhánh|bấm phím|phím)\s*(\d{1,5})(?!\w)")
 _MMI = re.compile(r"(?<![\w*])[*#]\d{1,5}(?:[*#]\d{0,8}){0,3}#?(?!\w)")
 _BROKEN = re.compile(r"(?<![\w.,/+-])\d[\dxX]{1,14}(?:[ .-]{1,2}[\dxX]{1,8}){0,4}(?![\w]|[.,/-]\d)")
@@ -47,7 +48,7 @@ def read_phones(draft: Draft) -> Iterator[Reading]:
     """Read numbers that are dialled or copied, not counted."""
     yield from draft.search(_PHONE, _read_phone)
     yield from draft.search(_SERVICE, _read_service)
-    yield from draft.search(_SHORT, _read_short)
+    yield from _read_short(draft)
     yield from draft.search(_EXTENSION, _read_extension)
     yield from draft.search(_MMI, _read_mmi)
     yield from draft.search(_BROKEN, _read_broken)
@@ -87,11 +88,17 @@ def _read_service(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     )
 
 
-def _read_short(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
-    if match[0] not in _GENERAL or _COUNTED.search(draft.after(match.end())):
-        return
-    if _CALLED.search(draft.before(match.start())):
-        yield Reading(*match.span(), draft.numbers.digits(match[0]), SpanKind.PHONE)
+def _read_short(draft: Draft) -> Iterator[Reading]:
+    """Read 113, 114 behind "gọi", and the others of the same list: gọi 114 khi có cháy, 115 cấp cứu."""
+    last = None
+    for match in _SHORT.finditer(draft.open):
+        police = draft.text.startswith(" CA", match.end())
+        if match[0] not in _GENERAL or (_COUNTED.search(draft.after(match.end())) and not police):
+            continue
+        listed = last is not None and _LISTED.fullmatch(draft.text, last, match.start())
+        if listed or _CALLED.search(draft.before(match.start())):
+            last = match.end()
+            yield Reading(*match.span(), draft.numbers.digits(match[0]), SpanKind.PHONE)
 
 
 def _read_extension(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:

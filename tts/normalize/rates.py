@@ -66,6 +66,10 @@ def _read_rate(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     near = direct or _NEAR_AMOUNT.search(draft.open[max(0, match.start() - _NEAR) : match.start()]) is not None
     before = draft.reading_to(match.start())
     pole = before is not None and before.kind in {SpanKind.RATIO, SpanKind.ADDRESS}
+    if name == "KH" and direct:
+        share = before is not None and before.kind is SpanKind.PERCENT
+        yield Reading(match.start(), match.start("u"), "" if share else "trên", SpanKind.MEASURE)
+        return
     counted = unit is not None or number is not None or (counts_next(draft, match.start("u")) and not pole)
     if not near or not (direct or counted):
         return

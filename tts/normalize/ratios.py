@@ -110,4 +110,6 @@ def _read_colon(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     if not _TIGHT.fullmatch(match[0]) and not _SCALE_BEFORE.search(draft.before(match.start())):
         return
     scale = _SCALE_BEFORE.search(draft.before(match.start())) is not None
-    yield Reading(*match.span(), f"{said_a} trên {said_b}", SpanKind.RATIO, scale)
+    a, b = parse_decimal(match["a"]), parse_decimal(match["b"])
+    joint = ", " if a is not None and b is not None and a > b else " trên "
+    yield Reading(*match.span(), joint.join((said_a, said_b)), SpanKind.RATIO, scale)

@@ -9,6 +9,8 @@ from tts.normalize.tables import pairs
 from tts.spoken import SpanKind
 
 _SIGN = re.compile(r"[<>]=|[^\w\s\ue000.,;:?!'\"()\[\]{}/\\&*•_-]|[*&\\/_]|-(?=\d)")
+_COMPARED = {">": "trên", "<": "dưới"}
+_AMOUNT_NEXT = re.compile(r"\s?\d")
 _STARS = re.compile(r"(?<=[1-5])\s?\*(?![\w*])")
 _SILENT = {"*", "•", "_", "\\", "/", "|", "~", "^", "`", "-"}
 
@@ -19,10 +21,12 @@ def read_symbols(draft: Draft) -> Iterator[Reading]:
     yield from draft.search(_SIGN, _read_sign)
 
 
-def _read_sign(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
+def _read_sign(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
     sign = match[0]
     known = pairs("symbols")
-    if sign in known:
+    if sign in _COMPARED and _AMOUNT_NEXT.match(draft.text, match.end()):
+        yield Reading(*match.span(), _COMPARED[sign], SpanKind.SYMBOL)
+    elif sign in known:
         yield Reading(*match.span(), known[sign], SpanKind.SYMBOL)
     elif sign in _SILENT:
         yield Reading(*match.span(), ",", SpanKind.PAUSE)

@@ -21,7 +21,7 @@ _HOUR_RANGE = re.compile(r"(?<!\d[.,])(?<![\w/:-])(?P<hour>\d{1,2})(?P<minute>:\
 _AFTER_APART = re.compile(rf"\A(?:\Z|[,.;:)(/-]|(?:{context('after-time')})(?!\w))")
 _RATIO_BEFORE = re.compile(r"(?<!\w)(?:tỷ lệ|tỉ lệ|tỷ số|tỉ số|bản đồ|pha|pha loãng|scale)\W*(?:\w+\s){0,2}\Z")
 _HOURLY = re.compile(
-    r"(?<!\w)(?:lúc|từ|đến|tới|trước|sau|khoảng|hồi|vào|sáng|trưa|chiều|tối|đêm|mai|nay|ngày|hôm|hết|quá|\d{1,2}g\d\d\s?-)\W*\Z"
+    r"(?<!\w)(?:lúc|từ|đến|tới|trước|sau|khoảng|hồi|vào|sáng|trưa|chiều|tối|đêm|mai|nay|ngày|hôm|hết|quá|\d{1,2}g(?:\d\d)?\s?-)\W*\Z"
 )
 _OF_DAY = re.compile(r"\A(?:sáng|trưa|chiều|tối|đêm|ngày|-\s?\d{1,2}\s?g(?:\d\d)?(?!/))(?!\w)")
 
