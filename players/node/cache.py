@@ -7,7 +7,8 @@ them in threads.
 import errno
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
@@ -17,6 +18,7 @@ from players.node.errors import ClipRefused
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BLOCK = 1 << 20
+_DRAFT = ".draft"
 
 
 class ClipStore:
@@ -42,7 +44,7 @@ class ClipStore:
 
     def scan(self) -> frozenset[str]:
         """The clips that are there, by name. Drafts left by a crash are removed."""
-        for draft in self._folder.glob(".*.draft"):
+        for draft in self._folder.glob(f".*{_DRAFT}"):
             draft.unlink(missing_ok=True)
         return frozenset(path.stem for path in self._folder.glob("*.ogg"))
 
@@ -69,7 +71,7 @@ class ClipStore:
         if len(data) > MAX_CLIP_BYTES or hashlib.sha256(data).hexdigest() != sha256:
             raise ClipRefused(Reason.CLIP_CORRUPT, f"the bytes that came are not clip {sha256[:12]}")
         removed = self.make_room(len(data), keep)
-        draft = self._folder / f".{token_hex(8)}.draft"
+        draft = self._folder / f".{token_hex(8)}{_DRAFT}"
         try:
             with draft.open("wb") as file:
                 file.write(data)
@@ -138,13 +140,13 @@ class ClipStore:
         Raises:
             ClipRefused: even without them there is no room.
         """
-        files = sorted(((path.stat(), path) for path in self._folder.iterdir()), key=lambda entry: entry[0].st_mtime)
+        files = sorted(_files_of(self._folder), key=lambda entry: entry[0].st_mtime)
         total = sum(stat.st_size for stat, _ in files)
         removed = set()
         for stat, path in files:
             if total + size_bytes <= self._max_bytes:
                 break
-            if path.stem not in keep:
+            if path.stem not in keep and path.suffix != _DRAFT:
                 path.unlink(missing_ok=True)
                 total -= stat.st_size
                 removed.add(path.stem)
@@ -159,6 +161,12 @@ class ClipStore:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _files_of(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # another fetch has just finished it
+            yield path.stat(), path
 
 
 def _settle(file: BinaryIO) -> None:

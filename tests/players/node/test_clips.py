@@ -162,6 +162,17 @@ def test_room_is_made_by_what_was_not_used_longest_and_is_not_wanted(tmp_path: P
     assert full.value.reason is Reason.DISK_FULL
 
 
+def test_room_is_made_while_other_fetches_finish_and_begin(tmp_path: Path) -> None:
+    store = ClipStore(tmp_path, 1500)
+    (tmp_path / "gone.part").symlink_to(tmp_path / "finished meanwhile")
+    begun = tmp_path / ".begun.draft"
+    begun.write_bytes(b"x" * 400)
+    (first, old), (second, new) = blob(1000, 1), blob(1000, 2)
+    store.put(old.sha256, first)
+    assert store.put(new.sha256, second) == {old.sha256}
+    assert begun.exists()
+
+
 def test_fetches_are_spread_evenly_and_the_same_each_time() -> None:
     waits = [spread_s(f"cum-{number}", "0" * 64, 30) for number in range(300)]
     assert waits == [spread_s(f"cum-{number}", "0" * 64, 30) for number in range(300)]
