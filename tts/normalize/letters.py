@@ -1,11 +1,12 @@
 """Letters by their names, and capitals that are no word and no abbreviation we know."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from tts.normalize.compounds import split_known
 from tts.normalize.draft import Draft, Reading
-from tts.normalize.syllables import has_marks, is_syllable
+from tts.normalize.syllables import is_syllable, without_marks
 from tts.normalize.tables import pairs
 from tts.spoken import SpanKind
 
@@ -18,7 +19,10 @@ _PERSON = re.compile(
 _CAPITALS = re.compile(r"(?<![^\W_])(?=[^\W\d_a-z]{0,3}[A-ZĐ])[^\W\d_]{2,40}(?![^\W_])")
 _MIXED = re.compile(r"(?<![^\W_])(?=[^\W\d_]{0,6}[A-ZĐ]{2})[A-Za-zĐđ]{3,8}(?![^\W_])")
 _VOWELS = set("aeiouy")
+_TONES = set("\u0300\u0301\u0303\u0309\u0323")
 _LONGEST_SPELLED = 6
+_CROWDED = re.compile(r"[^aeiouy]{3}")
+_CROWDED_LONG = re.compile(r"[^aeiouy]{4}")
 
 
 def spell(letters: str) -> str:
@@ -73,7 +77,9 @@ def _read_lone(_draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
 
 
 def _pronounceable(word: str) -> bool:
-    if has_marks(word.replace("Đ", "D")):
+    if any(char in _TONES for char in unicodedata.normalize("NFD", word)):
         return True
-    vowels = sum(letter in _VOWELS for letter in word.lower())
-    return len(word) > _LONGEST_SPELLED or (len(word) >= 4 and vowels >= 2 and not re.search(r"[^AEIOUY]{3}", word))
+    plain = without_marks(word).lower()
+    vowels = sum(letter in _VOWELS for letter in plain)
+    crowded = _CROWDED_LONG if len(word) > _LONGEST_SPELLED else _CROWDED
+    return len(word) >= 4 and vowels >= 2 and not crowded.search(plain)
