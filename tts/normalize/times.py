@@ -23,6 +23,10 @@ _RATIO_BEFORE = re.compile(r"(?<!\w)(?:tỷ lệ|tỉ lệ|tỷ số|tỉ số|b
 _HOURLY = re.compile(
     r"(?<!\w)(?:lúc|từ|đến|tới|trước|sau|khoảng|hồi|vào|sáng|trưa|chiều|tối|đêm|mai|nay|ngày|hôm|hết|quá|\d{1,2}g(?:\d\d)?\s?-)\W*\Z"
 )
+_DOSED = re.compile(
+    r"(?<!\w)(?:pha|bón|trộn|liều|uống|hòa|rắc|phun|nặng|thêm)(?:\s[^\W\d_]+){0,2}\s?(?:\d{1,2}\s?g\s?-\s?)?\Z",
+    re.IGNORECASE,
+)
 _OF_DAY = re.compile(r"\A(?:sáng|trưa|chiều|tối|đêm|ngày|-\s?\d{1,2}\s?g(?:\d\d)?(?!/))(?!\w)")
 
 
@@ -48,7 +52,8 @@ def _read_clock(draft: Draft, match: re.Match[str]) -> Iterator[Reading]:
             minute, tick, end = None, None, match.start("apart") - 1
     bare_g = match["mark"] in "gG" and not minute
     before = draft.before(match.start())
-    if bare_g and not (int(match["hour"]) <= 24 and (_HOURLY.search(before) or _OF_DAY.search(draft.after(end)))):
+    is_hourly = _HOURLY.search(before) or _OF_DAY.search(draft.after(end))
+    if bare_g and not (int(match["hour"]) <= 24 and is_hourly and not _DOSED.search(before)):
         return
     hour, minutes = int(match["hour"]), int(minute) if minute else 0
     sure = hour <= 24 and minutes < 60
