@@ -137,3 +137,31 @@ def test_piper_itself_is_left_for_another_when_it_is_slow(voices_dir: Path) -> N
 def test_a_bulletin_may_wait_for_a_processor_that_others_use(voices_dir: Path) -> None:
     busy = VoiceChain(voices_dir, seconds=lambda: 200 * time.monotonic())
     assert busy.make_clip(WORDS, VOICE_NAME, Framing(Chime.NORMAL)).clip.engine == "piper"
+
+
+class GreedyEngine(ToneEngine):
+    """Runs out of memory in the middle of a text, `times` times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def speak(self, sentence: str, *, rate: float = 1.0) -> Speech:
+        if "cảm ơn" in sentence and self.times:
+            self.times -= 1
+            raise MemoryError
+        return super().speak(sentence, rate=rate)
+
+
+def test_a_voice_that_runs_out_of_memory_while_it_speaks_is_replaced_for_that_clip(tmp_path: Path) -> None:
+    greedy, opened = GreedyEngine(times=1), []
+
+    def open_voice(name: str, folder: Path) -> SpeechEngine:
+        opened.append(name)
+        return greedy if name == "greedy" else load_engine(name, folder)
+
+    chain = VoiceChain(tmp_path, open_voice=open_voice)
+    made = chain.make_clip(WORDS, "greedy", Framing(Chime.EMERGENCY))
+    assert (made.clip.engine, made.fallback_reason) == ("espeak", "máy chủ hết bộ nhớ")
+    again = chain.make_clip(WORDS, "greedy", Framing(Chime.EMERGENCY))
+    assert (again.clip.engine, again.fallback_reason) == ("tone", None)
+    assert opened == ["greedy", "espeak-vi", "greedy"], "it is loaded anew: its memory may have been the trouble"

@@ -113,8 +113,23 @@ CASES: dict[str, tuple[Callable[[Path], None], Refused]] = {
 }
 
 
+Left = Callable[[], list[str]]
+
+
+@pytest.fixture
+def left() -> Left:
+    """The processes that were started since, and still run: others' tests may have some that stay."""
+    before = set(psutil.Process().children(recursive=True))
+
+    def now() -> list[str]:
+        started = set(psutil.Process().children(recursive=True)) - before
+        return [str(child) for child in started if child.status() != psutil.STATUS_ZOMBIE]
+
+    return now
+
+
 @pytest.mark.parametrize("name", CASES)
-async def test_it_is_refused_and_nothing_is_left(name: str, tmp_path: Path) -> None:
+async def test_it_is_refused_and_nothing_is_left(name: str, tmp_path: Path, left: Left) -> None:
     make, why = CASES[name]
     work = tmp_path / "work"
     work.mkdir()
@@ -125,7 +140,7 @@ async def test_it_is_refused_and_nothing_is_left(name: str, tmp_path: Path) -> N
     assert any(letter in refused.value.message for letter in "ảạấầệịộởứừ"), "not Vietnamese"
     assert str(refused.value).startswith(f"{why.value}: ")
     assert [entry.name for entry in os.scandir(work)] == []
-    assert [child for child in psutil.Process().children(recursive=True) if child.status() != "zombie"] == []
+    assert left() == []
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1_600_000, "kilobytes"
 
 
@@ -134,12 +149,12 @@ async def test_a_name_says_nothing(tmp_path: Path) -> None:
     assert (await import_document(tmp_path / "photo.jpg", limits=Limits())).title.startswith("Thông báo")
 
 
-async def test_time_is_bounded_and_what_was_started_ends(tmp_path: Path) -> None:
+async def test_time_is_bounded_and_what_was_started_ends(tmp_path: Path, left: Left) -> None:
     letter(tmp_path / "a.docx")
     with pytest.raises(DocumentRefused, match="too-long"):
         await import_document(tmp_path / "a.docx", limits=Limits(time_s=0.05), work_dir=tmp_path)
     assert [entry.name for entry in os.scandir(tmp_path)] == ["a.docx"]
-    assert psutil.Process().children(recursive=True) == []
+    assert left() == []
 
 
 async def test_memory_is_bounded(tmp_path: Path) -> None:
@@ -150,7 +165,7 @@ async def test_memory_is_bounded(tmp_path: Path) -> None:
     assert [entry.name for entry in os.scandir(tmp_path)] == ["a.png"]
 
 
-async def test_a_cancelled_reading_leaves_no_process(tmp_path: Path) -> None:
+async def test_a_cancelled_reading_leaves_no_process(tmp_path: Path, left: Left) -> None:
     letter(tmp_path / "a.docx")
     begun = asyncio.Event()
     reading = asyncio.create_task(
@@ -160,7 +175,7 @@ async def test_a_cancelled_reading_leaves_no_process(tmp_path: Path) -> None:
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
-    assert psutil.Process().children(recursive=True) == []
+    assert left() == []
     assert [entry.name for entry in os.scandir(tmp_path)] == ["a.docx"]
 
 
