@@ -49,7 +49,7 @@ _LUNAR = re.compile(r"(?<!\w)(?:ÂL|AL|âl)(?!\w)")
 
 _STRONG = re.compile(rf"(?<!\w)(?:{context('date')})[\s,:(]*\Z")
 _WEAK = re.compile(rf"(?<!\w)(?:{context('perhaps-date')})\s*\Z|[(,;&]\s*\Z|\A\W*\Z|-\s*\Z")
-_DEADLINE = re.compile(r"(?<!\w)(?:trước|hết|chậm nhất|hạn cuối)\s*\Z")
+_DEADLINE = re.compile(r"(?<!\w)(?:trước|hết|chậm nhất|hạn cuối|đến|tới|từ|sau)\s*\Z")
 _DATE_AFTER = re.compile(
     r"\A(?:âm lịch|dương lịch|hàng năm|hằng năm|năm (?:\d|giáp|ất|bính|đinh|mậu|kỷ|canh|tân|nhâm|quý)|năm nay|vừa qua"
     r"|tới|âl|này|\()(?!\w)"
