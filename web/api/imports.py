@@ -1,11 +1,12 @@
 """Documents, scans and photos that become drafts."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from broadcast.imports import get_import, waiting_before
 from broadcast.models import DocumentImport
+from web.api.forms import file_form
 from web.api.schemas import ImportProblem, ImportReply, SetAsideReply, WarnedReply
 from web.deps import Door, scoped
 from web.errors import answers
@@ -14,21 +15,7 @@ from web.paper import take_document
 router = APIRouter(prefix="/api/imports", tags=["imports"])
 Reader = Annotated[Door, Depends(scoped("read"))]
 Writer = Annotated[Door, Depends(scoped("write"))]
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                    "required": ["file"],
-                    "additionalProperties": False,
-                }
-            }
-        },
-    }
-}
+_FORM = file_form()
 
 
 @router.post("", status_code=202, responses=answers(401, 403, 408, 413, 422, 503), openapi_extra=_FORM)

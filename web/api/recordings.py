@@ -1,12 +1,13 @@
 """Recordings: sent, listened to, cut, named, shared, removed. A bulletin takes them as its parts."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import FileResponse
 
 from broadcast.models import Recording
 from broadcast.recordings import change_recording, get_recording, list_recordings
+from web.api.forms import file_form
 from web.api.recording_schemas import RecordingChange, RecordingReply, RecordingsReply, Trim, TrimReply
 from web.deps import Door, scoped
 from web.errors import Refusal, answers
@@ -15,26 +16,15 @@ from web.pages.recordings import whole_of
 router = APIRouter(prefix="/api/recordings", tags=["recordings"])
 Reader = Annotated[Door, Depends(scoped("read"))]
 Writer = Annotated[Door, Depends(scoped("write"))]
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "name": {"type": "string", "maxLength": 100},
-                        "language": {"type": "string", "pattern": "^[a-z]{3}$", "description": "ISO 639-3"},
-                        "is_shared": {"type": "string", "enum": ["true", "false"]},
-                        "file": {"type": "string", "format": "binary", "description": "mp3, wav, m4a, ogg, flac, webm"},
-                    },
-                    "required": ["name", "language", "file"],
-                    "additionalProperties": False,
-                }
-            }
-        },
-    }
-}
+_FORM = file_form(
+    {"description": "mp3, wav, m4a, ogg, flac, webm"},
+    {
+        "name": {"type": "string", "maxLength": 100},
+        "language": {"type": "string", "pattern": "^[a-z]{3}$", "description": "ISO 639-3"},
+        "is_shared": {"type": "string", "enum": ["true", "false"]},
+    },
+    required=("name", "language"),
+)
 
 
 @router.get("", responses=answers(401, 403))

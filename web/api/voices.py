@@ -1,12 +1,13 @@
 """The voices: which there are, which speaks; installing, checking, removing and trying them (administrator)."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from broadcast.communes import FASTEST, SLOWEST, get_commune
 from broadcast.permissions import Action, require
+from web.api.forms import file_form
 from web.api.schemas import Sent, ShortText
 from web.deps import Door, scoped
 from web.errors import Refusal, answers
@@ -27,21 +28,7 @@ from web.voice_desk import VoiceJob
 router = APIRouter(prefix="/api", tags=["voices"])
 Reader = Annotated[Door, Depends(scoped("read"))]
 Administrator = Annotated[Door, Depends(scoped("admin"))]
-_FILE_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                    "required": ["file"],
-                    "additionalProperties": False,
-                }
-            }
-        },
-    }
-}
+_FILE_FORM = file_form()
 
 
 class JobReply(BaseModel):
