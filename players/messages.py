@@ -51,6 +51,20 @@ class Urgency(StrEnum):
         return (Urgency.NORMAL, Urgency.PRIORITY, Urgency.EMERGENCY).index(self)
 
 
+class Severity(StrEnum):
+    """How bad an emergency is: the words of CAP 1.2 (OASIS, section 3.2.2). Of two, the worse sounds."""
+
+    MINOR = "minor"
+    MODERATE = "moderate"
+    SEVERE = "severe"
+    EXTREME = "extreme"
+
+    @property
+    def rank(self) -> int:
+        """The higher rank sounds."""
+        return (Severity.MINOR, Severity.MODERATE, Severity.SEVERE, Severity.EXTREME).index(self)
+
+
 class Message(BaseModel):
     """What all messages share: frozen, exact, JSON."""
 
@@ -94,6 +108,11 @@ class CuedBroadcast(Message):
     """Path on the server from which the same sound can be streamed by a node that has not the clips."""
     join_within_ms: int = Field(default=60_000, ge=0, le=24 * 3600 * 1000)
     """A node that is late by less than this joins at the right place; one that is later reports it missed."""
+    resume_within_ms: int = Field(default=0, ge=0, le=24 * 3600 * 1000)
+    """Broken off (power, something more urgent, the output), it goes on where it was if that is possible so soon after.
+
+    0: never. An emergency always begins again while its order is valid.
+    """
 
     @property
     def duration_ms(self) -> int:
@@ -127,12 +146,31 @@ class Window(Message):
 
     opens: time
     closes: time
+    days: tuple[Annotated[int, Field(ge=0, le=6)], ...] = Field(default=(), max_length=7)
+    """The weekdays on which it counts, 0 being Monday; none: all."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.closes != time.min and self.opens >= self.closes:
             raise ValueError("a window opens before it closes")
         return self
+
+
+class Volume(Window):
+    """How loud a node is in a part of the day: added to its own `gain_db`. Emergencies do not heed it."""
+
+    gain_db: float = Field(ge=-60, le=12)
+
+
+class ZoneRules(Message):
+    """How much a zone may hear a day of anything but emergencies; none means no limit."""
+
+    zone: Slug
+    windows: tuple[Window, ...] = Field(default=(), max_length=24)
+    """The zone's own hours, inside the node's `windows`; empty: just those."""
+    sessions_a_day: int | None = Field(default=None, ge=0, le=100)
+    session_minutes: int | None = Field(default=None, ge=0, le=1440)
+    day_minutes: int | None = Field(default=None, ge=0, le=1440)
 
 
 class NodeConfig(_Versioned):
@@ -150,6 +188,10 @@ class NodeConfig(_Versioned):
     """Of the last `CommuneKeys`: a node that holds an older one asks for them."""
     renewal: int = Field(default=0, ge=0)
     """A node whose `PairingReply` has a lower one renews its key and its password (`RenewalRequest`)."""
+    rules: tuple[ZoneRules, ...] = Field(default=(), max_length=64)
+    """The node's own copy of its zones' rules: it refuses by them, whatever the server says."""
+    volumes: tuple[Volume, ...] = Field(default=(), max_length=24)
+    """Volume by time of day; where several count, the first does."""
 
 
 class Emergencies(_Versioned):
@@ -242,6 +284,12 @@ class Heartbeat(Message):
     clock_offset_ms: float | None = None
     """Server time minus the node's system clock; none until it is known."""
     clock_error_ms: float | None = Field(default=None, ge=0)
+    clock_age_ms: float | None = Field(default=None, ge=0)
+    """How long ago the server told the time that it goes by."""
+    clock_trusted: bool = True
+    """Whether it knows the time well enough to sound what is planned; emergencies it sounds anyway."""
+    disk_error: str | None = Field(default=None, max_length=300)
+    """Why it cannot keep its state: what it knows is in memory alone."""
     outbox: int = Field(ge=0)
     """Reports not yet acknowledged."""
     disk_free_bytes: int = Field(ge=0)
@@ -284,6 +332,9 @@ class Reason(StrEnum):
     STOPPED = "stopped"
     PREEMPTED = "preempted"
     QUIET_HOURS = "quiet-hours"
+    SESSION_TOO_LONG = "session-too-long"
+    TOO_MANY_SESSIONS = "too-many-sessions"
+    DAY_FULL = "day-full"
     TOO_LATE = "too-late"
     CLOCK_DISTRUSTED = "clock-distrusted"
     CLIP_UNAVAILABLE = "clip-unavailable"

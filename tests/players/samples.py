@@ -26,7 +26,9 @@ from players.messages import (
     TimeRequest,
     Timetable,
     Urgency,
+    Volume,
     Window,
+    ZoneRules,
 )
 from players.topics import Topics
 
@@ -46,6 +48,7 @@ MORNING = CuedBroadcast(
     starts_at=NOW + timedelta(hours=0),
     clips=(CLIP, ClipRef(sha256="a0" * 32, size_bytes=912_004, duration_ms=301_250)),
     stream="/streams/entry-1-20260302T0530",
+    resume_within_ms=300_000,
 )
 FLOOD = CuedBroadcast(
     broadcast="emergency-7",
@@ -81,6 +84,15 @@ CONFIG = NodeConfig(
     heartbeat_s=5.0,
     keys_version=1_772_404_200_003,
     renewal=2,
+    rules=(
+        ZoneRules(
+            zone=ZONE,
+            windows=(Window(opens=time(5, 30), closes=time(7, 0), days=(0, 1, 2, 3, 4)),),
+            sessions_a_day=2,
+            session_minutes=15,
+        ),
+    ),
+    volumes=(Volume(opens=time(5, 0), closes=time(6, 0), gain_db=-9.0),),
 )
 EMERGENCIES = Emergencies(commune=COMMUNE, version=1_772_404_200_002, issued_at=NOW, zone=ZONE, active=(PLAY,))
 TIME_REPLY = TimeReply(commune=COMMUNE, node=NODE, nonce="Zk3vQ0p9y1RkT7aB", server_at=NOW)
@@ -95,6 +107,7 @@ HEARTBEAT = Heartbeat(
     cued=("entry-1-20260302T0530",),
     clock_offset_ms=-12.5,
     clock_error_ms=3.2,
+    clock_age_ms=61_500.0,
     outbox=2,
     disk_free_bytes=11_274_289_152,
     version="0.1.0",
