@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -77,7 +78,8 @@ def create_app(
         ],
     )
     install_error_handlers(app, headers)
-    app.mount("/static", LongLivedFiles(directory=STATIC), name="static")
+    # Only what holds no secret is compressed: lengths of compressed pages would tell of their secrets (BREACH).
+    app.mount("/static", GZipMiddleware(LongLivedFiles(directory=STATIC), minimum_size=1024), name="static")
     for router in api.ROUTERS:
         app.include_router(router)
     for router in pages.OPEN_ROUTERS:
