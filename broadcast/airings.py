@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy
-from sqlalchemy import insert
+from sqlalchemy import insert, tuple_
 from sqlmodel import Session, col, delete, select
 
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
@@ -16,6 +17,8 @@ from broadcast.models import (
     Clip,
     Delivery,
     DeliveryState,
+    Node,
+    NodeZone,
     Rendering,
     RenderingState,
     User,
@@ -105,23 +108,38 @@ def note_duration(session: Session, broadcast: Broadcast) -> tuple[ClipRef, ...]
     return clips
 
 
-def ensure_deliveries(session: Session, broadcast: Broadcast) -> None:
-    """One delivery for every pole of its zones, also for those that came since. Twice changes nothing.
+def ensure_deliveries(session: Session, *broadcasts: Broadcast) -> None:
+    """One delivery for every pole of each broadcast's zones, also for those that came since. Twice changes nothing.
 
-    A pole that has left the zones or was revoked before the start is let go, with the reason.
+    A pole that has left the zones or was revoked before the start is let go, with the reason. The database finds what
+    differs: thousands of rows may be as they should be.
     """
-    present = {row_id(node.id): node for node in nodes_of_zones(session, zone_ids_of(session, broadcast.id))}
-    known = {delivery.node_id: delivery for delivery in deliveries_of(session, broadcast.id)}
-    session.add_all(Delivery(broadcast_id=broadcast.id, node_id=node_id) for node_id in present if node_id not in known)
-    for node_id, delivery in known.items():
-        if node_id not in present and delivery.state in OPEN_DELIVERIES and broadcast.state in COMING:
-            move(delivery, DeliveryState.CANCELLED, WhyNot.NODE_GONE)
-            session.add(delivery)
-        elif node_id in present and delivery.reason == WhyNot.NODE_GONE and broadcast.state in COMING:
-            # It is back before anything began; no state machine of its own for that.
-            delivery.state, delivery.reason = DeliveryState.PENDING, None
-            session.add(delivery)
+    ids = [broadcast.id for broadcast in broadcasts]
+    present = _poles_present(ids)
+    known = sqlalchemy.select(Delivery.broadcast_id, Delivery.node_id).where(col(Delivery.broadcast_id).in_(ids))  # type: ignore[call-overload]
+    missing = session.execute(present.except_(known)).all()
+    session.add_all(Delivery(broadcast_id=broadcast_id, node_id=node_id) for broadcast_id, node_id in missing)
+    is_present = tuple_(col(Delivery.broadcast_id), col(Delivery.node_id)).in_(present)
+    not_begun = [broadcast.id for broadcast in broadcasts if broadcast.state in COMING]
+    coming = select(Delivery).where(col(Delivery.broadcast_id).in_(not_begun))
+    for delivery in session.exec(coming.where(~is_present, col(Delivery.state).in_(OPEN_DELIVERIES))).all():
+        move(delivery, DeliveryState.CANCELLED, WhyNot.NODE_GONE)
+        session.add(delivery)
+    for delivery in session.exec(coming.where(is_present, Delivery.reason == WhyNot.NODE_GONE)).all():
+        # It is back before anything began; no state machine of its own for that.
+        delivery.state, delivery.reason = DeliveryState.PENDING, None
+        session.add(delivery)
     session.flush()
+
+
+def _poles_present(broadcast_ids: Collection[str]) -> sqlalchemy.Select[Any]:
+    """The poles, not revoked, of the broadcasts' zones, as pairs of broadcast and node."""
+    pairs = sqlalchemy.select(BroadcastZone.broadcast_id, NodeZone.node_id).join(  # type: ignore[call-overload]
+        NodeZone, col(NodeZone.zone_id) == col(BroadcastZone.zone_id)
+    )
+    of_these = pairs.join(Node, col(Node.id) == col(NodeZone.node_id)).where(col(Node.revoked_at).is_(None))
+    found: sqlalchemy.Select[Any] = of_these.where(col(BroadcastZone.broadcast_id).in_(broadcast_ids)).distinct()
+    return found
 
 
 def end_before_start(
@@ -162,16 +180,7 @@ def renderings_of(session: Session, broadcast_id: str) -> list[Rendering]:
 
 def clips_of(session: Session, broadcast_id: str) -> tuple[ClipRef, ...] | None:
     """Its clips, in order; none when it has no parts or one is not rendered."""
-    query = select(Rendering, Clip).join(BroadcastPart).outerjoin(Clip)
-    rows = session.exec(
-        query.where(BroadcastPart.broadcast_id == broadcast_id).order_by(col(BroadcastPart.position))
-    ).all()
-    refs = tuple(
-        ClipRef(sha256=clip.sha256, size_bytes=clip.size_bytes, duration_ms=clip.duration_ms)
-        for rendering, clip in rows
-        if rendering.state is RenderingState.RENDERED and clip is not None
-    )
-    return refs if rows and len(refs) == len(rows) else None
+    return clips_of_each(session, [broadcast_id]).get(broadcast_id)
 
 
 def clips_of_each(session: Session, broadcast_ids: Collection[str]) -> dict[str, tuple[ClipRef, ...]]:
@@ -183,7 +192,7 @@ def clips_of_each(session: Session, broadcast_ids: Collection[str]) -> dict[str,
     known: dict[tuple[str, int, int], ClipRef] = {}
     found: dict[str, list[ClipRef]] = {}
     unready: set[str] = set()
-    for id_, state, *clip in session.connection().execute(query.order_by(col(BroadcastPart.position))):
+    for id_, state, *clip in session.execute(query.order_by(col(BroadcastPart.position))):
         if state is not RenderingState.RENDERED or clip[0] is None:
             unready.add(id_)
             continue

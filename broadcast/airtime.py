@@ -44,10 +44,9 @@ def coming_ids(session: Session) -> list[str]:
 def refresh_coming(session: Session, now: datetime, only: Collection[str] | None = None) -> None:
     """Look over what has not begun, or some of it: new poles, lengths, and what would keep it from sounding."""
     commune = get_commune(session)
-    for broadcast in _coming(session, only):
-        if broadcast.starts_at is not None and broadcast.starts_at <= now:
-            continue
-        ensure_deliveries(session, broadcast)
+    coming = [one for one in _coming(session, only) if one.starts_at is None or one.starts_at > now]
+    ensure_deliveries(session, *coming)
+    for broadcast in coming:
         note_duration(session, broadcast)
         if broadcast.is_now:
             continue

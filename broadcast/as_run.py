@@ -34,6 +34,7 @@ def store_reports(session: Session, reports: Sequence[PlaybackReport], now: date
     nodes = {node.slug: node for node in session.exec(_nodes_of(reports))}
     counted = set(session.exec(_counted(reports)))
     deliveries = {(one.broadcast_id, one.node_id): one for one in session.exec(_deliveries_of(reports))}
+    broadcasts = {one.id: one for one in session.exec(_broadcasts_of(reports))}
     changed: dict[str, None] = {}
     for report in reports:
         node = nodes.get(report.node)
@@ -46,11 +47,23 @@ def store_reports(session: Session, reports: Sequence[PlaybackReport], now: date
         counted.add(name)
         node.last_seen_at = now
         session.add(node)
-        if _store(session, report, node, deliveries, now):
+        session.add(
+            StoredReport(
+                node_id=row_id(node.id),
+                report=report.report,
+                broadcast_id=report.broadcast,
+                outcome=report.outcome.value,
+                stored_at=now,
+            )
+        )
+        broadcast = broadcasts.get(report.broadcast)
+        if broadcast is None:
+            log.warning("%s reports %s of %s, which is unknown", node.slug, report.outcome, report.broadcast)
+        elif _store(session, report, broadcast, node, deliveries, now):
             changed[report.broadcast] = None
     session.flush()
     for broadcast_id in changed:
-        _correct(session, session.get_one(Broadcast, broadcast_id))
+        _correct(session, broadcasts[broadcast_id])
     session.flush()
     return list(changed)
 
@@ -70,26 +83,18 @@ def _deliveries_of(reports: Sequence[PlaybackReport]) -> SelectOfScalar[Delivery
     return select(Delivery).where(of_broadcasts, col(Delivery.node_id).in_(nodes))
 
 
+def _broadcasts_of(reports: Sequence[PlaybackReport]) -> SelectOfScalar[Broadcast]:
+    return select(Broadcast).where(col(Broadcast.id).in_({report.broadcast for report in reports}))
+
+
 def _store(
     session: Session,
     report: PlaybackReport,
+    broadcast: Broadcast,
     node: Node,
     deliveries: dict[tuple[str, int], Delivery],
     now: datetime,
 ) -> bool:
-    session.add(
-        StoredReport(
-            node_id=row_id(node.id),
-            report=report.report,
-            broadcast_id=report.broadcast,
-            outcome=report.outcome.value,
-            stored_at=now,
-        )
-    )
-    broadcast = session.get(Broadcast, report.broadcast)
-    if broadcast is None:
-        log.warning("%s reports %s of %s, which is not in the database", node.slug, report.outcome, report.broadcast)
-        return False
     known = deliveries.get((broadcast.id, row_id(node.id)))
     is_over = broadcast.state not in {*COMING, BroadcastState.ON_AIR}
     if known is None and is_over and report.outcome is Outcome.MISSED:
