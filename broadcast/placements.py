@@ -80,33 +80,29 @@ def remove_placement(session: Session, bulletin: Bulletin, placement_id: int, no
 
 
 def move_placement(
-    session: Session, programme_id: int, placement_id: int, on: date, *, is_up: bool, now: datetime, actor: str
+    session: Session, programme_id: int, placement_id: int, on: date, *, to: int, now: datetime, actor: str
 ) -> None:
-    """Have a bulletin said before (or after) its neighbour of that day; the order counts on all days they share.
+    """Have a bulletin said at another place of that day's list (0 is first); the order counts on all days they share.
 
-    At the end of the day's list it stays where it is.
+    Places before the first and after the last are those.
 
     Raises:
         NotFound: it is not placed in that programme on that day.
     """
-    days = placements_on(session, programme_id, on)
-    places = [placement.id for placement, _ in days]
+    places = [row_id(placement.id) for placement, _ in placements_on(session, programme_id, on)]
     if placement_id not in places:
         raise NotFound("no-placement", "Bản tin không còn được xếp như vậy.")
-    here = places.index(placement_id)
-    there = here - 1 if is_up else here + 1
-    if not 0 <= there < len(places):
+    here, there = places.index(placement_id), min(max(to, 0), len(places) - 1)
+    if here == there:
         return
-    order = [row_id(one.id) for one in _in_order(session, programme_id)]
-    order.remove(placement_id)
-    beside = order.index(row_id(places[there]))
-    order.insert(beside if is_up else beside + 1, placement_id)
     rows = {row_id(one.id): one for one in _in_order(session, programme_id)}
+    order = [id_ for id_ in rows if id_ != placement_id]
+    order.insert(order.index(places[there]) + (there > here), placement_id)
     for position, id_ in enumerate(order):
         rows[id_].position = position
         session.add(rows[id_])
     session.flush()
-    record(session, now, actor, "order-bulletins", str(programme_id), {"placement": placement_id, "up": is_up})
+    record(session, now, actor, "order-bulletins", str(programme_id), {"placement": placement_id, "place": there})
 
 
 def placements_on(session: Session, programme_id: int, on: date) -> list[tuple[Placement, Bulletin]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 FILES = {
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
     "htmx-ext-sse/dist/sse.min.js": "htmx-ext-sse.min.js",
+    "sortablejs/Sortable.min.js": "sortable.min.js",
     "wavesurfer.js/dist/wavesurfer.esm.js": "wavesurfer.esm.js",
     "wavesurfer.js/dist/plugins/regions.esm.js": "wavesurfer-regions.esm.js",
 }

@@ -139,17 +139,17 @@ def test_the_order_of_a_day_is_changed_and_counts_on_the_days_they_share(
         placed[title] = row_id(place_campaign(unit, approved(unit, house, now, title), one, now, "canbo")[0].id)
     assert heard(unit, programmes[0])[:3] == ["Một Ba", "Một Hai Ba", "Một Hai Ba"]
 
-    def move(title: str, *, is_up: bool) -> None:
-        move_placement(unit, programmes[0], placed[title], MONDAY, is_up=is_up, now=now, actor="canbo")
+    def move(title: str, to: int) -> None:
+        move_placement(unit, programmes[0], placed[title], MONDAY, to=to, now=now, actor="canbo")
 
-    move("Ba", is_up=True)
+    move("Ba", 0)
     assert heard(unit, programmes[0])[:3] == ["Ba Một", "Ba Một Hai", "Ba Một Hai"]
-    move("Ba", is_up=True)
+    move("Ba", 0)
     assert heard(unit, programmes[0])[0] == "Ba Một"
-    move("Ba", is_up=False)
+    move("Ba", 9)
     assert heard(unit, programmes[0])[:2] == ["Một Ba", "Một Ba Hai"]
     with pytest.raises(NotFound):
-        move("Hai", is_up=True)
+        move("Hai", 0)
     assert [bulletin.title for _, bulletin in placements_on(unit, programmes[0], MONDAY)] == ["Một", "Ba"]
 
 

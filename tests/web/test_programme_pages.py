@@ -85,8 +85,12 @@ async def test_an_officer_reads_the_parts_and_orders_the_day(browse: SignIn, com
     await officer.get(f"/chuong-trinh/{programme}")
     assert officer.page.css_first("#programme") is None
     assert officer.text("#order ol") == "Một Xuống Hai Lên"
-    first = officer.attributes('#order button[value^="down-"]')["value"]
-    await officer.send("#order", f"act={first}")
+    down = officer.attributes("#order button")["value"]
+    await officer.send("#order", f"act={down}")
+    assert officer.text("#order ol") == "Hai Xuống Một Lên"
+    await officer.send("#order", act="lên-trên")
+    assert officer.answer.status_code == 422
+    await officer.get(f"/chuong-trinh/{programme}")
     assert officer.text("#order ol") == "Hai Xuống Một Lên"
     assert (await officer.http.post(f"/chuong-trinh/{programme}", data={"csrf": "x"})).status_code == 403
 

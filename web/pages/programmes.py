@@ -167,16 +167,14 @@ def keep_changed(programme_id: ProgrammeId, form: PostedForm, door: Editor) -> R
 
 @router.post("/chuong-trinh/{programme_id}/thu-tu")
 def order_day(programme_id: ProgrammeId, form: PostedForm, door: Reader) -> Response:
-    """Have a bulletin said before or after its neighbour."""
-    move, _, placement = form.text("act").partition("-")
+    """Have a bulletin said at another place: `act` is its placement and the place, `12-0`."""
+    placement, _, place = form.text("act").partition("-")
     on = _day_of(form.text("ngay"), door)
-    if move not in {"up", "down"} or not placement.isdecimal():
-        raise Refusal(422, "unknown-act", "Không rõ phải làm gì với bản tin.", "act")
     try:
         with door.work() as session:
             get_programme(session, programme_id)
-            id_ = parse_whole(placement, "act")
-            move_placement(session, programme_id, id_, on, is_up=move == "up", now=door.now, actor=door.user.username)
+            id_, to = parse_whole(placement, "act"), parse_whole(place, "act")
+            move_placement(session, programme_id, id_, on, to=to, now=door.now, actor=door.user.username)
     except BroadcastError as error:
         return _show(door, replace(_stored(door, programme_id, on), problem=refusal_of(error)))
     door.station.nudge()
@@ -184,8 +182,13 @@ def order_day(programme_id: ProgrammeId, form: PostedForm, door: Reader) -> Resp
 
 
 def arrange(parts: Sequence[PartRow], act: str) -> list[PartRow] | None:
-    """The parts after a button was pressed: `up-2`, `down-0`, `remove-1`, `add-closing`; none for another button."""
+    """The parts after a button was pressed: `up-2`, `down-0`, `remove-1`, `add-closing`; none for another button.
+
+    `arranged` leaves them in the order in which they came: they were dragged into it.
+    """
     rows = list(parts)
+    if act == "arranged":
+        return rows
     if act.startswith("add-") and act.removeprefix("add-") in {kind.value for kind in ProgrammePartKind}:
         return [*rows, PartRow(ProgrammePartKind(act.removeprefix("add-")))]
     found = _MOVE.fullmatch(act)
