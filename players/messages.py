@@ -36,6 +36,8 @@ MAX_CLIP_BYTES = 32 * 1024 * 1024
 MAX_PUSHED_CLIP_BYTES = 1024 * 1024
 """The largest clip that is pushed over MQTT (about five minutes of speech); a larger one is fetched."""
 MAX_CLIPS = 64
+MAX_RELAYS = 4
+"""Relays in one broadcast."""
 
 
 class Urgency(StrEnum):
@@ -97,6 +99,40 @@ class ClipRef(Message):
     duration_ms: int = Field(gt=0, le=4 * 3600 * 1000)
 
 
+class OnFailure(StrEnum):
+    """What a pole does for the rest of a relay's time when the relay does not come, or breaks off."""
+
+    SILENCE = "silence"
+    """It waits for the instant of what follows."""
+    CLIP = "clip"
+    """It plays a clip, as far as the time goes."""
+    NEXT = "next"
+    """It goes on with what follows at once."""
+
+
+class RelayPart(Message):
+    """A part of a broadcast that is made while it sounds: an upper radio, or somebody who speaks."""
+
+    after_clips: int = Field(ge=0, le=MAX_CLIPS)
+    """How many of the broadcast's clips sound before it."""
+    starts_ms: int = Field(ge=0, le=4 * 3600 * 1000)
+    """When it begins, counted from the start of the broadcast."""
+    lasts_ms: int = Field(gt=0, le=4 * 3600 * 1000)
+    source: str = Field(max_length=1000, pattern=r"^(/streams/[A-Za-z0-9_.:-]+/[0-9]{1,2}|https?://[!-~]+)$")
+    """A path on the server (asked with the node's ticket) or an address that needs none; it gives MP3 without an end."""
+    on_failure: OnFailure = OnFailure.SILENCE
+    fallback: ClipRef | None = None
+    """The clip of `OnFailure.CLIP`."""
+    may_end: bool = False
+    """It may be over before its time, and then what follows comes at once: somebody who speaks."""
+
+    @model_validator(mode="after")
+    def _has_its_clip(self) -> Self:
+        if (self.fallback is not None) != (self.on_failure is OnFailure.CLIP):
+            raise ValueError("a relay that is replaced by a clip names it, and only then")
+        return self
+
+
 class CuedBroadcast(Message):
     """One airing that a node is to play by itself: what, when, and for how long it may still be joined late."""
 
@@ -114,10 +150,35 @@ class CuedBroadcast(Message):
     0: never. An emergency always begins again while its order is valid.
     """
 
+    relays: tuple[RelayPart, ...] = Field(default=(), max_length=MAX_RELAYS)
+    """What sounds between the clips, in order. A node whose outputs play no streams has it fail."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        clips = 0
+        ends_ms = 0
+        for relay in self.relays:
+            if not clips <= relay.after_clips <= len(self.clips):
+                raise ValueError("relays come in order, between clips that are there")
+            ends_ms += sum(clip.duration_ms for clip in self.clips[clips : relay.after_clips])
+            if relay.starts_ms < ends_ms:
+                raise ValueError("a relay begins after what comes before it")
+            clips, ends_ms = relay.after_clips, relay.starts_ms + relay.lasts_ms
+        if self.relays and self.stream is not None:
+            raise ValueError("what has relays is not streamed as a whole")
+        return self
+
     @property
     def duration_ms(self) -> int:
-        """How long all clips sound, in milliseconds."""
-        return sum(clip.duration_ms for clip in self.clips)
+        """How long it sounds from its start to its end, in milliseconds."""
+        last = self.relays[-1] if self.relays else None
+        after, ends_ms = (last.after_clips, last.starts_ms + last.lasts_ms) if last is not None else (0, 0)
+        return ends_ms + sum(clip.duration_ms for clip in self.clips[after:])
+
+    @property
+    def all_clips(self) -> tuple[ClipRef, ...]:
+        """What a node keeps for it: its clips, and those that replace relays that fail."""
+        return (*self.clips, *(relay.fallback for relay in self.relays if relay.fallback is not None))
 
 
 class _Versioned(Message):
@@ -301,6 +362,21 @@ class Heartbeat(Message):
     refused_at: AwareDatetime | None = None
     refused_why: str | None = Field(default=None, max_length=300)
     """The last of them: when, and why."""
+    gain_db: float | None = Field(default=None, ge=-60, le=12)
+    """What its configuration adds to what it plays."""
+    volume_percent: int | None = Field(default=None, ge=0, le=100)
+    """How loud its sound card is set; 0 also when muted. Here and below: none when the board does not tell."""
+    temperature_c: int | None = Field(default=None, ge=-60, le=200)
+    """Of its hottest sensor."""
+    under_voltage: bool | None = None
+    """Whether its supply is outside what it needs."""
+    signal: Literal["wifi", "mobile"] | None = None
+    """The network that `signal_percent` is about."""
+    signal_percent: int | None = Field(default=None, ge=0, le=100)
+    uptime_s: int | None = Field(default=None, ge=0)
+    """Since the board was started."""
+    memory_free_bytes: int | None = Field(default=None, ge=0)
+    processor_percent: int | None = Field(default=None, ge=0, le=100)
 
     @model_validator(mode="after")
     def _playing_something(self) -> Self:
@@ -340,6 +416,8 @@ class Reason(StrEnum):
     CLIP_UNAVAILABLE = "clip-unavailable"
     CLIP_CORRUPT = "clip-corrupt"
     STREAM_FAILED = "stream-failed"
+    RELAY_FAILED = "relay-failed"
+    """All was played but a relay: it did not come or broke off, and what was chosen for that was done."""
     OUTPUT_MISSING = "output-missing"
     OUTPUT_FAILED = "output-failed"
     DISK_FULL = "disk-full"

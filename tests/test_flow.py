@@ -37,6 +37,7 @@ from players.node.agent import Agent, NodeParts
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
+from players.node.health import HealthProbe
 from players.node.outputs import choose_outputs
 from players.node.settings import OutputSection
 from players.node.state import Abilities, NodeState
@@ -103,6 +104,7 @@ async def _pole(app: FastAPI, reply: PairingReply, key: NodeKey, folder: Path) -
                 ahead=timedelta(hours=48),
                 jitter_s=0,
                 announce=lambda _: None,
+                health=HealthProbe(lambda: None, folder),
                 clock_improved=outputs.clock_improved,
             )
         )
@@ -193,7 +195,7 @@ async def test_a_typed_text_becomes_sound_and_a_line_of_the_as_run_log(commune: 
         # 3, 4  approved, it becomes speech between chimes: a clip in the store
         await leader.get("/duyet")
         await leader.get(leader.attributes("a.main-act")["href"])
-        await leader.send('form:has(button[value="approve"])', button="act=approve")
+        await leader.send('form:has(button[value="approve"])', button="act=approve", heard="yes")
         rendering = await _until(
             lambda: stage.one(select(Rendering).where(Rendering.state == RenderingState.RENDERED)), "the clip"
         )

@@ -40,12 +40,14 @@ from players.node.events import (
     Woke,
 )
 from players.node.fetch import ClipFetcher
+from players.node.health import HealthProbe
 from players.node.link import Link
 from players.node.output import AudioOutput
 from players.node.player import Player
 from players.node.renewing import Renewing
 from players.node.software import software_version
 from players.node.state import NodeState, Phase
+from players.node.status import NodeStatus, StatusFile
 from players.node.step import step
 from players.node.store import NodeStore
 from players.signing import make_ticket
@@ -84,6 +86,7 @@ class NodeParts:
     jitter_s: float
     announce: Announce
     """Takes each thing that happens, for who watches (`--events`)."""
+    health: HealthProbe
     clock_improved: Callable[[], None]
     """Called in a thread whenever a good answer about the time has come; may raise `OutputError`."""
 
@@ -115,6 +118,8 @@ class Agent:
         self._disk = ThreadPoolExecutor(1, "store")
         self._player = Player(parts.outputs, parts.clips, parts.clock, self._stream_url, self.emit)
         self._refused = Refusals()
+        self._status_file = StatusFile(parts.data_dir)
+        self._line_trouble: WireError | None = None
         self._link = Link(parts.credentials, parts.transport, parts.clock, self)
         self._renewing = Renewing(
             parts.credentials, parts.server_url, parts.client, self._known_time, self._keys_changed
@@ -274,6 +279,8 @@ class Agent:
 
     async def heartbeat(self) -> Heartbeat:
         """See `Duties`."""
+        board = await asyncio.to_thread(self._parts.health.probe)
+        self._keep_status()
         state = self._state
         playing = next((track for track in state.tracks.values() if track.phase is Phase.PLAYING), None)
         errors = [output.error for output in self._parts.outputs.values() if output.error]
@@ -296,6 +303,15 @@ class Agent:
             refused=self._refused.count,
             refused_at=self._refused.last_at,
             refused_why=self._refused.last_why,
+            gain_db=None if state.config is None else state.config.gain_db,
+            volume_percent=board.volume_percent,
+            temperature_c=board.temperature_c,
+            under_voltage=board.under_voltage,
+            signal=None if board.signal is None else board.signal.network,
+            signal_percent=None if board.signal is None else board.signal.percent,
+            uptime_s=board.uptime_s,
+            memory_free_bytes=board.memory_free_bytes,
+            processor_percent=board.processor_percent,
         )
 
     async def _outbox_count(self) -> int:
@@ -361,6 +377,8 @@ class Agent:
 
     def not_let_in(self, error: WireError) -> None:
         """See `Duties`."""
+        self._line_trouble = error
+        self._keep_status()
         if isinstance(error, CertificateUnknown):
             log.warning("the server is not believed: %s", error)
             self._renewing.ask()
@@ -370,5 +388,19 @@ class Agent:
     def connection_changed(self, *, connected: bool) -> None:
         """See `Duties`."""
         self._announce("connected" if connected else "disconnected")
+        self._keep_status()
         if connected:
+            self._line_trouble = None
             self._cueing.nudge(try_again=True)
+
+    def _keep_status(self) -> None:
+        """For `loalang-node doctor`."""
+        trouble = None if self._link.connected else self._line_trouble
+        errors = (output.error for output in self._parts.outputs.values())
+        status = NodeStatus(
+            connected=self._link.connected,
+            line_error=None if trouble is None else str(trouble),
+            line_trouble=None if trouble is None else type(trouble).__name__,
+            output_error=next((error for error in errors if error), None),
+        )
+        self._disk.submit(self._status_file.keep, status)

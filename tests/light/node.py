@@ -12,10 +12,11 @@ import httpx
 from players.messages import PairingReply, PlaybackReport
 from players.node.agent import Agent, NodeParts
 from players.node.cache import ClipStore
-from players.node.cli import broker_transport
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
 from players.node.events import Way
+from players.node.health import HealthProbe
+from players.node.opening import broker_transport
 from players.node.pairing import load_identity, pair
 from players.node.state import Abilities, NodeState
 from players.node.store import NodeStore
@@ -148,6 +149,7 @@ def _parts(
         ahead=timedelta(hours=48),
         jitter_s=JITTER_S,
         announce=announce,
+        health=HealthProbe(lambda: None, folder),
         clock_improved=lambda: None,
     )
 

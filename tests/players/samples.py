@@ -115,6 +115,15 @@ HEARTBEAT = Heartbeat(
     refused=1,
     refused_at=NOW,
     refused_why="zones/thon-dong/orders: the signature is not right",
+    gain_db=-3.0,
+    volume_percent=85,
+    temperature_c=61,
+    under_voltage=False,
+    signal="mobile",
+    signal_percent=67,
+    uptime_s=86_400,
+    memory_free_bytes=402_653_184,
+    processor_percent=4,
 )
 REPORT = PlaybackReport(
     report="report-0001",

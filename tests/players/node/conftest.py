@@ -17,6 +17,7 @@ from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
 from players.node.events import Way
+from players.node.health import HealthProbe
 from players.node.output import AudioOutput
 from players.node.record import WavTimeline
 from players.node.silent import Nowhere
@@ -134,6 +135,7 @@ class NodeBox:
                     ahead=timedelta(hours=48),
                     jitter_s=0.2,
                     announce=lambda fields: self.events.append(dict(fields)),
+                    health=HealthProbe(lambda: None, self.folder),
                     clock_improved=recording.write_sidecar if record else lambda: None,
                 )
             )

@@ -1,0 +1,141 @@
+"""What a node is made of, opened by its settings and closed again in reverse."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import httpx
+
+from players.errors import KeyUnusable
+from players.messages import PairingReply, Presence
+from players.mqtt import MqttTransport
+from players.node.agent import Announce, NodeParts
+from players.node.cache import ClipStore
+from players.node.clock import NodeClock
+from players.node.credentials import Credentials
+from players.node.events import Way
+from players.node.fetch import CONNECT_TIMEOUT_S, STALL_TIMEOUT_S
+from players.node.health import HealthProbe, find_mmcli, probe_volume
+from players.node.outputs import ChosenOutputs, choose_outputs
+from players.node.pinned import PinnedHttp, StreamRelay
+from players.node.settings import NodeSettings, OutputSection
+from players.node.state import Abilities, NodeState
+from players.node.store import NodeStore
+from players.tls import context_believing
+from players.topics import Topics
+from players.transport import Connection, Incoming, Transport
+
+
+@asynccontextmanager
+async def opened_parts(
+    data_dir: Path, settings: NodeSettings, credentials: Credentials, announce: Announce
+) -> AsyncIterator[NodeParts]:
+    """Everything opened, and closed again in reverse."""
+    identity = credentials.reply
+    store = NodeStore(data_dir / "state.sqlite3")
+    try:
+        clock = NodeClock(max_error_s=settings.clock.max_error_s, not_before=store.last_good_time())
+        outputs = choose_outputs(settings.output, clock)
+        stream = outputs.by_way.get(Way.STREAM)
+        abilities = Abilities(
+            outputs.by_way[Way.FILES].name, None if stream is None else stream.name, settings.clips.pull
+        )
+        blank = NodeState(identity.node, identity.commune, identity.zones, abilities)
+        async with (
+            _opened(outputs),
+            _client(settings, credentials) as client,
+            _stream_url(settings, client) as stream_url,
+        ):
+            yield NodeParts(
+                credentials=credentials,
+                server_url=settings.server.url,
+                stream_url=stream_url,
+                state=store.load(blank),
+                store=store,
+                clips=ClipStore(data_dir / "clips", settings.clips.max_bytes),
+                client=client,
+                outputs=outputs.by_way,
+                clock=clock,
+                transport=_BrokerTransport(credentials),
+                data_dir=data_dir,
+                ahead=timedelta(hours=settings.clips.ahead_hours),
+                jitter_s=settings.clips.jitter_s,
+                announce=announce,
+                health=HealthProbe(partial(_volume, settings.output), mmcli=find_mmcli()),
+                clock_improved=outputs.clock_improved,
+            )
+    finally:
+        store.close()
+
+
+def _volume(output: OutputSection) -> int | None:
+    """How loud the card is set that this output plays on; none for those that play on none."""
+    is_on_card = output.name in {"portaudio", "vlc"} and output.record_to is None
+    return probe_volume(output.device) if is_on_card else None
+
+
+def _client(settings: NodeSettings, credentials: Credentials) -> httpx.AsyncClient:
+    # The commune's server is reached directly, whatever proxies the environment names.
+    timeout = httpx.Timeout(STALL_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+    believes_commune = settings.server.authority == "commune"
+    transport = PinnedHttp(lambda: credentials.authorities if believes_commune else ())
+    return httpx.AsyncClient(base_url=settings.server.url, timeout=timeout, transport=transport, trust_env=False)
+
+
+@asynccontextmanager
+async def _stream_url(settings: NodeSettings, client: httpx.AsyncClient) -> AsyncIterator[str]:
+    """Where VLC finds streams: it knows nothing of the commune's authority, so that TLS is spoken for it."""
+    if settings.output.stream_output is None or settings.server.url.startswith("http:"):
+        yield settings.server.url
+        return
+    async with StreamRelay(client).running() as url:
+        yield url
+
+
+@asynccontextmanager
+async def _opened(outputs: ChosenOutputs) -> AsyncIterator[None]:
+    opened = []
+    try:
+        for output in outputs.distinct:
+            await output.open()
+            opened.append(output)
+        yield
+    finally:
+        for output in reversed(opened):
+            await output.close()
+
+
+def broker_transport(identity: PairingReply) -> Transport:
+    """A paired node's connection to its broker, with its last will.
+
+    Raises:
+        KeyUnusable: the commune's authority, as it is kept here, is damaged.
+    """
+    topic = Topics(identity.commune).presence(identity.node)
+    will = Incoming(topic, Presence(node=identity.node, online=False).to_json(), retained=True)
+    try:
+        tls = context_believing(identity.authorities) if identity.mqtt_tls else None
+    except ValueError as error:
+        raise KeyUnusable(f"the commune's authority as it is kept here: {error}") from error
+    return MqttTransport(
+        identity.mqtt_host,
+        identity.mqtt_port,
+        identity.node,
+        identity.mqtt_username,
+        identity.mqtt_password,
+        will,
+        tls,
+    )
+
+
+class _BrokerTransport:
+    """The connection by the credentials as they are at that moment."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    def connect(self) -> AbstractAsyncContextManager[Connection]:
+        """See `Transport`."""
+        return broker_transport(self._credentials.reply).connect()
