@@ -130,7 +130,7 @@ async def test_an_emergency_that_no_renderer_can_speak_is_its_signal_and_never_s
     house_engine: Engine, tmp_path: Path, text: str
 ) -> None:
     key = want(house_engine, text, Urgency.EMERGENCY)
-    async with running(house_engine, tmp_path, patience_s=0.3 if "treo" in text else 20) as pool:
+    async with running(house_engine, tmp_path, patience_s=2.0 if "treo" in text else 20) as pool:
         (done,) = await finished(pool, house_engine, key)
     assert (done.state, done.attempts) == (RenderingState.RENDERED, 2)
     with reading(house_engine) as session:
