@@ -1,4 +1,4 @@
-"""`loalang-node pair` and `loalang-node run`."""
+"""`loalang-node pair`, `run` and `doctor`."""
 
 import argparse
 import asyncio
@@ -6,38 +6,28 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from players.errors import KeyUnusable, PairingError, PlayersError
+from players.errors import PairingError, PlayersError
 from players.invitation import Invitation, read_invitation
-from players.messages import PairingReply, Presence
-from players.mqtt import MqttTransport
-from players.node.agent import Agent, NodeParts
-from players.node.cache import ClipStore
-from players.node.clock import NodeClock
+from players.node.agent import Agent
 from players.node.credentials import Credentials
+from players.node.doctor import as_json, as_text, examine, is_sick
 from players.node.errors import SettingsWrong
-from players.node.events import Way
-from players.node.fetch import CONNECT_TIMEOUT_S, STALL_TIMEOUT_S
 from players.node.lock import locked
-from players.node.outputs import ChosenOutputs, choose_outputs
+from players.node.opening import opened_parts
 from players.node.pairing import load_identity, pair
-from players.node.pinned import PinnedHttp, StreamRelay
 from players.node.settings import NodeSettings, load_settings, write_settings
-from players.node.state import Abilities, NodeState
-from players.node.store import NodeStore
 from players.node.trust import choose_trust
-from players.tls import context_believing
-from players.topics import Topics
-from players.transport import Connection, Incoming, Transport
 
 log = logging.getLogger("players.node")
+
+DATA_DIR = Path("/var/lib/loalang-node")
+"""Where the service keeps a node's things."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=options.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        return _pair(options) if options.command == "pair" else _run(options)
+        return _COMMANDS[options.command](options)
     except PlayersError as error:
         print(f"loalang-node: {error}", file=sys.stderr)
         return 1
@@ -72,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     running = commands.add_parser("run", help="play")
     running.add_argument("--data", required=True, type=Path, metavar="DIR")
     running.add_argument("--events", action="store_true", help="one JSON line on stdout for each thing that happens")
+    examining = commands.add_parser(
+        "doctor", help="say what is wrong with this pole and what to do; status 1 if anything"
+    )
+    examining.add_argument("--data", default=DATA_DIR, type=Path, metavar="DIR", help=f"default: {DATA_DIR}")
+    examining.add_argument("--json", action="store_true", help="for programs")
+    examining.add_argument("--lang", default="en", choices=["en", "vi"], help="default: en")
     return parser
 
 
@@ -129,7 +125,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 async def _play(data_dir: Path, settings: NodeSettings, credentials: Credentials, *, events: bool) -> None:
-    async with _parts(data_dir, settings, credentials, events=events) as parts:
+    async with opened_parts(data_dir, settings, credentials, _print_event if events else _log_event) as parts:
         agent = Agent(parts)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -137,110 +133,10 @@ async def _play(data_dir: Path, settings: NodeSettings, credentials: Credentials
         await agent.run()
 
 
-@asynccontextmanager
-async def _parts(
-    data_dir: Path, settings: NodeSettings, credentials: Credentials, *, events: bool
-) -> AsyncIterator[NodeParts]:
-    """Everything opened, and closed again in reverse."""
-    identity = credentials.reply
-    store = NodeStore(data_dir / "state.sqlite3")
-    try:
-        clock = NodeClock(max_error_s=settings.clock.max_error_s, not_before=store.last_good_time())
-        outputs = choose_outputs(settings.output, clock)
-        stream = outputs.by_way.get(Way.STREAM)
-        abilities = Abilities(
-            outputs.by_way[Way.FILES].name, None if stream is None else stream.name, settings.clips.pull
-        )
-        blank = NodeState(identity.node, identity.commune, identity.zones, abilities)
-        async with (
-            _opened(outputs),
-            _client(settings, credentials) as client,
-            _stream_url(settings, client) as stream_url,
-        ):
-            yield NodeParts(
-                credentials=credentials,
-                server_url=settings.server.url,
-                stream_url=stream_url,
-                state=store.load(blank),
-                store=store,
-                clips=ClipStore(data_dir / "clips", settings.clips.max_bytes),
-                client=client,
-                outputs=outputs.by_way,
-                clock=clock,
-                transport=_BrokerTransport(credentials),
-                data_dir=data_dir,
-                ahead=timedelta(hours=settings.clips.ahead_hours),
-                jitter_s=settings.clips.jitter_s,
-                announce=_print_event if events else _log_event,
-                clock_improved=outputs.clock_improved,
-            )
-    finally:
-        store.close()
-
-
-def _client(settings: NodeSettings, credentials: Credentials) -> httpx.AsyncClient:
-    # The commune's server is reached directly, whatever proxies the environment names.
-    timeout = httpx.Timeout(STALL_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
-    believes_commune = settings.server.authority == "commune"
-    transport = PinnedHttp(lambda: credentials.authorities if believes_commune else ())
-    return httpx.AsyncClient(base_url=settings.server.url, timeout=timeout, transport=transport, trust_env=False)
-
-
-@asynccontextmanager
-async def _stream_url(settings: NodeSettings, client: httpx.AsyncClient) -> AsyncIterator[str]:
-    """Where VLC finds streams: it knows nothing of the commune's authority, so that TLS is spoken for it."""
-    if settings.output.stream_output is None or settings.server.url.startswith("http:"):
-        yield settings.server.url
-        return
-    async with StreamRelay(client).running() as url:
-        yield url
-
-
-@asynccontextmanager
-async def _opened(outputs: ChosenOutputs) -> AsyncIterator[None]:
-    opened = []
-    try:
-        for output in outputs.distinct:
-            await output.open()
-            opened.append(output)
-        yield
-    finally:
-        for output in reversed(opened):
-            await output.close()
-
-
-def broker_transport(identity: PairingReply) -> Transport:
-    """A paired node's connection to its broker, with its last will.
-
-    Raises:
-        KeyUnusable: the commune's authority, as it is kept here, is damaged.
-    """
-    topic = Topics(identity.commune).presence(identity.node)
-    will = Incoming(topic, Presence(node=identity.node, online=False).to_json(), retained=True)
-    try:
-        tls = context_believing(identity.authorities) if identity.mqtt_tls else None
-    except ValueError as error:
-        raise KeyUnusable(f"the commune's authority as it is kept here: {error}") from error
-    return MqttTransport(
-        identity.mqtt_host,
-        identity.mqtt_port,
-        identity.node,
-        identity.mqtt_username,
-        identity.mqtt_password,
-        will,
-        tls,
-    )
-
-
-class _BrokerTransport:
-    """The connection by the credentials as they are at that moment."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-
-    def connect(self) -> AbstractAsyncContextManager[Connection]:
-        """See `Transport`."""
-        return broker_transport(self._credentials.reply).connect()
+def _doctor(options: argparse.Namespace) -> int:
+    findings = examine(options.data)
+    print((as_json if options.json else as_text)(findings, options.lang))
+    return int(is_sick(findings))
 
 
 def _print_event(fields: Mapping[str, Any]) -> None:
@@ -249,6 +145,9 @@ def _print_event(fields: Mapping[str, Any]) -> None:
 
 def _log_event(fields: Mapping[str, Any]) -> None:
     log.info("%s", json.dumps(fields))
+
+
+_COMMANDS = {"pair": _pair, "run": _run, "doctor": _doctor}
 
 
 if __name__ == "__main__":
