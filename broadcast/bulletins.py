@@ -8,6 +8,7 @@ from sqlmodel import Session, col, delete, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from broadcast.airings import add_broadcast, end_before_start
+from broadcast.approval import Authority, authority_over, urgencies_of
 from broadcast.audit import record
 from broadcast.bulletin_parts import PartDraft, drafts_of, parts_in, said_of, store_parts
 from broadcast.communes import get_commune, local_zone, windows_of_commune
@@ -147,6 +148,7 @@ def begin_revision(session: Session, bulletin: Bulletin, user: User, now: dateti
     bulletin.revision += 1
     bulletin.editor_id, bulletin.edited_at = row_id(user.id), now
     bulletin.rendering_key = bulletin.programme_key = None
+    bulletin.was_heard = None
     session.add(bulletin)
 
 
@@ -174,16 +176,21 @@ def submit_bulletin(session: Session, bulletin_id: str, user: User, now: datetim
     return bulletin
 
 
-def approve_bulletin(session: Session, bulletin_id: str, user: User, revision: int, now: datetime) -> Bulletin:
+def approve_bulletin(
+    session: Session, bulletin_id: str, user: User, revision: int, now: datetime, *, was_heard: bool = False
+) -> Bulletin:
     """Let a bulletin be aired: its clip is wanted from now on, and its broadcast planned if it asks for an instant.
 
+    `was_heard`: whether the user says that they listened to it; it is written down.
+
     Raises:
-        NotFound, NotAllowed: it is not for this user to see, or to approve: nobody approves what they wrote.
+        NotFound, NotAllowed: it is not for this user to see, or to approve (`broadcast.approval`): nobody approves
+            what they wrote.
         Conflict: it was edited since that revision or decided already, its time has passed, or now is not an hour
             in which the commune's horns may sound.
     """
     bulletin = get_bulletin(session, bulletin_id, user)
-    _require_decider(bulletin, user)
+    authority = authority_over(session, bulletin, user, now)
     _require_revision(bulletin, revision)
     _require_submitted(bulletin)
     commune = get_commune(session)
@@ -193,7 +200,8 @@ def approve_bulletin(session: Session, bulletin_id: str, user: User, revision: i
     if bulletin.airs_now and not fits_windows(windows, local_zone(commune), now, timedelta()):
         raise Conflict("quiet-hours", f"Đang là giờ yên tĩnh. Chỉ phát được trong {say_windows(windows) or 'giờ mở'}.")
     move(bulletin, BulletinState.APPROVED)
-    bulletin.decided_at, bulletin.decided_by_id = now, user.id
+    _note_decision(bulletin, user, authority, now)
+    bulletin.was_heard = was_heard
     is_alone = bulletin.airs_now or bulletin.airs_at is not None
     chime = bulletin.urgency.value if is_alone else None
     rendering = want_rendering(
@@ -208,7 +216,8 @@ def approve_bulletin(session: Session, bulletin_id: str, user: User, revision: i
     )
     bulletin.rendering_key = rendering.key
     session.add(bulletin)
-    record(session, now, user.username, "approve-bulletin", bulletin.id, {"revision": revision})
+    detail = {"revision": revision, "heard": was_heard, **_said(authority)}
+    record(session, now, user.username, "approve-bulletin", bulletin.id, detail)
     if is_alone:
         _plan(session, bulletin, user, now)
     return bulletin
@@ -223,13 +232,14 @@ def return_bulletin(session: Session, bulletin_id: str, user: User, reason: str,
         Conflict: it is not submitted, or decided already.
     """
     bulletin = get_bulletin(session, bulletin_id, user)
-    _require_decider(bulletin, user)
+    authority = authority_over(session, bulletin, user, now)
     _require_submitted(bulletin)
     said = clean_text(reason, "reason", max_chars=MAX_REASON)
     move(bulletin, BulletinState.RETURNED)
-    bulletin.decided_at, bulletin.decided_by_id, bulletin.return_reason = now, user.id, said
+    _note_decision(bulletin, user, authority, now)
+    bulletin.return_reason = said
     session.add(bulletin)
-    record(session, now, user.username, "return-bulletin", bulletin.id, {"reason": said})
+    record(session, now, user.username, "return-bulletin", bulletin.id, {"reason": said, **_said(authority)})
     return bulletin
 
 
@@ -241,13 +251,19 @@ def withdraw_bulletin(session: Session, bulletin_id: str, user: User, now: datet
         Conflict: it is withdrawn already.
     """
     bulletin = get_bulletin(session, bulletin_id, user)
-    if user.id != bulletin.author_id and not may(user, Action.APPROVE_BULLETIN):
-        raise NotAllowed("not-yours", "Chỉ người viết hoặc lãnh đạo được rút bản tin.")
+    if not may_withdraw(session, bulletin, user, now):
+        raise NotAllowed("not-yours", "Chỉ người viết, lãnh đạo hoặc người duyệt được rút bản tin.")
     move(bulletin, BulletinState.WITHDRAWN)
     session.add(bulletin)
     _cancel_coming(session, bulletin, WhyNot.BULLETIN_WITHDRAWN, now, user)
     record(session, now, user.username, "withdraw-bulletin", bulletin.id)
     return bulletin
+
+
+def may_withdraw(session: Session, bulletin: Bulletin, user: User, now: datetime) -> bool:
+    """Whether a user may take it back: their own, or another's that they answer for."""
+    is_own = user.id == bulletin.author_id
+    return is_own or may(user, Action.WITHDRAW_BULLETIN) or bulletin.urgency in urgencies_of(session, user, now)
 
 
 def get_bulletin(session: Session, bulletin_id: str, user: User) -> Bulletin:
@@ -350,10 +366,14 @@ def _cancel_coming(session: Session, bulletin: Bulletin, why: WhyNot, now: datet
         end_before_start(session, broadcast, BroadcastState.CANCELLED, why, now, by)
 
 
-def _require_decider(bulletin: Bulletin, user: User) -> None:
-    require(user, Action.APPROVE_BULLETIN)
-    if user.id in {bulletin.author_id, bulletin.editor_id}:
-        raise NotAllowed("own-bulletin", "Không ai tự duyệt bản tin của mình.")
+def _note_decision(bulletin: Bulletin, user: User, authority: Authority, now: datetime) -> None:
+    bulletin.decided_at, bulletin.decided_by_id = now, user.id
+    bulletin.decided_for_id = authority.principal.id if authority.principal else None
+
+
+def _said(authority: Authority) -> dict[str, str]:
+    """By what right somebody decided, as the audit log keeps it."""
+    return {"for": authority.principal.username} if authority.principal else {}
 
 
 def _require_revision(bulletin: Bulletin, revision: int) -> None:

@@ -10,8 +10,9 @@ class Action(StrEnum):
     """What a role may be allowed to do."""
 
     WRITE_BULLETIN = "write-bulletin"
-    APPROVE_BULLETIN = "approve-bulletin"
+    WITHDRAW_BULLETIN = "withdraw-bulletin"
     RAISE_EMERGENCY = "raise-emergency"
+    EDIT_PREPARED = "edit-prepared"
     STOP_BROADCAST = "stop-broadcast"
     EDIT_TIMETABLE = "edit-timetable"
     EDIT_PROGRAMMES = "edit-programmes"
@@ -28,9 +29,13 @@ _OFFICER, _LEADER, _HEAD, _ADMIN = Role.OFFICER, Role.LEADER, Role.VILLAGE_HEAD,
 
 ALLOWED: dict[Action, frozenset[Role]] = {
     Action.WRITE_BULLETIN: frozenset({_OFFICER, _LEADER}),
-    Action.APPROVE_BULLETIN: frozenset({_LEADER}),
+    # Of others; what they wrote themselves they may withdraw anyway. Who approves is the commune's own setting
+    # (`broadcast.approval`).
+    Action.WITHDRAW_BULLETIN: frozenset({_LEADER}),
     # An emergency is aired without a second person: it takes somebody who answers for the village or the commune.
     Action.RAISE_EMERGENCY: frozenset({_LEADER, _HEAD, _ADMIN}),
+    # What a village head's button says: whoever changes it answers for it in the audit log.
+    Action.EDIT_PREPARED: frozenset({_OFFICER, _LEADER, _ADMIN}),
     # Silencing a horn that should not speak is for everybody who answers for it; a village head for his village's own.
     Action.STOP_BROADCAST: frozenset({_OFFICER, _LEADER, _HEAD, _ADMIN}),
     Action.EDIT_TIMETABLE: frozenset({_OFFICER, _LEADER}),

@@ -49,7 +49,10 @@ class BulletinCard:
     edited_at: datetime
     submitted_at: datetime | None
     decided_by: str | None
+    decided_for: str | None
+    """Whose deputy decided."""
     decided_at: datetime | None
+    was_heard: bool | None
     return_reason: str | None
     airs_at: datetime | None
     airs_now: bool
@@ -173,6 +176,8 @@ def bulletin_cards(session: Session, bulletins: Sequence[Bulletin]) -> list[Bull
             edited_at=one.edited_at,
             submitted_at=one.submitted_at,
             decided_by=names.get(one.decided_by_id),
+            decided_for=names.get(one.decided_for_id),
+            was_heard=one.was_heard,
             decided_at=one.decided_at,
             return_reason=one.return_reason,
             airs_at=one.airs_at,

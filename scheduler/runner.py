@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 
 from broadcast.airtime import next_due
 from broadcast.db import reading, session_of
+from broadcast.delegations import end_overdue, has_overdue
 from broadcast.documents import next_expiry
 from broadcast.entries import list_entries
 from broadcast.models import row_id
@@ -172,6 +173,7 @@ class Runner:
                 ("outlook", playout.refresh_coming),
                 ("documents", playout.publish_documents),
                 ("begin what is due now", playout.begin_due),
+                ("delegations", self._end_delegations),
             )
         if self._is_time_to_forget():
             await self._run(("forget", self._forget))
@@ -186,6 +188,16 @@ class Runner:
 
     async def _forget(self) -> None:
         await asyncio.to_thread(self._forget_old)
+
+    async def _end_delegations(self) -> None:
+        await asyncio.to_thread(self._end_overdue_delegations)
+
+    def _end_overdue_delegations(self) -> None:
+        with reading(self._engine) as session:
+            if not has_overdue(session, self._clock()):
+                return
+        with session_of(self._engine) as session:
+            end_overdue(session, self._clock())
 
     def _forget_old(self) -> None:
         with session_of(self._engine) as session:

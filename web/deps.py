@@ -12,10 +12,12 @@ from fastapi import Depends, Request
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from broadcast.approval import urgencies_of
 from broadcast.communes import get_commune, local_zone
 from broadcast.db import reading, session_of
 from broadcast.models import User
-from broadcast.permissions import Action, may
+from broadcast.permissions import Action, may, require
+from players.messages import Urgency
 from web.auth import Visitor, is_same_secret, visitor_of
 from web.errors import SAID, SCOPE_MISSING, Refusal
 from web.navigation import NOTICES, nav_for
@@ -48,6 +50,8 @@ class Door:
     now: datetime
     commune: str
     zone: ZoneInfo
+    approves: frozenset[Urgency]
+    """What this person may approve by the commune's rule, or as a deputy; never what they wrote."""
 
     @property
     def user(self) -> User:
@@ -71,7 +75,7 @@ class Door:
             user_name=self.user.name,
             role=ROLE[self.user.role],
             csrf=self.visitor.csrf,
-            nav=nav_for(self.user, self.request.url.path),
+            nav=nav_for(self.user, self.request.url.path, approves=bool(self.approves)),
             notice=notice,
             now=self.now,
         )
@@ -94,7 +98,8 @@ def signed_in(request: Request, station: StationDep) -> Door:
         if visitor is None:
             raise Refusal(401, *SAID[401], headers={"www-authenticate": "Bearer"})
         commune = get_commune(session)
-        return Door(request, station, visitor, now, commune.name, local_zone(commune))
+        approves = urgencies_of(session, visitor.user, now)
+        return Door(request, station, visitor, now, commune.name, local_zone(commune), approves)
 
 
 SignedIn = Annotated[Door, Depends(signed_in)]
@@ -120,6 +125,38 @@ def scoped(scope: str) -> Callable[[Door], Door]:
             raise Refusal(403, *SCOPE_MISSING)
         if scopes is None and door.request.method not in {"GET", "HEAD"}:
             check_csrf(door, door.request.headers.get(CSRF_HEADER, ""))
+        return door
+
+    return check
+
+
+def reads_bulletins(door: SignedIn) -> Door:
+    """Let pass who writes bulletins or approves any.
+
+    Raises:
+        Refusal: 403, the person does neither.
+    """
+    if not (door.approves or may(door.user, Action.WRITE_BULLETIN)):
+        raise Refusal(403, *SAID[403])
+    return door
+
+
+def approves_bulletins(door: SignedIn) -> Door:
+    """Let pass who may approve bulletins of any urgency.
+
+    Raises:
+        Refusal: 403, the person approves none.
+    """
+    if not door.approves:
+        raise Refusal(403, *SAID[403])
+    return door
+
+
+def allowed_to(action: Action) -> Callable[[Door], Door]:
+    """A dependency of the API that changes something: a program with scope `write` whose user may do this."""
+
+    def check(door: Annotated[Door, Depends(scoped("write"))]) -> Door:
+        require(door.user, action)
         return door
 
     return check

@@ -6,11 +6,13 @@ from broadcast.models import User
 from broadcast.permissions import Action, may
 from web.templating import NavItem
 
+_APPROVALS = "/duyet"
+"""Who may approve is the commune's own rule, not a role's."""
 _MENU: tuple[tuple[str, str, str, Action | None], ...] = (
     ("/khan-cap", "Khẩn cấp", "siren", Action.RAISE_EMERGENCY),
     ("/", "Đang phát", "speaker", None),
     ("/soan", "Soạn tin", "pen", Action.WRITE_BULLETIN),
-    ("/duyet", "Duyệt", "check", Action.APPROVE_BULLETIN),
+    (_APPROVALS, "Duyệt", "check", None),
     ("/ban-tin", "Bản tin", "list", Action.WRITE_BULLETIN),
     ("/ban-ghi", "Bản ghi", "mic", Action.KEEP_RECORDINGS),
     ("/lich-phat", "Lịch phát", "calendar", None),
@@ -45,14 +47,17 @@ NOTICES: Mapping[str, str] = {
     "giong-nguyen-ven": "Giọng này còn nguyên vẹn như khi cài.",
     "da-go-giong": "Đã gỡ giọng đọc.",
     "da-xac-nhan": "Đã ghi nhận.",
+    "da-luu-quy-tac": "Đã lưu quy tắc duyệt.",
+    "da-uy-quyen": "Đã ủy quyền duyệt bản tin.",
+    "da-ket-thuc-uy-quyen": "Đã kết thúc ủy quyền.",
     "da-luu-lich": "Đã lưu. Các cụm loa nhận lịch mới ngay.",
 }
 """By what follows `?da=` in the address: never a user's own words."""
 
 
-def nav_for(user: User, here: str) -> tuple[NavItem, ...]:
-    """The lines of the menu for this user, in the order of their day."""
-    items = [item for item in _MENU if item[3] is None or may(user, item[3])]
+def nav_for(user: User, here: str, *, approves: bool) -> tuple[NavItem, ...]:
+    """The lines of the menu for this user, who may approve some bulletins or none, in the order of their day."""
+    items = [item for item in _MENU if (item[3] is None or may(user, item[3])) and (approves or item[0] != _APPROVALS)]
     return tuple(
         NavItem(
             path=path, label=label, icon=icon, is_here=here == path or (path != "/" and here.startswith(path + "/"))

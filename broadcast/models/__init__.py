@@ -13,21 +13,27 @@ from broadcast.models.airing import (
     StoredReport,
     WireVersion,
 )
+from broadcast.models.approval import ApprovalRule, Delegation
 from broadcast.models.audit import AuditEntry
 from broadcast.models.bulletins import Bulletin, BulletinZone
 from broadcast.models.columns import EnumText, UtcInstant, new_id, row_id
+from broadcast.models.emergency import EmergencyRepeat, PreparedMessage
 from broadcast.models.imports import DocumentImport
 from broadcast.models.lexicon import LexiconEntry
 from broadcast.models.people import ApiToken, User, UserSession
 from broadcast.models.places import Commune, Node, NodeZone, Zone
+from broadcast.models.presses import EmergencyPin, EmergencyPolicy, HeldPress, PhoneContact
 from broadcast.models.recordings import BulletinPart, Recording
 from broadcast.models.speech import Clip, Rendering
 from broadcast.models.states import (
     BroadcastState,
     BulletinState,
     DeliveryState,
+    Follows,
+    HeldState,
     ImportState,
     PartKind,
+    PreparedPurpose,
     ProgrammePartKind,
     RenderingState,
     Role,
@@ -47,6 +53,7 @@ from broadcast.models.week import (
 
 __all__ = [
     "ApiToken",
+    "ApprovalRule",
     "AuditEntry",
     "Broadcast",
     "BroadcastPart",
@@ -59,19 +66,29 @@ __all__ = [
     "Clip",
     "Commune",
     "DayWeather",
+    "Delegation",
     "Delivery",
     "DeliveryState",
     "DocumentImport",
+    "EmergencyPin",
+    "EmergencyPolicy",
+    "EmergencyRepeat",
     "EntryChange",
     "EntryZone",
     "EnumText",
+    "Follows",
+    "HeldPress",
+    "HeldState",
     "ImportState",
     "IssuedOrder",
     "LexiconEntry",
     "Node",
     "NodeZone",
     "PartKind",
+    "PhoneContact",
     "Placement",
+    "PreparedMessage",
+    "PreparedPurpose",
     "Programme",
     "ProgrammePart",
     "ProgrammePartKind",

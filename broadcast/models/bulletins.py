@@ -27,6 +27,10 @@ class Bulletin(SQLModel, table=True):
     submitted_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     decided_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     decided_by_id: int | None = Field(default=None, foreign_key="user.id")
+    decided_for_id: int | None = Field(default=None, foreign_key="user.id")
+    """For whom its deputy decided; none for who decided in their own right."""
+    was_heard: bool | None = None
+    """Whether who approved it says that they listened to it; none until then."""
     return_reason: str | None = None
     airs_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     """The instant its author asks for; none with `airs_now`, or when it only goes into programmes."""

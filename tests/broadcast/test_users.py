@@ -119,5 +119,5 @@ def test_every_action_is_somebodys(house: House) -> None:
     assert set(ALLOWED) == set(Action)
     assert may(house.head_east, Action.RAISE_EMERGENCY)
     assert not may(house.officer, Action.RAISE_EMERGENCY)
-    assert not may(house.officer, Action.APPROVE_BULLETIN)
-    assert not may(house.administrator, Action.APPROVE_BULLETIN)
+    assert not may(house.officer, Action.WITHDRAW_BULLETIN)
+    assert not may(house.administrator, Action.WITHDRAW_BULLETIN)

@@ -67,7 +67,7 @@ async def test_a_second_approval_is_told_so_and_airs_nothing_twice(
     again = await api("leader").post(f"/api/bulletins/{bulletin}/approve", json={"revision": 1})
     assert (first.status_code, again.status_code) == (200, 409)
     assert again.json()["error"]["code"] == "already-approved"
-    await leader.send('form:has(button[value="approve"])', "act=approve")
+    await leader.send('form:has(button[value="approve"])', "act=approve", heard="yes")
     assert leader.answer.status_code == 409
     assert leader.text('main [role="alert"]') == again.json()["error"]["message"]
     assert len(broadcasts(commune)) == 1

@@ -24,7 +24,7 @@ async def test_a_bulletin_is_written_submitted_and_approved(browse: SignIn) -> N
     assert "Họp thôn" in leader.text("main .card")
     await leader.get(f"/ban-tin/{bulletin}")
     assert "mười bốn giờ" in leader.text(".reading")
-    await leader.send('form:has(button[value="approve"])', "act=approve")
+    await leader.send('form:has(button[value="approve"])', "act=approve", heard="yes")
     assert leader.path == "/duyet"
     assert leader.text('[role="status"].note') == "Đã duyệt. Bản tin được phát ngay khi tạo xong âm thanh."
     await officer.get(f"/ban-tin/{bulletin}")
@@ -52,7 +52,7 @@ async def test_what_was_edited_since_it_was_read_is_not_approved(browse: SignIn)
     await leader.get(f"/ban-tin/{bulletin}")
     await officer.get(f"/soan/{bulletin}")
     await officer.send("#compose", "act=submit", script="Nội dung khác hẳn.")
-    await leader.send('form:has(button[value="approve"])', "act=approve")
+    await leader.send('form:has(button[value="approve"])', "act=approve", heard="yes")
     assert leader.answer.status_code == 409
     assert "Nội dung khác hẳn" in leader.text(".reading")
     assert "Chờ duyệt" in leader.text(".head")
@@ -63,7 +63,7 @@ async def test_nobody_approves_their_own(browse: SignIn) -> None:
     bulletin = await write(leader)
     assert leader.page.css_first('button[value="approve"]') is None
     secret = leader.attributes('#act input[name="csrf"]')["value"]
-    answer = await leader.http.post(f"/ban-tin/{bulletin}", data={"csrf": secret, "act": "approve", "revision": "1"})
+    answer = await leader.http.post(f"/ban-tin/{bulletin}", data={"csrf": secret, "act": "approve", "heard": "yes", "revision": "1"})
     assert answer.status_code == 403
 
 

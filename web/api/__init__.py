@@ -1,6 +1,7 @@
 """The API for programs and nodes, one file for each thing. Every operation documents the errors it can answer."""
 
 from web.api import (
+    approval,
     broadcasts,
     bulletins,
     clips,
@@ -25,6 +26,7 @@ ROUTERS = (
     sessions.router,
     tokens.router,
     bulletins.router,
+    approval.router,
     broadcasts.router,
     entries.router,
     programmes.router,

@@ -83,7 +83,8 @@ def submit(bulletin_id: str, door: Writer) -> BulletinReply:
 def approve(bulletin_id: str, asked: Approval, door: Writer) -> BulletinReply:
     """Let the text of that revision be aired."""
     with door.work() as session:
-        reply = reply_of(session, approve_bulletin(session, bulletin_id, door.user, asked.revision, door.now))
+        bulletin = approve_bulletin(session, bulletin_id, door.user, asked.revision, door.now, was_heard=asked.heard)
+        reply = reply_of(session, bulletin)
     door.station.nudge()
     return reply
 

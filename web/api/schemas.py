@@ -97,6 +97,8 @@ class Approval(Sent):
     """Approve the text of that revision."""
 
     revision: int
+    heard: bool = False
+    """Whether somebody listened to it before: it is written down beside the name."""
 
 
 class Return(Sent):

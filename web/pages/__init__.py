@@ -1,6 +1,7 @@
 """The pages, one file each. They hold no rules: they ask `broadcast` and show what it says."""
 
 from web.pages import (
+    approval_rules,
     as_run,
     broadcasts,
     bulletins,
@@ -33,6 +34,7 @@ ROUTERS = (
     now.router,
     compose.router,
     bulletins.router,
+    approval_rules.router,
     broadcasts.router,
     emergency.router,
     timetable.router,

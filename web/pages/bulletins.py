@@ -8,23 +8,26 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Depends, Response
 from sqlmodel import Session
 
+from broadcast.approval import approvers_of
 from broadcast.bulletin_parts import parts_of_bulletin, said_of
 from broadcast.bulletins import (
     approve_bulletin,
     get_bulletin,
     list_bulletins,
+    may_withdraw,
     return_bulletin,
     submit_bulletin,
     withdraw_bulletin,
 )
-from broadcast.errors import BroadcastError
+from broadcast.delegations import Deputy, deputies
+from broadcast.errors import BroadcastError, InvalidInput
 from broadcast.lexicon import words_since
 from broadcast.lifecycle import may_move
 from broadcast.models import Bulletin, BulletinState, LexiconEntry
 from broadcast.permissions import Action, may
 from broadcast.users import list_users
 from broadcast.views import BroadcastRow, BulletinCard, broadcasts_of_bulletin, bulletin_card, bulletin_cards
-from web.deps import Door, Fields, PostedForm, allowed
+from web.deps import Door, Fields, PostedForm, approves_bulletins, reads_bulletins
 from web.errors import Refusal, refusal_of
 from web.pages.compose import ReadingFragment, read_script
 from web.pages.listen import ListenFragment, Sound, hear
@@ -37,8 +40,8 @@ from web.templating import Page
 router = APIRouter(include_in_schema=False)
 NEW_FOR = timedelta(days=7)
 SHOWN_WORDS = 20
-Reader = Annotated[Door, Depends(allowed(Action.WRITE_BULLETIN, Action.APPROVE_BULLETIN))]
-Decider = Annotated[Door, Depends(allowed(Action.APPROVE_BULLETIN))]
+Reader = Annotated[Door, Depends(reads_bulletins)]
+Decider = Annotated[Door, Depends(approves_bulletins)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,9 @@ class ApprovalsPage(Page):
 
     template: ClassVar[str] = "approvals.html"
     bulletins: Sequence[BulletinCard]
+    standing_in: Sequence[Deputy]
+    """For whom this user decides while they are away."""
+    may_rule: bool
     new_words: Sequence[LexiconEntry]
     editors: dict[int | None, str]
 
@@ -74,6 +80,8 @@ class BulletinPage(Page):
     may_submit: bool
     may_edit: bool
     may_withdraw: bool
+    approvers: Sequence[str]
+    """Who could approve it: nobody who wrote or changed it."""
     reason: str = ""
     taught: Taught | None = None
     sound: Sound | None = None
@@ -92,10 +100,20 @@ def show_bulletins(door: Reader) -> Response:
 def show_approvals(door: Decider) -> Response:
     """What waits, for the leader."""
     with door.read() as session:
-        cards = bulletin_cards(session, list_bulletins(session, door.user, BulletinState.SUBMITTED))
+        waiting = list_bulletins(session, door.user, BulletinState.SUBMITTED)
+        cards = bulletin_cards(session, [one for one in waiting if one.urgency in door.approves])
+        standing_in = [one for one in deputies(session, door.now, door.user) if one.deputy.id == door.user.id]
         new_words = words_since(session, door.now - NEW_FOR)[:SHOWN_WORDS]
         editors = {user.id: user.name for user in list_users(session)}
-    return door.show(ApprovalsPage(bulletins=cards, new_words=new_words, editors=editors))
+    return door.show(
+        ApprovalsPage(
+            bulletins=cards,
+            standing_in=standing_in,
+            may_rule=may(door.user, Action.EDIT_RULES),
+            new_words=new_words,
+            editors=editors,
+        )
+    )
 
 
 @router.get("/ban-tin/{bulletin_id}")
@@ -137,12 +155,18 @@ def act_on_bulletin(bulletin_id: str, form: PostedForm, door: Reader) -> Respons
     except BroadcastError as error:
         return _show(door, bulletin_id, reason=form.text("reason"), problem=refusal_of(error))
     door.station.nudge()
-    return door.go("/duyet" if act in {"approve", "return"} else f"/ban-tin/{bulletin_id}", notice)
+    return door.go("/duyet" if act in _DECISIONS else f"/ban-tin/{bulletin_id}", notice)
 
 
 def _approve(session: Session, bulletin_id: str, door: Door, form: Fields) -> str:
+    was_heard = bool(form.text("heard"))
+    if form.text("act") == "approve" and not was_heard:
+        raise InvalidInput(
+            "not-heard", "Hãy nghe bản tin rồi đánh dấu “Tôi đã nghe”, hoặc duyệt mà chưa nghe.", "heard"
+        )
     text = form.text("revision")
-    bulletin = approve_bulletin(session, bulletin_id, door.user, int(text) if text.isdecimal() else 0, door.now)
+    revision = int(text) if text.isdecimal() else 0
+    bulletin = approve_bulletin(session, bulletin_id, door.user, revision, door.now, was_heard=was_heard)
     if bulletin.airs_now:
         return "da-duyet-ngay"
     return "da-duyet" if bulletin.airs_at is not None else "da-duyet-chuong-trinh"
@@ -165,11 +189,13 @@ def _withdraw(session: Session, bulletin_id: str, door: Door, _form: Fields) -> 
 
 ACTS: dict[str, Callable[[Session, str, Door, Fields], str]] = {
     "approve": _approve,
+    "approve-unheard": _approve,
     "return": _return,
     "submit": _submit,
     "withdraw": _withdraw,
 }
 """What is done; each gives what may be said of it, a key of `NOTICES`."""
+_DECISIONS = frozenset({"approve", "approve-unheard", "return"})
 
 
 def _hear(door: Door, bulletin_id: str, *, plays: bool = False) -> Sound:
@@ -211,19 +237,21 @@ def _show(
             reason=reason,
             sound=sound,
             problem=problem,
-            **_possible(door, bulletin),
+            approvers=approvers_of(session, bulletin.urgency, door.now, {bulletin.author_id, bulletin.editor_id}),
+            **_possible(session, door, bulletin),
         )
     return door.show(page, problem.status if problem else 200)
 
 
-def _possible(door: Door, bulletin: Bulletin) -> dict[str, bool]:
+def _possible(session: Session, door: Door, bulletin: Bulletin) -> dict[str, bool]:
     """Which buttons are worth showing; the house decides again when one is pressed."""
     user, state = door.user, bulletin.state
-    writes, is_author = may(user, Action.WRITE_BULLETIN), bulletin.author_id == user.id
+    writes = may(user, Action.WRITE_BULLETIN)
+    withdraws = may_withdraw(session, bulletin, user, door.now)
     return {
-        "may_decide": may(user, Action.APPROVE_BULLETIN) and state is BulletinState.SUBMITTED,
+        "may_decide": bulletin.urgency in door.approves and state is BulletinState.SUBMITTED,
         "is_own": user.id in {bulletin.author_id, bulletin.editor_id},
         "may_submit": writes and state in {BulletinState.DRAFT, BulletinState.RETURNED},
         "may_edit": writes and state is not BulletinState.WITHDRAWN,
-        "may_withdraw": may_move(state, BulletinState.WITHDRAWN) and (is_author or may(user, Action.APPROVE_BULLETIN)),
+        "may_withdraw": withdraws and may_move(state, BulletinState.WITHDRAWN),
     }

@@ -1,6 +1,6 @@
 """Writing a bulletin, with how it will be read beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Protocol, TypedDict
@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Response
 from sqlmodel import Session
 
+from broadcast.approval import approvers_of
+from broadcast.approval_rules import RULED
 from broadcast.bulletin_parts import PartDraft
 from broadcast.bulletins import (
     BulletinDraft,
@@ -47,6 +49,7 @@ from web.part_list import (
 from web.reading import Reading, reading_of
 from web.teaching import Taught, is_teaching, teach
 from web.templating import Page
+from web.words import URGENCY
 
 router = APIRouter(include_in_schema=False)
 Writer = Annotated[Door, Depends(allowed(Action.WRITE_BULLETIN))]
@@ -104,6 +107,8 @@ class ComposePage(Page, Typed):
     paper: Paper | None = None
     recordings: Sequence[RecordingChoice] = ()
     max_paper_bytes: int = 0
+    approvers: Mapping[str, Sequence[str]]
+    """Who could approve it, by urgency."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -354,6 +359,8 @@ def show_sheet(door: Door, sheet: Sheet) -> Response:
     """The page with this form in it."""
     typed = sheet.typed
     with door.read() as session:
+        bulletin = session.get(Bulletin, sheet.bulletin_id) if sheet.bulletin_id else None
+        author_id = bulletin.author_id if bulletin else None
         page = ComposePage(
             bulletin_id=sheet.bulletin_id,
             revision=sheet.revision,
@@ -377,5 +384,9 @@ def show_sheet(door: Door, sheet: Sheet) -> Response:
             problem=sheet.problem,
             paper=paper_of(session, sheet.bulletin_id, typed.script),
             max_paper_bytes=door.station.settings.paper.max_bytes,
+            approvers={
+                URGENCY[urgency]: approvers_of(session, urgency, door.now, {door.user.id, author_id})
+                for urgency in RULED
+            },
         )
     return door.show(page, sheet.problem.status if sheet.problem else 200)

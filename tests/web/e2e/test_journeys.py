@@ -56,6 +56,7 @@ def test_a_bulletin_from_typing_to_the_log(people: People, screen: str) -> None:
     expect(leader.locator(".reading")).to_contain_text("mười bốn giờ ba mươi")
     officer.goto("/")
     assert no_sideways_scrolling(leader)
+    leader.get_by_label("Tôi đã nghe bản tin này").check()
     leader.get_by_role("button", name="Duyệt cho phát").click()
     expect(leader.get_by_role("status").first).to_contain_text("Đã duyệt")
 
@@ -124,6 +125,7 @@ def test_everything_needed_works_without_javascript(people: People) -> None:
     expect(officer.locator(".head")).to_contain_text("Chờ duyệt")
     leader.goto("/duyet")
     leader.get_by_role("link", name="Nghe, đọc và quyết định").first.click()
+    leader.get_by_label("Tôi đã nghe bản tin này").check()
     leader.get_by_role("button", name="Duyệt cho phát").click()
     expect(leader.get_by_text("Đã duyệt.")).to_be_visible()
     officer.goto("/")

@@ -107,6 +107,7 @@ def hear_and_approve(page: Page, title: str) -> str:
     expect(page.locator("#sound audio")).to_have_attribute("src", re.compile("^/clips/"), timeout=90_000)
     whole = page.locator("#sound audio").get_attribute("src") or ""
     assert no_sideways_scrolling(page)
+    page.get_by_label("Tôi đã nghe bản tin này").check()
     page.get_by_role("button", name="Duyệt cho phát").click()
     expect(page.get_by_role("status").first).to_contain_text("Đã duyệt")
     return whole
