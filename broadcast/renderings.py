@@ -13,9 +13,12 @@ from broadcast.models import Commune, Rendering, RenderingState
 from broadcast.reading_rules import ReadingRules, rules_of
 from broadcast.said_script import ClipMark, split_said
 from players.messages import Urgency
+from tts.chimes import Chime
 from tts.spoken import Pause
 
 SAID_OF_CLIP = "[đoạn ghi âm]"
+MOST_SENTENCES = 12
+"""A text in sentences is in so many pieces at most."""
 _RECIPE = 1
 """Grows when the same sentences would be rendered otherwise."""
 
@@ -42,31 +45,42 @@ def want_rendering(
     sentences = read_sentences(script, rules)
     if not sentences:
         raise InvalidInput("nothing-to-say", "Nội dung không có gì để đọc.", "script")
-    rate = session.exec(select(Commune.rate)).first() or 1.0
-    key = compute_key(
-        script, sentences, voice, chime, has_closing_chime=has_closing_chime, is_read_twice=is_read_twice, rate=rate
+    rendering = _wanted(
+        session,
+        script,
+        sentences,
+        voice,
+        chime,
+        urgency,
+        now,
+        has_closing_chime=has_closing_chime,
+        is_read_twice=is_read_twice,
     )
-    rendering = session.get(Rendering, key)
-    if rendering is None:
-        rendering = Rendering(
-            key=key,
-            script=script,
-            spoken=" ".join(sentence.get("spoken", SAID_OF_CLIP) for sentence in sentences),
-            sentences=sentences,
-            voice=voice,
-            chime=chime,
-            has_closing_chime=has_closing_chime,
-            is_read_twice=is_read_twice,
-            rate=rate,
-            urgency=urgency,
-            wanted_at=now,
-        )
-    elif rendering.state is not RenderingState.RENDERED:
-        _want_again(rendering, urgency, now)
     rendering.rules_sha256 = rules.sha256
-    session.add(rendering)
-    session.flush()
     return rendering
+
+
+def want_sentences(session: Session, script: str, voice: str, urgency: Urgency, now: datetime) -> list[Rendering]:
+    """The renderings of a text sentence by sentence, so that the first can sound while the next is made.
+
+    Raises:
+        InvalidInput: nothing in the text can be spoken.
+    """
+    read = _read(script, rules_of(session))
+    if not read:
+        raise InvalidInput("nothing-to-say", "Nội dung không có gì để đọc.", "text")
+    # What is left of a long text is one piece: an airing has only so many.
+    starts = [0, *(start for start, _, _ in read[1:MOST_SENTENCES])]
+    pieces = []
+    for start, end in zip(starts, [*starts[1:], len(script)], strict=True):
+        lines = [{"spoken": spoken, "pause": pause} for at, spoken, pause in read if start <= at < end]
+        pieces.append(_wanted(session, script[start:end], lines, voice, None, urgency, now))
+    return pieces
+
+
+def want_chime(session: Session, chime: Chime, urgency: Urgency, now: datetime, *, closing: bool = False) -> Rendering:
+    """The rendering of a chime alone: the sound before the words, or the one after them."""
+    return _wanted(session, None, [], "", chime.value, urgency, now, has_closing_chime=closing)
 
 
 def want_lost_clip(session: Session, sha256: str, now: datetime) -> int:
@@ -105,7 +119,7 @@ def read_sentences(script: str, rules: ReadingRules) -> list[dict[str, Any]]:
 
 
 def compute_key(
-    script: str,
+    script: str | None,
     sentences: list[dict[str, Any]],
     voice: str,
     chime: str | None,
@@ -127,6 +141,44 @@ def compute_key(
 def _read(script: str, rules: ReadingRules) -> tuple[tuple[int, str, str], ...]:
     """Where each sentence begins, how it is said, and the rest after it. Planning asks for the same texts again."""
     return tuple((s.start, s.spoken, s.pause.value) for s in rules.read(script).sentences if s.spoken.strip())
+
+
+def _wanted(
+    session: Session,
+    script: str | None,
+    sentences: list[dict[str, Any]],
+    voice: str,
+    chime: str | None,
+    urgency: Urgency,
+    now: datetime,
+    *,
+    has_closing_chime: bool = False,
+    is_read_twice: bool = False,
+) -> Rendering:
+    rate = session.exec(select(Commune.rate)).first() or 1.0
+    key = compute_key(
+        script, sentences, voice, chime, has_closing_chime=has_closing_chime, is_read_twice=is_read_twice, rate=rate
+    )
+    rendering = session.get(Rendering, key)
+    if rendering is None:
+        rendering = Rendering(
+            key=key,
+            script=script,
+            spoken=" ".join(sentence.get("spoken", SAID_OF_CLIP) for sentence in sentences),
+            sentences=sentences,
+            voice=voice,
+            chime=chime,
+            has_closing_chime=has_closing_chime,
+            is_read_twice=is_read_twice,
+            rate=rate,
+            urgency=urgency,
+            wanted_at=now,
+        )
+    elif rendering.state is not RenderingState.RENDERED:
+        _want_again(rendering, urgency, now)
+    session.add(rendering)
+    session.flush()
+    return rendering
 
 
 def _want_again(rendering: Rendering, urgency: Urgency, now: datetime) -> None:

@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from broadcast.airings import end_before_start
 from broadcast.audit import record
+from broadcast.emergency_repeats import end_repeats
 from broadcast.errors import Conflict, NotAllowed, NotFound
 from broadcast.lifecycle import COMING, WhyNot, move
 from broadcast.models import Broadcast, BroadcastState, Delivery, IssuedOrder, Node, Role, User
@@ -39,7 +40,7 @@ def stop_broadcast(
 ) -> Broadcast:
     """Silence a broadcast at all its poles, or at one. The poles report for themselves what became of it.
 
-    Stopping again sends the order again. What is still coming is cancelled.
+    Stopping again sends the order again. What is still coming is cancelled. An emergency is not repeated any more.
 
     Raises:
         NotFound: there is no such broadcast, or no such pole.
@@ -49,13 +50,14 @@ def stop_broadcast(
     if node is not None:
         return _stop_at_node(session, broadcast_id, user, now, get_node(session, node))
     broadcast = _broadcast_for(session, broadcast_id, user)
+    has_repeats = end_repeats(session, broadcast.follows_id or broadcast.id, now)
     if broadcast.state in COMING:
         return cancel_broadcast(session, broadcast_id, user, now)
     if broadcast.state is BroadcastState.ON_AIR:
         move(broadcast, BroadcastState.CUT, WhyNot.STOPPED_BY_USER)
         broadcast.ended_at, broadcast.changed_by_id = now, user.id
         session.add(broadcast)
-    elif broadcast.state is not BroadcastState.CUT:
+    elif broadcast.state is not BroadcastState.CUT and not has_repeats:
         raise Conflict("already-ended", "Lượt phát đã kết thúc.")
     void_orders(session, broadcast.id, now)
     issue_stop(session, broadcast, now)

@@ -119,7 +119,7 @@ class RelayPart(Message):
     """When it begins, counted from the start of the broadcast."""
     lasts_ms: int = Field(gt=0, le=4 * 3600 * 1000)
     source: str = Field(max_length=1000, pattern=r"^(/streams/[A-Za-z0-9_.:-]+/[0-9]{1,2}|https?://[!-~]+)$")
-    """A path on the server (asked with the node's ticket) or an address that needs none; it gives MP3 without an end."""
+    """A path on the server (asked with the node's ticket), or an address that needs none; it gives MP3, endlessly."""
     on_failure: OnFailure = OnFailure.SILENCE
     fallback: ClipRef | None = None
     """The clip of `OnFailure.CLIP`."""

@@ -163,11 +163,21 @@ def make_clip(
     return ClipFile(data, sha256, round(count * 1000 / MIX_RATE), reader.engine.name, reader.engine.voice)
 
 
-def make_signal(chime: Chime, *, times: int, level: Level | None = None) -> ClipFile:
-    """A clip of the chime alone: what is aired when no voice at all can speak and silence is not allowed."""
+def make_signal(chime: Chime, *, times: int = 1, closing: bool = False, level: Level | None = None) -> ClipFile:
+    """A clip of the chime alone, for words that come in clips of their own or, of an emergency, never.
+
+    Args:
+        chime: of which kind.
+        times: how often.
+        closing: the sound after the words instead of the one before them.
+        level: how loud; the house level if left out.
+
+    Raises:
+        ClipError: the encoder failed.
+    """
     level = level or Level()
-    opening = _levelled(opening_chime(chime, MIX_RATE), level)
-    data, count = encode_clip([rested(opening, _AFTER_CHIME_MS)] * times, level)
+    sound = _closing_piece(chime, level) if closing else _opening_piece(chime, level)
+    data, count = encode_clip([sound] * times, level)
     return ClipFile(data, hashlib.sha256(data).hexdigest(), round(count * 1000 / MIX_RATE), "chime", chime.value)
 
 
@@ -224,12 +234,18 @@ def _told(spoken: Iterator[Said], on_said: Callable[[Said], None] | None) -> Ite
 def _framing_pieces(framing: Framing, level: Level) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]]:
     if framing.chime is None:
         return [], []
-    before = [rested(_levelled(opening_chime(framing.chime, MIX_RATE), level), _AFTER_CHIME_MS)]
-    if not framing.closing:
-        return before, []
+    after = [_closing_piece(framing.chime, level)] if framing.closing else []
+    return [_opening_piece(framing.chime, level)], after
+
+
+def _opening_piece(chime: Chime, level: Level) -> NDArray[np.int16]:
+    return rested(_levelled(opening_chime(chime, MIX_RATE), level), _AFTER_CHIME_MS)
+
+
+def _closing_piece(chime: Chime, level: Level) -> NDArray[np.int16]:
     silence = Speech(np.zeros(0, dtype=np.float32), MIX_RATE)
-    closing = _levelled(closing_chime(framing.chime, MIX_RATE), level)
-    return before, [joined([rested(silence, _BEFORE_CLOSING_MS), rested(closing, 0)])]
+    closing = _levelled(closing_chime(chime, MIX_RATE), level)
+    return joined([rested(silence, _BEFORE_CLOSING_MS), rested(closing, 0)])
 
 
 def _levelled(speech: Speech, level: Level) -> Speech:

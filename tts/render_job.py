@@ -1,6 +1,8 @@
 """What is said to a renderer and what it answers: one JSON object per line, on its stdin and its stdout."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tts.chimes import Chime
 from tts.spoken import Pause
@@ -29,13 +31,20 @@ class RenderJob(_Line):
 
     job: str
     """The caller's own name for the job; comes back in the answer."""
-    sentences: tuple[SentenceLine | ClipLine, ...] = Field(min_length=1)
+    sentences: tuple[SentenceLine | ClipLine, ...] = ()
+    """None: the chime alone; with `closing_chime` the sound after the words alone."""
     voice: str
     chime: Chime | None = None
     closing_chime: bool = False
     twice: bool = False
     """Say it all a second time, after "xin nhắc lại"."""
     rate: float = Field(default=1.0, ge=0.5, le=2.0)
+
+    @model_validator(mode="after")
+    def _something_sounds(self) -> Self:
+        if not self.sentences and self.chime is None:
+            raise ValueError("a clip has words or a chime")
+        return self
 
 
 class WarmUp(_Line):

@@ -27,7 +27,7 @@ from tts.record_job import RECORDED
 from tts.recorded import clip_sound
 from tts.render_job import ClipLine, Ready, Rendered, RenderFailed, RenderJob, SentenceLine, WarmUp
 from tts.sentence_cache import SentenceCache
-from tts.voice_chain import VoiceChain
+from tts.voice_chain import ChainedClip, VoiceChain
 from tts.voices import FALLBACK_VOICE
 
 _log = logging.getLogger(__name__)
@@ -62,13 +62,9 @@ def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderF
     if isinstance(job, WarmUp):
         return _warmed(chain, job.warm)
     started = time.monotonic()
-    passages = tuple(_passage(sentence, store) for sentence in job.sentences)
-    passages = twice(passages) if job.twice else passages
-    speaks = any(isinstance(passage, Passage) for passage in passages)
+    speaks = any(isinstance(sentence, SentenceLine) for sentence in job.sentences)
     try:
-        made = chain.make_clip(
-            passages, job.voice if speaks else FALLBACK_VOICE, Framing(job.chime, job.closing_chime, job.rate)
-        )
+        made = _made(job, chain, store, speaks=speaks)
         sha256 = store.add(made.clip.data)
     except (TtsError, MemoryError) as error:
         said = f"{type(error).__name__}: {error}"
@@ -83,6 +79,14 @@ def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderF
         fallback_reason=made.fallback_reason,
         render_ms=round((time.monotonic() - started) * 1000),
     )
+
+
+def _made(job: RenderJob, chain: VoiceChain, store: ClipStore, *, speaks: bool) -> ChainedClip:
+    if not job.sentences and job.chime is not None:
+        return chain.make_chime(job.chime, closing=job.closing_chime)
+    passages = tuple(_passage(sentence, store) for sentence in job.sentences)
+    framing = Framing(job.chime, job.closing_chime, job.rate)
+    return chain.make_clip(twice(passages) if job.twice else passages, job.voice if speaks else FALLBACK_VOICE, framing)
 
 
 def _passage(line: SentenceLine | ClipLine, store: ClipStore) -> Passage | Recorded:

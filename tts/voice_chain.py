@@ -85,6 +85,10 @@ class VoiceChain:
             return self._reader(FALLBACK_VOICE), _why(error)
         return reader, None
 
+    def make_chime(self, chime: Chime, *, closing: bool = False) -> ChainedClip:
+        """A chime alone, at the level of the words that are spoken here."""
+        return ChainedClip(make_signal(chime, closing=closing, level=self._level))
+
     def make_clip(
         self,
         passages: Sequence[Passage | Recorded],

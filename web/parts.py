@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import Engine
 
 from broadcast.communes import get_commune
-from broadcast.db import migrate, open_engine, reading
+from broadcast.db import migrate, open_engine, session_of
 from broadcast.errors import NotFound
 from broadcast.importing import ImportDesk
 from broadcast.models import Commune
 from broadcast.playout import Playout
+from broadcast.prepared import seed_prepared
 from broadcast.renderers import RendererOptions, bulletin_renderer, emergency_renderer
 from broadcast.rendering import RendererPool
 from players.hub import Hub
@@ -56,16 +57,17 @@ async def open_station(
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = open_engine(settings.database_url)
     try:
-        commune = await asyncio.to_thread(_prepare, engine)
+        commune = await asyncio.to_thread(_prepare, engine, clock())
         yield make_station(settings, clock, engine, commune, http_tls)
     finally:
         engine.dispose()
 
 
-def _prepare(engine: Engine) -> Commune:
+def _prepare(engine: Engine, now: datetime) -> Commune:
     migrate(engine)
     try:
-        with reading(engine) as session:
+        with session_of(engine) as session:
+            seed_prepared(session, now)
             return get_commune(session)
     except NotFound as error:
         raise NotSetUp("the database knows no commune yet: run `loalang init` first") from error

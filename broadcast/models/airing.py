@@ -7,8 +7,8 @@ from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from broadcast.models.columns import EnumText, UtcInstant
-from broadcast.models.states import BroadcastState, DeliveryState
-from players.messages import Urgency
+from broadcast.models.states import BroadcastState, DeliveryState, Follows
+from players.messages import Severity, Urgency
 
 
 class Broadcast(SQLModel, table=True):
@@ -35,6 +35,15 @@ class Broadcast(SQLModel, table=True):
     """Who approved it or raised it; none for what the timetable planned."""
     changed_by_id: int | None = Field(default=None, foreign_key="user.id")
     """Who cancelled or stopped it."""
+    severity: Severity | None = Field(default=None, sa_type=EnumText(Severity))
+    """Of an emergency: how bad it is."""
+    is_drill: bool = False
+    """An exercise: said as such before and after its words, and counted apart."""
+    prepared_key: str | None = Field(default=None, max_length=50)
+    """The prepared message it says, if it says one."""
+    follows_id: str | None = Field(default=None, max_length=100, index=True)
+    """The first airing of the emergency that it repeats, corrects or ends."""
+    follows_as: Follows | None = Field(default=None, sa_type=EnumText(Follows))
 
 
 class BroadcastZone(SQLModel, table=True):

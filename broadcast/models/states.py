@@ -91,6 +91,26 @@ class SpecialDayKind(StrEnum):
     LIKE_WEEKDAY = "like-weekday"
 
 
+class PreparedPurpose(StrEnum):
+    """What a prepared message is for."""
+
+    ALERT = "alert"
+    ALL_CLEAR = "all-clear"
+    CORRECTION = "correction"
+    """Said before the right words."""
+    DRILL_START = "drill-start"
+    """Said before the words of a drill."""
+    DRILL_END = "drill-end"
+
+
+class Follows(StrEnum):
+    """What an emergency is to the one before it."""
+
+    REPEAT = "repeat"
+    CORRECTION = "correction"
+    ALL_CLEAR = "all-clear"
+
+
 class ImportState(StrEnum):
     """Where a document that was sent stands."""
 
@@ -98,3 +118,11 @@ class ImportState(StrEnum):
     READING = "reading"
     DONE = "done"
     FAILED = "failed"
+
+
+class HeldState(StrEnum):
+    """Where a press that needs a second person stands."""
+
+    WAITING = "waiting"
+    CONFIRMED = "confirmed"
+    DECLINED = "declined"

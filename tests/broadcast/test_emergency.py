@@ -9,7 +9,7 @@ from broadcast.communes import set_windows
 from broadcast.emergency import raise_emergency
 from broadcast.errors import BroadcastError, Conflict, InvalidInput, NotAllowed
 from broadcast.models import AuditEntry, Broadcast, Rendering
-from players.messages import Urgency
+from players.messages import Severity, Urgency
 from tests.broadcast.airing_kit import add_pole, render
 from tests.broadcast.conftest import House
 
@@ -28,8 +28,15 @@ def test_a_village_heads_emergency_is_ready_for_his_poles_and_hurried(
         TEXT,
         house.head_east.id,
     )
-    rendering = unit.get_one(Rendering, parts_of(unit, made.id)[0].rendering_key)
-    assert (rendering.urgency, rendering.chime, rendering.has_closing_chime) == ("emergency", "emergency", True)
+    parts = [unit.get_one(Rendering, part.rendering_key) for part in parts_of(unit, made.id)]
+    assert [(part.spoken, part.chime, part.has_closing_chime) for part in parts] == [
+        ("", "emergency", False),
+        ("Nước lũ đang lên nhanh.", None, False),
+        ("Bà con ven suối sơ tán ngay!", None, False),
+        ("", "emergency", True),
+    ]
+    assert {part.urgency for part in parts} == {Urgency.EMERGENCY}
+    assert (made.severity, made.is_drill) == (Severity.SEVERE, False)
     assert len(deliveries_of(unit, made.id)) == 1
     said = unit.exec(select(AuditEntry).where(AuditEntry.action == "raise-emergency")).one()
     assert (said.actor, said.detail) == ("truongthon", {"zones": ["thon-dong"], "text": TEXT})
