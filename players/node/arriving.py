@@ -51,6 +51,11 @@ class ArrivingFeed:
             self._failure = self._failure or failure
 
     @property
+    def came(self) -> int:
+        """How many samples have come."""
+        return self._came
+
+    @property
     def at_end(self) -> bool:
         """Whether all has come."""
         return self._at_end

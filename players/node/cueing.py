@@ -29,7 +29,7 @@ def wanted_clips(state: NodeState, now: Instant, ahead: timedelta) -> list[tuple
     needed: dict[str, tuple[ClipRef, datetime]] = {}
     for track in sorted(waiting(state), key=lambda track: (-track.item.urgency.rank, track.item.starts_at)):
         if track.listed and track.item.starts_at <= now.at + ahead:
-            for clip in track.item.clips:
+            for clip in track.item.all_clips:
                 if clip.sha256 not in state.clips:
                     needed.setdefault(clip.sha256, (clip, track.item.starts_at))
     return list(needed.values())
@@ -38,7 +38,7 @@ def wanted_clips(state: NodeState, now: Instant, ahead: timedelta) -> list[tuple
 def kept_clips(state: NodeState) -> frozenset[str]:
     """The clips that must not make room for others: they are still to be played, or sound."""
     tracks = (track for track in state.tracks.values() if track.phase is not Phase.DONE and track.listed)
-    return frozenset(clip.sha256 for track in tracks for clip in track.item.clips)
+    return frozenset(clip.sha256 for track in tracks for clip in track.item.all_clips)
 
 
 class Cueing:

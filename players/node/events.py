@@ -93,6 +93,8 @@ class Ended:
     started_at: datetime
     finished_at: datetime
     detail: str | None = None
+    reason: Reason | None = None
+    """What was not as planned although it sounded to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +120,22 @@ class Silenced:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """A broadcast sounds still: what is known of it after a power cut."""
+
+    broadcast: str
+    serial: int
+    """Which time of it this is, see `Prepare`."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Woke:
     """The process has started, with the state that was on disk and these clips in its store."""
 
     clips: frozenset[str]
+    progress: Progress | None = None
+    """What was written down last of what sounded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ class Sound:
     expected_ms: int | None = None
     """How long it should sound from there: a stream that ends much sooner broke off."""
 
+    is_live: bool = False
+    """Of a stream that is made while it sounds: it is opened when it is to start, and is never behind by much."""
+
     def __post_init__(self) -> None:
         if bool(self.paths) == (self.url is not None):
             raise ValueError("a sound is files or a stream")

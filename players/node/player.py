@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from players.errors import ClipUnavailable, OutputError, OutputFailed, OutputMissing
-from players.messages import CuedBroadcast, Reason
+from players.messages import ClipRef, CuedBroadcast, Reason, RelayPart
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.errors import ClipRefused
@@ -30,6 +30,7 @@ from players.node.events import (
     Silenced,
     Way,
 )
+from players.node.medley import Medley
 from players.node.output import AudioOutput, Playing, Sound, Sounded
 
 T = TypeVar("T")
@@ -62,6 +63,38 @@ class _Airing:
         return max(0, self.item.duration_ms - self.from_ms) / 1000
 
 
+class _Sources:
+    """Opens clips of the store, and relays. See `medley.Sources`."""
+
+    def __init__(
+        self,
+        outputs: Mapping[Way, AudioOutput],
+        clips: ClipStore,
+        relay_url: Callable[[RelayPart], str],
+        gain_db: float,
+    ) -> None:
+        self._outputs = outputs
+        self._clips = clips
+        self._relay_url = relay_url
+        self._gain_db = gain_db
+
+    async def clips(self, clips: tuple[ClipRef, ...], from_ms: int) -> Playing:
+        """See `medley.Sources`."""
+        for clip in clips:
+            if not await asyncio.to_thread(self._clips.is_whole, clip.sha256):
+                raise ClipRefused(Reason.CLIP_CORRUPT, f"clip {clip.sha256[:12]} has rotted on disk")
+            await asyncio.to_thread(self._clips.used_now, clip.sha256)
+        paths = tuple(self._clips.path(clip.sha256) for clip in clips)
+        return await self._outputs[Way.FILES].prepare(Sound(paths, None, from_ms, self._gain_db))
+
+    async def relay(self, relay: RelayPart) -> Playing:
+        """See `medley.Sources`."""
+        output = self._outputs.get(Way.STREAM)
+        if output is None:
+            raise OutputMissing("this pole's output plays no streams")
+        return await output.prepare(Sound(url=self._relay_url(relay), gain_db=self._gain_db, is_live=True))
+
+
 class Player:
     """Plays for the agent.
 
@@ -70,6 +103,7 @@ class Player:
         clips: the store.
         clock: to turn instants into dates and back.
         stream_url: the address of a broadcast's stream from a place in it.
+        relay_url: the address of a relay, asked when it is opened.
         emit: takes what happened; called on the event loop.
     """
 
@@ -79,12 +113,14 @@ class Player:
         clips: ClipStore,
         clock: NodeClock,
         stream_url: Callable[[CuedBroadcast, int], str],
+        relay_url: Callable[[RelayPart], str],
         emit: Callable[[Event], None],
     ) -> None:
         self._outputs = outputs
         self._clips = clips
         self._clock = clock
         self._stream_url = stream_url
+        self._relay_url = relay_url
         self._emit = emit
         self._airings: dict[str, _Airing] = {}
         self._turn = asyncio.Lock()
@@ -164,12 +200,12 @@ class Player:
                 expected_ms=airing.item.duration_ms - airing.from_ms,
             )
             return await self._outputs[Way.STREAM].prepare(sound)
-        for clip in airing.item.clips:
-            if not await asyncio.to_thread(self._clips.is_whole, clip.sha256):
-                raise ClipRefused(Reason.CLIP_CORRUPT, f"clip {clip.sha256[:12]} has rotted on disk")
-            await asyncio.to_thread(self._clips.used_now, clip.sha256)
-        paths = tuple(self._clips.path(clip.sha256) for clip in airing.item.clips)
-        return await self._outputs[Way.FILES].prepare(Sound(paths, None, airing.from_ms, airing.gain_db))
+        sources = _Sources(self._outputs, self._clips, self._relay_url, airing.gain_db)
+        if not airing.item.relays:
+            return await sources.clips(airing.item.clips, airing.from_ms)
+        medley = Medley(airing.item, airing.from_ms, sources, self._clock.monotonic)
+        await medley.open()
+        return medley
 
     async def _sound(self, airing: _Airing, playing: Playing) -> Event:
         """Wait for the word and for the turn, sound, and say how it ended."""
@@ -193,9 +229,9 @@ class Player:
         started = await _within(wait_s, playing.started(), "the output did not begin")
         self._emit(Began(airing.item.broadcast, airing.serial, self._clock.at(started)))
         finished = await _within(airing.remaining_s + END_GRACE_S, playing.finished(), "the output did not end")
-        return Ended(
-            airing.item.broadcast, airing.serial, self._clock.at(started), self._clock.at(finished), playing.note
-        )
+        reason = playing.reason if isinstance(playing, Medley) else None
+        began, ended = self._clock.at(started), self._clock.at(finished)
+        return Ended(airing.item.broadcast, airing.serial, began, ended, playing.note, reason)
 
     async def _stopped(self, playing: Playing | None) -> Sounded:
         if playing is None:

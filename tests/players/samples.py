@@ -12,6 +12,7 @@ from players.messages import (
     Message,
     NodeActivity,
     NodeConfig,
+    OnFailure,
     Outcome,
     PairingReply,
     PairingRequest,
@@ -19,6 +20,7 @@ from players.messages import (
     PlaybackReport,
     Presence,
     Reason,
+    RelayPart,
     RenewalRequest,
     ReportAck,
     Stop,
@@ -50,6 +52,22 @@ MORNING = CuedBroadcast(
     stream="/streams/entry-1-20260302T0530",
     resume_within_ms=300_000,
 )
+EVENING = CuedBroadcast(
+    broadcast="entry-2-20260302T1700",
+    urgency=Urgency.NORMAL,
+    starts_at=NOW + timedelta(hours=11, minutes=30),
+    clips=(CLIP,),
+    relays=(
+        RelayPart(
+            after_clips=1,
+            starts_ms=15_040,
+            lasts_ms=900_000,
+            source="/streams/entry-2-20260302T1700/0",
+            on_failure=OnFailure.CLIP,
+            fallback=ClipRef(sha256="b1" * 32, size_bytes=30_310, duration_ms=10_400),
+        ),
+    ),
+)
 FLOOD = CuedBroadcast(
     broadcast="emergency-7",
     urgency=Urgency.EMERGENCY,
@@ -70,7 +88,9 @@ STOP = Stop(
     expires_at=NOW + timedelta(minutes=1),
     broadcast="emergency-7",
 )
-TIMETABLE = Timetable(commune=COMMUNE, version=1_772_404_200_000, issued_at=NOW, zone=ZONE, broadcasts=(MORNING,))
+TIMETABLE = Timetable(
+    commune=COMMUNE, version=1_772_404_200_000, issued_at=NOW, zone=ZONE, broadcasts=(MORNING, EVENING)
+)
 CONFIG = NodeConfig(
     commune=COMMUNE,
     version=1_772_404_200_001,

@@ -13,6 +13,10 @@ from players.node.output import SAMPLE_RATE, Sound
 from players.node.record import wav_header
 
 MICROSECONDS = 1_000_000
+LIVE_CACHING_MS = 300
+"""What VLC keeps back of a live stream against a line that stutters: all of it is heard so much later."""
+STALL_S = 4.0
+"""A live stream of which nothing is heard for so long has broken off."""
 _OPTIONS = (
     "--intf=dummy",
     "--no-video",
@@ -164,6 +168,11 @@ class WavSource:
         part, self._rest = self._rest[:length], self._rest[length:]
         ctypes.memmove(buffer, part, len(part))
         return len(part)
+
+
+def live_media(library: Library, url: str | None) -> Any:
+    """A stream that is made while it sounds, with little kept back."""
+    return library.instance.media_new(url, ":demux=mp3", f":network-caching={LIVE_CACHING_MS}")
 
 
 async def open_media(library: Library, sound: Sound, source: WavSource | None, *options: str) -> Any:

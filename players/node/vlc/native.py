@@ -6,7 +6,7 @@ from collections.abc import Callable
 from players.errors import OutputFailed, OutputMissing
 from players.node.arriving import SHORT_FRAMES
 from players.node.output import SAMPLE_RATE, Sound, Sounded
-from players.node.vlc.library import Deck, Library, WavSource, hand_over, open_media
+from players.node.vlc.library import STALL_S, Deck, Library, WavSource, hand_over, live_media, open_media
 
 LATENCY_S = 0.002
 """From the end of the pause to the first sample at VLC's own output, as measured on PulseAudio."""
@@ -38,6 +38,7 @@ class NativePlaying:
         self._starts: float | None = None
         self._ended: float | None = None
         self._is_deaf = False
+        self._moved_at: float | None = None
 
     async def open(self) -> None:
         """Open it paused, and buffer.
@@ -47,13 +48,18 @@ class NativePlaying:
             OutputMissing: there is no sound device.
             ClipUnavailable: a file cannot be decoded.
         """
-        media = await open_media(self._library, self._sound, self._source, ":start-paused")
+        if self._sound.is_live:
+            media = live_media(self._library, self._sound.url)
+        else:
+            media = await open_media(self._library, self._sound, self._source, ":start-paused")
         self._deck = Deck(self._library, media, self._on_event)
         if self._device is not None:
             self._deck.player.audio_output_device_set(None, self._device)
         if self._sound.url is not None and self._sound.gain_db:
             # VLC's volume is the cube root of the amplitude.
             self._deck.player.audio_set_volume(round(100 * 10 ** (self._sound.gain_db / 60)))
+        if self._sound.is_live:
+            return
         self._deck.player.play()
         await self._until("paused")
         if not await asyncio.to_thread(self._deck.has_device):
@@ -62,7 +68,7 @@ class NativePlaying:
     def start(self, at: float) -> None:
         """See `Playing`."""
         wait_s = max(0.0, at - LATENCY_S - self._monotonic())
-        self._loop.call_later(wait_s, self._unpause)
+        self._loop.call_later(wait_s, self._play_live if self._sound.is_live else self._unpause)
 
     async def started(self) -> float:
         """See `Playing`."""
@@ -74,7 +80,7 @@ class NativePlaying:
     async def finished(self) -> float:
         """See `Playing`."""
         if self._source is None:
-            await self._until("ended")
+            await (self._until_over() if self._sound.is_live else self._until("ended"))
             finished = self._ended or self._monotonic()
             self._check_length(finished)
         else:
@@ -110,6 +116,26 @@ class NativePlaying:
             self._deck.player.set_pause(0)
             self._starts = self._monotonic() + LATENCY_S
 
+    def _play_live(self) -> None:
+        if self._deck is not None and self._ended is None:
+            self._deck.player.play()
+
+    async def _until_over(self) -> None:
+        """Wait for the end of a live stream.
+
+        Raises:
+            OutputFailed: nothing has moved for a while.
+        """
+        while "ended" not in self._came:
+            moved_at = self._moved_at
+            try:
+                async with asyncio.timeout(STALL_S):
+                    await self._until("ended")
+            except TimeoutError as error:
+                if self._moved_at == moved_at:
+                    self._ended = self._monotonic()
+                    raise OutputFailed(f"nothing came for {STALL_S:.0f} s") from error
+
     def deafen(self) -> None:
         """VLC's sound output fails: what sounded until now has sounded, the rest is not heard."""
         if self._starts is not None and not self._is_deaf:
@@ -143,5 +169,8 @@ class NativePlaying:
     def _on_event(self, name: str) -> None:
         if name == "ended" and self._ended is None:
             self._ended = self._monotonic()
+        elif name == "moved":
+            self._moved_at = self._monotonic()
+            self._starts = self._starts or self._moved_at  # of what was not paused before
         self._came.add(name)
         self._news.set()

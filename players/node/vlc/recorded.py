@@ -8,7 +8,17 @@ from players.errors import OutputFailed
 from players.node.arriving import ArrivingFeed
 from players.node.output import SAMPLE_RATE, Sound, Sounded
 from players.node.timeline import TimelineOutput
-from players.node.vlc.library import MICROSECONDS, Deck, Library, WavSource, audio_callbacks, hand_over, open_media
+from players.node.vlc.library import (
+    MICROSECONDS,
+    STALL_S,
+    Deck,
+    Library,
+    WavSource,
+    audio_callbacks,
+    hand_over,
+    live_media,
+    open_media,
+)
 
 
 class RecordedPlaying:
@@ -42,10 +52,15 @@ class RecordedPlaying:
             OutputFailed: nothing comes.
             ClipUnavailable: a file cannot be decoded.
         """
-        media = await open_media(self._library, self._sound, self._source)
+        if self._sound.is_live:
+            media = live_media(self._library, self._sound.url)
+        else:
+            media = await open_media(self._library, self._sound, self._source)
         self._deck = Deck(self._library, media, self._on_event)
         self._deck.player.audio_set_format("S16N", SAMPLE_RATE, 1)
         self._deck.player.audio_set_callbacks(*self._callbacks, None)
+        if self._sound.is_live:
+            return
         self._deck.player.play()
         await self._until(lambda: self._first_at is not None)
         self._deck.player.set_pause(1)
@@ -58,6 +73,9 @@ class RecordedPlaying:
 
     def start(self, at: float) -> None:
         """See `Playing`."""
+        if self._sound.is_live:
+            self._loop.call_later(max(0.0, at - self._monotonic()), self._play_live)
+            return
         if self._deck is None or self._first_at is None or self._paused_at is None:
             self._fed.start(at)  # so short that all of it came before the pause
             return
@@ -71,7 +89,7 @@ class RecordedPlaying:
 
     async def finished(self) -> float:
         """See `Playing`."""
-        finished = await self._fed.finished()
+        finished = await (self._until_over() if self._sound.is_live else self._fed.finished())
         await self._release()
         return finished
 
@@ -80,6 +98,24 @@ class RecordedPlaying:
         sounded = await self._fed.stop()
         await self._release()
         return sounded
+
+    def _play_live(self) -> None:
+        if self._deck is not None and not self._feed.at_end:
+            self._deck.player.play()
+
+    async def _until_over(self) -> float:
+        """Wait for the end of a live stream; a stall ends it."""
+        ended = asyncio.ensure_future(self._fed.finished())
+        try:
+            while True:
+                came = self._feed.came
+                await asyncio.wait({ended}, timeout=STALL_S)
+                if ended.done():
+                    return await ended
+                if self._feed.came == came:
+                    self._fed.fail(f"nothing came for {STALL_S:.0f} s")
+        finally:
+            ended.cancel()
 
     async def _release(self) -> None:
         if self._source is not None:
@@ -98,6 +134,8 @@ class RecordedPlaying:
         if name in {"ended", "failed"}:
             self._failed = name == "failed"
             self._feed.end("VLC cannot play on" if self._failed else None)
+            if self._sound.is_live and self._first_at is None:
+                self._fed.fail("VLC cannot play what comes")
             self._news.set()
 
     # From VLC's threads
@@ -106,6 +144,8 @@ class RecordedPlaying:
         self._feed.put(ctypes.string_at(samples, count * 2))
         if self._first_at is None:
             self._first_at = pts / MICROSECONDS
+            if self._sound.is_live:
+                self._fed.start(self._first_at)
             hand_over(self._loop, self._news.set)
 
     def _on_pause(self, _opaque: object, pts: int) -> None:
