@@ -20,6 +20,7 @@ from players.messages import (
     NodeActivity,
     PlaybackReport,
     Reason,
+    RelayPart,
 )
 from players.node.airing import next_wake, waiting
 from players.node.cache import ClipStore
@@ -116,7 +117,7 @@ class Agent:
         self._was_trusted = False
         self._leaving = asyncio.Event()
         self._disk = ThreadPoolExecutor(1, "store")
-        self._player = Player(parts.outputs, parts.clips, parts.clock, self._stream_url, self.emit)
+        self._player = Player(parts.outputs, parts.clips, parts.clock, self._stream_url, self._relay_url, self.emit)
         self._refused = Refusals()
         self._status_file = StatusFile(parts.data_dir)
         self._line_trouble: WireError | None = None
@@ -266,6 +267,11 @@ class Agent:
         path = item.stream or f"/streams/{item.broadcast}"
         query = urlencode({"offset_ms": from_ms, "ticket": self._ticket(path)})
         return f"{self._parts.stream_url}{path}?{query}"
+
+    def _relay_url(self, relay: RelayPart) -> str:
+        if not relay.source.startswith("/"):
+            return relay.source
+        return f"{self._parts.stream_url}{relay.source}?{urlencode({'ticket': self._ticket(relay.source)})}"
 
     # What the link asks (`link.Duties`)
 
