@@ -8,8 +8,9 @@ from players.messages import Outcome, Reason, Urgency
 from players.node.clock import Instant
 from players.node.events import Action, Ending, Go, Prepare, Way
 from players.node.obeying import hush, laid_aside
+from players.node.rules import why_refused
 from players.node.state import NodeState, Phase, Step, Track, finished, moved, tell
-from players.node.windows import closes_at, is_open
+from players.node.windows import closes_at, emergency_gain_db, gain_db_at, is_open
 
 PREPARE_LEAD = {Way.FILES: timedelta(seconds=2), Way.STREAM: timedelta(seconds=3)}
 """How long before its instant a sound is opened."""
@@ -53,6 +54,8 @@ def deadline(track: Track) -> datetime:
     join = timedelta(milliseconds=track.item.join_within_ms)
     if track.is_emergency:
         return max(starts_at + max(join, SLACK), track.expires_at or starts_at)
+    if track.broken_at is not None:
+        return track.broken_at + timedelta(milliseconds=track.item.resume_within_ms)
     if track.queued:
         return starts_at + max(join, QUEUE_PATIENCE)
     return min(starts_at + max(join, SLACK), max(track.ends_at, starts_at + SLACK))
@@ -85,7 +88,7 @@ def next_wake(state: NodeState, now: Instant) -> datetime | None:
             instants.append(track.retry_at)
     sounding = state.sounding
     if sounding is not None and not sounding.is_emergency:
-        closes = closes_at(state.config, max(now.at, sounding.item.starts_at))
+        closes = closes_at(state.config, max(now.at, sounding.item.starts_at), state.zones_of(sounding))
         instants += [] if closes is None else [closes]
     return min((instant for instant in instants if instant > now.at), default=None)
 
@@ -120,13 +123,23 @@ def _hopeless(state: NodeState, track: Track, now: Instant) -> Ending | None:
     if track.queued and not track.is_emergency and track.attempts >= QUEUE_TRIES:
         return track.trouble  # its turn has come; what keeps it from sounding is no other broadcast
     is_due = now.at >= starts_at - GO_LEAD
-    if is_due and not track.is_emergency and state.config is not None and not _may_sound(state, track, now):
-        return Ending(Outcome.MISSED, Reason.QUIET_HOURS)
+    if is_due and not track.is_emergency and state.config is not None:
+        refusal = _refusal(state, track, now)
+        return None if refusal is None else Ending(Outcome.MISSED, refusal)
     return None
 
 
+def _refusal(state: NodeState, track: Track, now: Instant) -> Reason | None:
+    """Which of the node's own rules keeps a broadcast from sounding now."""
+    if not _may_sound(state, track, now):
+        return Reason.QUIET_HOURS
+    return why_refused(state, track, max(now.at, track.item.starts_at))
+
+
 def _expired(state: NodeState, track: Track, now: Instant) -> Ending:
-    """Why a broadcast was not begun until its deadline."""
+    """Why a broadcast was not begun, or did not go on, until its deadline."""
+    if track.broken_off is not None:
+        return track.broken_off
     last = deadline(track)
     if now.awake_since > last:
         return Ending(Outcome.MISSED, Reason.TOO_LATE, "the node was off")
@@ -151,7 +164,8 @@ def _keep_quiet(state: NodeState, now: Instant) -> Step:
 
 
 def _may_sound(state: NodeState, track: Track, now: Instant) -> bool:
-    return track.is_emergency or is_open(state.config, max(now.at, track.item.starts_at))
+    at = max(now.at, track.item.starts_at)
+    return track.is_emergency or is_open(state.config, at, state.zones_of(track))
 
 
 def _prepare_due(state: NodeState, now: Instant) -> Step:
@@ -167,28 +181,41 @@ def _prepare_due(state: NodeState, now: Instant) -> Step:
 def _way_to_prepare(state: NodeState, track: Track, now: Instant) -> Way | None:
     if track.phase is not Phase.WAITING or not track.listed or not is_judged(track, now):
         return None
-    if (track.retry_at is not None and now.at < track.retry_at) or not _may_sound(state, track, now):
+    if track.retry_at is not None and now.at < track.retry_at:
         return None
-    if track.queued and not _has_turn(state, track):
+    if (track.queued or track.broken_off is not None) and not _has_turn(state, track):
         return None
     way = way_of(state, track, now)
-    if way is None or now.at < track.item.starts_at - PREPARE_LEAD[way]:
+    if way is None or now.at < track.item.starts_at - PREPARE_LEAD[way] or not _may_sound(state, track, now):
         return None
     return way
 
 
 def _prepared(state: NodeState, track: Track, way: Way, now: Instant) -> Step:
     """Open a sound: at its beginning, or where a node that is late has to join."""
-    starts_at, from_ms = track.item.starts_at, 0
-    reachable = now.at + START_LEAD[way]
-    if reachable > starts_at and not track.queued and not track.is_emergency:
-        from_ms = max(0, round((reachable - starts_at) / timedelta(milliseconds=1)))
+    from_ms = _place_to_begin(track, way, now)
     if from_ms >= track.item.duration_ms:
         return finished(state, track, Outcome.MISSED, now, reason=Reason.TOO_LATE)
-    gain_db = 0.0 if state.config is None else state.config.gain_db
+    gain_db = emergency_gain_db(state.config) if track.is_emergency else _gain_db(state, track, now)
     serial = track.serial + 1
     state = state.with_track(replace(moved(track, Phase.PREPARED), serial=serial, way=way, from_ms=from_ms))
     return state, (Prepare(track.item, serial, way, from_ms, gain_db),)
+
+
+def _place_to_begin(track: Track, way: Way, now: Instant) -> int:
+    """Where in it a sound that is opened now has to begin, in milliseconds."""
+    if track.is_emergency:
+        return 0
+    if track.broken_off is not None:
+        return track.reached_ms
+    reachable, starts_at = now.at + START_LEAD[way], track.item.starts_at
+    if track.queued or reachable <= starts_at:
+        return 0
+    return round((reachable - starts_at) / timedelta(milliseconds=1))
+
+
+def _gain_db(state: NodeState, track: Track, now: Instant) -> float:
+    return gain_db_at(state.config, max(now.at, track.item.starts_at))
 
 
 def _outranks(urgency: Urgency, other: Urgency) -> bool:
@@ -225,14 +252,15 @@ def _started(state: NodeState, track: Track, now: Instant) -> Step:
     starts_at = track.item.starts_at + timedelta(milliseconds=track.from_ms)
     if starts_at <= now.at and track.way is not None:
         starts_at = now.at + START_LEAD[track.way]
-    return state.with_track(moved(track, Phase.STARTING)), (*actions, Go(track.item.broadcast, starts_at))
+    track = replace(moved(track, Phase.STARTING), zones=state.zones_of(track))
+    return state.with_track(track), (*actions, Go(track.item.broadcast, starts_at))
 
 
 def _made_wait(state: NodeState, track: Track, now: Instant) -> Step:
     """Something at least as urgent sounds. From its instant on, what waits will be played whole afterwards."""
     if now.at < track.item.starts_at:
         return state, ()
-    if track.way is Way.FILES and track.from_ms == 0:
+    if track.way is Way.FILES and (track.from_ms == 0 or track.broken_off is not None):
         return state.with_track(replace(track, queued=True)), ()
     track, actions = laid_aside(track)
     return state.with_track(replace(track, queued=True)), actions

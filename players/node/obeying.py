@@ -210,7 +210,7 @@ def _relisted(state: NodeState, now: Instant, items: Iterable[CuedBroadcast]) ->
 
 def _changed(state: NodeState, track: Track, item: CuedBroadcast) -> Step:
     """The officer has moved or rewritten a coming broadcast; one that has begun goes on as it was."""
-    if track.phase not in {Phase.WAITING, Phase.PREPARED}:
+    if track.phase not in {Phase.WAITING, Phase.PREPARED} or track.started_at is not None:
         return state, ()
     track, actions = laid_aside(track)
     return state.with_track(replace(track, item=item, queued=False, told_cued=False)), actions

@@ -42,7 +42,7 @@ MOVES: Mapping[Phase, frozenset[Phase]] = {
     Phase.WAITING: frozenset({Phase.PREPARED, Phase.DONE}),
     Phase.PREPARED: frozenset({Phase.WAITING, Phase.STARTING, Phase.DONE}),
     Phase.STARTING: frozenset({Phase.WAITING, Phase.PLAYING, Phase.STOPPING, Phase.DONE}),
-    Phase.PLAYING: frozenset({Phase.STOPPING, Phase.DONE}),
+    Phase.PLAYING: frozenset({Phase.WAITING, Phase.STOPPING, Phase.DONE}),
     Phase.STOPPING: frozenset({Phase.WAITING, Phase.STOPPING, Phase.DONE}),
     Phase.DONE: frozenset(),
 }
@@ -96,6 +96,21 @@ class Track:
     trouble: Ending | None = None
     """What stood in the way last."""
     started_at: datetime | None = None
+    """When its first sample sounded, however often it was broken off since."""
+    began_at: datetime | None = None
+    """When it began to sound this time; none while it does not."""
+    joined_ms: int = 0
+    """Where in it its first sample was."""
+    reached_ms: int = 0
+    """How far in it what has sounded reached when it last fell silent."""
+    broken_off: Ending | None = None
+    """What broke it off; it waits to go on."""
+    broken_at: datetime | None = None
+    """When that was."""
+    note: str | None = None
+    """What is to be told of it besides, whatever its end."""
+    zones: tuple[str, ...] = ()
+    """Where it counts as heard, once it was let sound."""
     ending: Ending | None = None
     """Why it is being silenced."""
 
@@ -145,6 +160,18 @@ class NodeState:
         """What holds the output."""
         return next((track for track in self.tracks.values() if track.is_sounding), None)
 
+    def zones_of(self, track: Track) -> tuple[str, ...]:
+        """The zones whose rules a broadcast keeps: those that list it; all of the node's for what an order brought."""
+        if track.zones:
+            return track.zones
+        name = track.item.broadcast
+        listing = (
+            zone
+            for zone, timetable in self.timetables.items()
+            if any(item.broadcast == name for item in timetable.broadcasts)
+        )
+        return tuple(listing) or self.zones
+
     def has_clips(self, item: CuedBroadcast) -> bool:
         """Whether all clips of a broadcast are in the store."""
         return all(clip.sha256 in self.clips for clip in item.clips)
@@ -185,6 +212,7 @@ def tell(
 ) -> Tell:
     """The report of what became of a track."""
     started = track.started_at
+    detail = "; ".join(said for said in (detail, track.note) if said) or None
     if started is not None and finished_at is not None:
         finished_at = max(started, finished_at)
     by_files = track.way is Way.FILES and started is not None
@@ -205,6 +233,15 @@ def tell(
     )
 
 
+def fallen_silent(track: Track, at: datetime | None) -> Track:
+    """A track that does not sound any more since an instant; none: it is not known since when."""
+    if track.began_at is None:
+        return track
+    heard_ms = 0 if at is None else max(0, round((at - track.began_at) / timedelta(milliseconds=1)))
+    reached_ms = min(track.item.duration_ms, track.from_ms + heard_ms)
+    return replace(track, began_at=None, reached_ms=reached_ms)
+
+
 def finished(
     state: NodeState,
     track: Track,
@@ -215,6 +252,12 @@ def finished(
     detail: str | None = None,
     finished_at: datetime | None = None,
 ) -> Step:
-    """The one way a broadcast ends here: it is done, and its final report goes out with that."""
+    """The one way a broadcast ends here: it is done, and its final report goes out with that.
+
+    What has sounded before is cut, whatever kept it from going on.
+    """
+    if track.started_at is not None and outcome in {Outcome.MISSED, Outcome.FAILED}:
+        outcome, finished_at = Outcome.CUT, finished_at or track.broken_at
+    track = fallen_silent(track, finished_at)
     report = tell(state, track, outcome, now, reason=reason, detail=detail, finished_at=finished_at)
     return state.with_track(moved(track, Phase.DONE)), (report,)

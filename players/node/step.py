@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from players.messages import Outcome, Reason
-from players.node.airing import SLACK, advance, put_off
+from players.node.airing import advance, put_off
+from players.node.breaking import broken_off, going_on, whole
 from players.node.clock import Instant
 from players.node.events import (
     Action,
@@ -19,6 +20,7 @@ from players.node.events import (
     Event,
     Leaving,
     OrderCame,
+    Progress,
     Silenced,
     Tick,
     TimetableCame,
@@ -44,8 +46,8 @@ def step(state: NodeState, event: Event, now: Instant) -> Step:
 
     The caller stores the state and the reports among the actions together, then carries out the rest.
     """
-    if now.trusted and state.trusted_since is None:
-        state = replace(state, trusted_since=now.at)
+    if now.trusted is not (state.trusted_since is not None):
+        state = replace(state, trusted_since=now.at if now.trusted else None)
     state, actions = _happened(state, event, now)
     state, released = release_held(state, now)
     state, further = advance(state, now)
@@ -70,8 +72,8 @@ def _happened(state: NodeState, event: Event, now: Instant) -> Step:  # noqa: C9
             track = state.tracks.get(event.broadcast)
             is_late = track is None or track.serial != event.serial
             return (state, ()) if track is None or is_late else _heard(state, track, event, now)
-        case Woke(clips):
-            return _woken(state, clips, now)
+        case Woke(clips, progress):
+            return _woken(state, clips, progress, now)
         case Leaving():
             return _left(state)
         case Tick():
@@ -91,10 +93,10 @@ def _heard(state: NodeState, track: Track, event: Began | Ended | Broke | Silenc
     """The output says what became of a broadcast. Word of one that is over, or that holds nothing, is late."""
     match event:
         case Began(_, _, started_at) if track.phase is Phase.STARTING:
-            track = replace(moved(track, Phase.PLAYING), started_at=started_at)
-            return state.with_track(track), (tell(state, track, Outcome.PLAYING, now),)
+            return _began(state, track, started_at, now)
         case Ended() if track.is_sounding or track.phase is Phase.STOPPING:
-            return _ended(state, replace(track, started_at=event.started_at), event, now)
+            track = _sounding_since(track, event.started_at)
+            return whole(state, track, now, event.detail, event.finished_at, event.reason)
         case Broke() if track.phase not in {Phase.WAITING, Phase.DONE}:
             return _broken(state, track, event, now)
         case Silenced() if track.phase is Phase.STOPPING:
@@ -102,59 +104,68 @@ def _heard(state: NodeState, track: Track, event: Began | Ended | Broke | Silenc
     return state, ()
 
 
-def _ended(state: NodeState, track: Track, event: Ended, now: Instant) -> Step:
-    """It sounded to its end: whole, unless it was joined so late that part of it had gone by."""
-    if timedelta(milliseconds=track.from_ms) <= SLACK:
-        return finished(state, track, Outcome.PLAYED, now, detail=event.detail, finished_at=event.finished_at)
-    detail = f"joined late: its first {track.from_ms / 1000:.1f} s were not heard"
-    return finished(
-        state, track, Outcome.CUT, now, reason=Reason.TOO_LATE, detail=detail, finished_at=event.finished_at
-    )
+def _began(state: NodeState, track: Track, started_at: datetime, now: Instant) -> Step:
+    is_first = track.started_at is None
+    track = going_on(_sounding_since(moved(track, Phase.PLAYING), started_at), now)
+    told = (tell(state, track, Outcome.PLAYING, now),) if is_first else ()
+    return state.with_track(track), told
+
+
+def _sounding_since(track: Track, began_at: datetime) -> Track:
+    if track.started_at is None:
+        track = replace(track, started_at=began_at, joined_ms=track.from_ms)
+    return replace(track, began_at=began_at)
 
 
 def _broken(state: NodeState, track: Track, event: Broke, now: Instant) -> Step:
     if track.phase is Phase.STOPPING:
         return _silenced(state, track, event.started_at, event.finished_at, now)
-    started_at = event.started_at or track.started_at
-    if started_at is None:
+    began_at = event.started_at or track.began_at
+    if began_at is None:
         trouble = Ending(Outcome.FAILED, event.reason, event.detail)
         return state.with_track(put_off(track, trouble, now)), ()
-    track = replace(track, started_at=started_at)
-    return finished(
-        state, track, Outcome.CUT, now, reason=event.reason, detail=event.detail, finished_at=event.finished_at
-    )
+    ending = Ending(Outcome.CUT, event.reason, event.detail)
+    return broken_off(state, _sounding_since(track, began_at), ending, event.finished_at, now)
 
 
 def _silenced(
-    state: NodeState, track: Track, started_at: datetime | None, finished_at: datetime | None, now: Instant
+    state: NodeState, track: Track, began_at: datetime | None, finished_at: datetime | None, now: Instant
 ) -> Step:
-    """What was to be silenced is silent: cut, or never begun."""
-    started_at = started_at or track.started_at
+    """What was to be silenced is silent: broken off, or never begun."""
+    began_at = began_at or track.began_at
     ending = track.ending or Ending(Outcome.CUT, Reason.STOPPED)
-    if started_at is None and ending.reason is Reason.PREEMPTED:
-        waits = replace(moved(track, Phase.WAITING), queued=True, ending=None, way=None, from_ms=0)
+    if began_at is not None:
+        return broken_off(state, _sounding_since(track, began_at), ending, finished_at, now)
+    if ending.reason is Reason.PREEMPTED or (track.broken_off is not None and ending.reason is Reason.SHUT_DOWN):
+        is_whole = track.broken_off is None
+        waits = replace(moved(track, Phase.WAITING), queued=is_whole, ending=None, way=None, from_ms=0)
         return state.with_track(waits), ()
-    track = replace(track, started_at=started_at)
-    outcome = Outcome.MISSED if started_at is None else ending.outcome
-    return finished(state, track, outcome, now, reason=ending.reason, detail=ending.detail, finished_at=finished_at)
+    return finished(
+        state, track, Outcome.MISSED, now, reason=ending.reason, detail=ending.detail, finished_at=finished_at
+    )
 
 
-def _woken(state: NodeState, clips: frozenset[str], now: Instant) -> Step:
-    """After a restart: what sounded, or was about to, is reported cut and never begun again."""
+def _woken(state: NodeState, clips: frozenset[str], progress: Progress | None, now: Instant) -> Step:
+    """After a restart: what sounded, or was about to, goes on by its own rule, or is reported cut."""
     state = replace(state, clips=clips, held=(), trusted_since=now.at if now.trusted else None, leaving=False)
     actions: tuple[Action, ...] = ()
     for track in tuple(state.tracks.values()):
         more: tuple[Action, ...] = ()
-        if track.is_sounding:
-            state, more = finished(state, track, Outcome.CUT, now, reason=Reason.RESTARTED)
-        elif track.phase is Phase.STOPPING:
-            # Whether it had begun is not known any more: it is not begun again.
+        if track.is_sounding or track.phase is Phase.STOPPING:
+            # Where it was only about to sound or to end, whether it did is not known any more.
             ending = track.ending or Ending(Outcome.CUT, Reason.RESTARTED)
-            state, more = finished(state, track, Outcome.CUT, now, reason=ending.reason, detail=ending.detail)
+            state, more = broken_off(state, track, ending, _last_known(track, progress), now)
         elif track.phase is Phase.PREPARED:
             state = state.with_track(laid_aside(track)[0])
         actions += more
     return state, actions
+
+
+def _last_known(track: Track, progress: Progress | None) -> datetime | None:
+    """Until when it is known to have sounded."""
+    if progress is None or (progress.broadcast, progress.serial) != (track.item.broadcast, track.serial):
+        return None
+    return progress.at
 
 
 def _left(state: NodeState) -> Step:

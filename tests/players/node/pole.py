@@ -4,6 +4,7 @@ import heapq
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 from players.messages import ClipRef, CuedBroadcast, NodeConfig, PlaybackReport, Reason, Urgency, Window
 from players.node.airing import next_wake, waiting
@@ -18,6 +19,7 @@ from players.node.events import (
     Go,
     Hush,
     Prepare,
+    Progress,
     Refuse,
     Silenced,
     Tell,
@@ -52,6 +54,7 @@ def item(
     number: int = 1,
     stream: bool = False,
     join_within_s: float = 60,
+    resume_within_s: float = 0,
 ) -> CuedBroadcast:
     return CuedBroadcast(
         broadcast=broadcast,
@@ -60,10 +63,11 @@ def item(
         clips=(clip(number, duration_s),),
         stream=f"/streams/{broadcast}" if stream else None,
         join_within_ms=round(join_within_s * 1000),
+        resume_within_ms=round(resume_within_s * 1000),
     )
 
 
-def config(version: int, *, opens: str = "05:00", closes: str = "21:00") -> NodeConfig:
+def config(version: int, *, opens: str = "05:00", closes: str = "21:00", **rules: Any) -> NodeConfig:
     return NodeConfig(
         commune=COMMUNE,
         version=version,
@@ -75,6 +79,7 @@ def config(version: int, *, opens: str = "05:00", closes: str = "21:00") -> Node
         windows=(Window.model_validate({"opens": opens, "closes": closes}),),
         gain_db=0,
         heartbeat_s=5,
+        **rules,
     )
 
 
@@ -87,6 +92,7 @@ class Start:
     at: datetime
     from_ms: int
     way: Way
+    gain_db: float
 
 
 @dataclass
@@ -144,13 +150,22 @@ class Pole:
     def restart(self, down_s: float, *, trusted: bool = True) -> "Pole":
         """Power cut: what sounded is silent, what is on disk is left."""
         self._life += 1
+        progress = self._progress()
         self._prepared.clear()
         self._failing.clear()
         self._sounding.clear()
         self.now += seconds(down_s)
         self.awake_since, self.trusted = self.now, trusted
         self.state = replace(self.state, held=(), trusted_since=None)
-        return self.feed(Woke(self.state.clips))
+        return self.feed(Woke(self.state.clips, progress))
+
+    def _progress(self) -> Progress | None:
+        """What was written down a second ago at most."""
+        for broadcast, (at, serial) in self._sounding.items():
+            if at <= self.now:
+                written = at + timedelta(seconds=(self.now - at) // timedelta(seconds=1))
+                return Progress(broadcast, serial, written)
+        return None
 
     # What came of it
 
@@ -211,7 +226,8 @@ class Pole:
     def _go(self, broadcast: str, at: datetime) -> None:
         prepared = self._prepared.pop(broadcast)
         self._sounding[broadcast] = (at, prepared.serial)
-        self.starts.append(Start(broadcast, prepared.item.urgency, at, prepared.from_ms, prepared.way))
+        start = Start(broadcast, prepared.item.urgency, at, prepared.from_ms, prepared.way, prepared.gain_db)
+        self.starts.append(start)
         ends = at + timedelta(milliseconds=prepared.item.duration_ms - prepared.from_ms)
         serial = prepared.serial
         self._later(at, Began(broadcast, serial, at))
@@ -244,14 +260,15 @@ class Pole:
             rank = track.item.urgency.rank
             if not track.is_emergency:
                 assert self.trusted or track.phase is Phase.PLAYING
-                assert is_open(self.state.config, max(self.now, track.item.starts_at)), "quiet hours"
+                at = max(self.now, track.item.starts_at)
+                assert is_open(self.state.config, at, self.state.zones_of(track)), "quiet hours"
             for other in waiting(self.state):
                 is_ready = (
                     self.state.has_clips(other.item)
                     and other.listed
                     and other.item.starts_at <= self.now
                     and (other.retry_at is None or other.retry_at <= self.now)
-                    and (other.is_emergency or is_open(self.state.config, self.now))
+                    and (other.is_emergency or is_open(self.state.config, self.now, self.state.zones_of(other)))
                     and (other.is_emergency or self.trusted)
                 )
                 assert not (is_ready and other.item.urgency.rank > rank), (other, track)
