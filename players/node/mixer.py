@@ -5,7 +5,7 @@ Interface: `snd_mixer_*` and `snd_mixer_selem_*` of alsa-lib, <https://www.alsa-
 
 import re
 from collections.abc import Iterator, Sequence
-from ctypes import CDLL, byref, c_char_p, c_int, c_long, c_void_p
+from ctypes import CDLL, CFUNCTYPE, byref, c_char_p, c_int, c_long, c_void_p
 from dataclasses import dataclass
 
 LIBRARY = "libasound.so.2"
@@ -13,6 +13,8 @@ _FIRST_CHANNEL = 0
 _MAIN = frozenset({"Master", "PCM", "Digital"})
 """What all sound of a card passes through."""
 _ENDS = frozenset({"Speaker", "Headphone", "Line Out", "Front", "HDMI", "IEC958"})
+_SAYS_NOTHING = CFUNCTYPE(None, c_char_p, c_int, c_char_p, c_int, c_char_p)(lambda *_: None)
+"""In place of alsa-lib's own, which writes half a page to stderr for a card that is not there."""
 _CARD = re.compile(r"\bhw:(\d+)")
 
 
@@ -61,6 +63,7 @@ def probe_mixer(device: str | None) -> tuple[MixerLevel, ...]:
 
 def _library() -> CDLL:
     library = CDLL(LIBRARY)
+    library.snd_lib_error_set_handler(_SAYS_NOTHING)
     for name in ("snd_mixer_first_elem", "snd_mixer_elem_next"):
         function = getattr(library, name)
         function.argtypes, function.restype = [c_void_p], c_void_p

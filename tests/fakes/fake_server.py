@@ -1,12 +1,14 @@
 """A server that speaks the real wire to one commune's nodes, keeps what it heard, and has verbs to misbehave."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -232,6 +234,8 @@ class FakeDoor:
         """For the next requests: after how many bytes the connection breaks."""
         self.refuses_with: int | None = None
         self.ignores_range = False
+        self.skew = timedelta()
+        """How far the date that it says is from the true one."""
         door = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -239,6 +243,9 @@ class FakeDoor:
 
             def log_message(self, *_: object) -> None:
                 return
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string((utc_now() + door.skew).timestamp())
 
             def do_GET(self) -> None:
                 door.get(self)
@@ -252,6 +259,13 @@ class FakeDoor:
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
+    def speak_tls(self, certificate: Path) -> None:
+        """From now on by this certificate, its key in the same file."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -262,7 +276,7 @@ class FakeDoor:
         query = parse_qs(url.query)
         token = query.get("ticket", [request.headers.get("Authorization", "").removeprefix("Bearer ")])[0]
         try:
-            check_ticket(token, self.keys[ticket_subject(token)], url.path, utc_now())
+            check_ticket(token, self.keys[ticket_subject(token)], url.path, utc_now() + self.skew)
         except (WireError, KeyError):
             self._answer(request, 401, b"")
             return

@@ -100,6 +100,10 @@ class PulseServer:
         """Plug it in again."""
         self._pactl("load-module", *_SINK_MODULE)
 
+    def set_volume(self, level: str) -> None:
+        """Turn the sound card's slider, as `alsamixer` would."""
+        self._pactl("set-sink-volume", SINK, level)
+
     def _pactl(self, *arguments: str) -> None:
         subprocess.run(["pactl", *arguments], env=self.environment, check=True, capture_output=True, timeout=10)
 
