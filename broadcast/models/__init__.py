@@ -13,6 +13,7 @@ from broadcast.models.airing import (
     StoredReport,
     WireVersion,
 )
+from broadcast.models.alarms import Alarm, AlarmKind, AlarmNotice, MorningCheck, NoticeChannel, NoticeEvent
 from broadcast.models.approval import ApprovalRule, Delegation
 from broadcast.models.audit import AuditEntry
 from broadcast.models.bulletins import Bulletin, BulletinZone
@@ -24,6 +25,7 @@ from broadcast.models.people import ApiToken, User, UserSession
 from broadcast.models.places import Commune, Node, NodeZone, Zone
 from broadcast.models.presses import EmergencyPin, EmergencyPolicy, HeldPress, PhoneContact
 from broadcast.models.recordings import BulletinPart, Recording
+from broadcast.models.relays import BroadcastRelay, LiveAnnouncement
 from broadcast.models.speech import Clip, Rendering
 from broadcast.models.states import (
     BroadcastState,
@@ -40,6 +42,7 @@ from broadcast.models.states import (
     SpecialDayKind,
     WhenEmpty,
 )
+from broadcast.models.templates import BulletinTemplate
 from broadcast.models.week import (
     DayWeather,
     EntryChange,
@@ -52,16 +55,21 @@ from broadcast.models.week import (
 )
 
 __all__ = [
+    "Alarm",
+    "AlarmKind",
+    "AlarmNotice",
     "ApiToken",
     "ApprovalRule",
     "AuditEntry",
     "Broadcast",
     "BroadcastPart",
+    "BroadcastRelay",
     "BroadcastState",
     "BroadcastZone",
     "Bulletin",
     "BulletinPart",
     "BulletinState",
+    "BulletinTemplate",
     "BulletinZone",
     "Clip",
     "Commune",
@@ -82,8 +90,12 @@ __all__ = [
     "ImportState",
     "IssuedOrder",
     "LexiconEntry",
+    "LiveAnnouncement",
+    "MorningCheck",
     "Node",
     "NodeZone",
+    "NoticeChannel",
+    "NoticeEvent",
     "PartKind",
     "PhoneContact",
     "Placement",

@@ -72,6 +72,8 @@ class ProgrammePartKind(StrEnum):
     BULLETINS = "bulletins"
     """The bulletins chosen for the day, in their order."""
     RECORDING = "recording"
+    RELAY = "relay"
+    """An upper radio, for some minutes."""
     CLOSING = "closing"
 
 

@@ -7,6 +7,7 @@ from sqlmodel import Field, SQLModel
 
 from broadcast.models.columns import EnumText, UtcInstant
 from broadcast.models.states import ProgrammePartKind, SpecialDayKind, WhenEmpty
+from players.messages import OnFailure
 
 
 class Programme(SQLModel, table=True):
@@ -32,6 +33,12 @@ class ProgrammePart(SQLModel, table=True):
     recording_id: str | None = Field(default=None, foreign_key="recording.id", index=True)
     clip_sha256: str | None = Field(default=None, foreign_key="clip.sha256", index=True)
     """The very sound that was chosen: another cut of the recording is another clip."""
+    stream_url: str | None = None
+    """Of a relay, whose station's name is `text`; its recording is what sounds when it fails."""
+    lasts_s: int | None = None
+    starts_after_s: int | None = None
+    """Of a relay: not before this long after the programme's start."""
+    on_failure: OnFailure | None = Field(default=None, sa_type=EnumText(OnFailure))
 
 
 class DayWeather(SQLModel, table=True):
