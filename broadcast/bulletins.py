@@ -95,7 +95,9 @@ def write_bulletin(
     return bulletin
 
 
-def begin_draft(session: Session, author: User, title: str, script: str, now: datetime) -> Bulletin:
+def begin_draft(
+    session: Session, author: User, title: str, script: str, now: datetime, *, urgency: Urgency = Urgency.NORMAL
+) -> Bulletin:
     """Keep a new draft of which only the text is known: where and when it is aired is chosen before it is submitted.
 
     Raises:
@@ -107,6 +109,7 @@ def begin_draft(session: Session, author: User, title: str, script: str, now: da
         commune_id=author.commune_id,
         title=clean_line(title, "title", max_chars=MAX_TITLE),
         script=clean_text(script, "script", max_chars=MAX_SCRIPT),
+        urgency=urgency,
         author_id=row_id(author.id),
         editor_id=row_id(author.id),
         created_at=now,

@@ -20,6 +20,7 @@ from broadcast.playout import Playout
 from broadcast.prepared import seed_prepared
 from broadcast.renderers import RendererOptions, bulletin_renderer, emergency_renderer
 from broadcast.rendering import RendererPool
+from broadcast.templates import seed_templates
 from players.hub import Hub
 from players.messages import PlaybackReport
 from players.presence import PresenceBoard
@@ -68,6 +69,7 @@ def _prepare(engine: Engine, now: datetime) -> Commune:
     try:
         with session_of(engine) as session:
             seed_prepared(session, now)
+            seed_templates(session, now)
             return get_commune(session)
     except NotFound as error:
         raise NotSetUp("the database knows no commune yet: run `loalang init` first") from error

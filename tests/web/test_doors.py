@@ -42,6 +42,13 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /ban-tin/{bulletin_id}": WRITERS,
     "POST /ban-tin/{bulletin_id}/nghe": WRITERS,
     "POST /ban-tin/{bulletin_id}/luon-doc": WRITERS,
+    "GET /mau-tin": WRITERS,
+    "GET /mau-tin/moi": WRITERS,
+    "POST /mau-tin/moi": WRITERS,
+    "GET /mau-tin/{template_id}": WRITERS,
+    "POST /mau-tin/{template_id}": WRITERS,
+    "GET /mau-tin/{template_id}/sua": WRITERS,
+    "POST /mau-tin/{template_id}/sua": WRITERS,
     "GET /duyet": LEADER,
     "GET /quy-tac-duyet": CALLERS - {"head"},
     "POST /quy-tac-duyet": CALLERS - {"head"},
@@ -60,6 +67,9 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /khan-cap": CALLERS,
     "POST /khan-cap/xem-truoc": CALLERS,
     "GET /lich-phat": SIGNED_IN,
+    "GET /lich-phat/tuan": SIGNED_IN,
+    "GET /lich-phat/tuan/doi": WRITERS,
+    "POST /lich-phat/tuan/doi": WRITERS,
     "GET /lich-phat/moi": WRITERS,
     "POST /lich-phat/moi": WRITERS,
     "GET /lich-phat/{entry_id}": WRITERS,
@@ -141,6 +151,12 @@ API: dict[str, frozenset[str]] = {
     "PUT /api/entries/{entry_id}/days/{on}": WRITERS,
     "DELETE /api/entries/{entry_id}/days/{on}": WRITERS,
     "GET /api/entries/{entry_id}/advice": SIGNED_IN,
+    "GET /api/templates": SIGNED_IN,
+    "POST /api/templates": WRITERS,
+    "GET /api/templates/{template_id}": SIGNED_IN,
+    "PUT /api/templates/{template_id}": WRITERS,
+    "DELETE /api/templates/{template_id}": WRITERS,
+    "POST /api/templates/{template_id}/bulletins": WRITERS,
     "GET /api/approval-rules": SIGNED_IN,
     "PUT /api/approval-rules": CALLERS - {"head"},
     "GET /api/delegations": SIGNED_IN,
@@ -211,6 +227,7 @@ OPEN_TO_ALL = {
 NODE_KEY = NodeKey.generate()
 BULLETIN = {"title": "Tin", "script": "Họp lúc 8h.", "zones": ["thon-dong"], "airs_now": True}
 PROGRAMME = {"name": "Sáng", "parts": [{"kind": "bulletins"}]}
+TEMPLATE = {"name": "Họp", "title": "Họp", "script": "Họp lúc {giờ: giờ}."}
 ENTRY = {"programme": 1, "zones": ["thon-dong"], "airs_at": "05:30", "from_on": "2026-09-22"}
 BODIES: dict[str, object] = {
     "POST /api/bulletins": BULLETIN,
@@ -225,6 +242,9 @@ BODIES: dict[str, object] = {
     "POST /api/voices/{voice}/try": {"text": "Xin chào."},
     "PUT /api/recordings/{recording_id}": {"name": "A", "language": "ium", "is_shared": True, "revision": 1},
     "POST /api/recordings/{recording_id}/trim": {"start_ms": 0, "end_ms": 900, "revision": 1},
+    "POST /api/templates": TEMPLATE,
+    "PUT /api/templates/{template_id}": {**TEMPLATE, "revision": 1},
+    "POST /api/templates/{template_id}/bulletins": {"values": {}},
     "PUT /api/approval-rules": {"normal": ["leader"], "priority": ["leader"]},
     "POST /api/delegations": {"deputy": "officer", "until_on": "2026-09-30"},
     "PUT /api/rules": {"windows": [], "sessions_a_day": 2},

@@ -20,10 +20,13 @@ from web.pages import (
     rules,
     sign_in,
     special_days,
+    templates,
     timetable,
     tokens,
     users,
     voices,
+    week,
+    week_move,
 )
 
 OPEN_ROUTERS = (sign_in.router, calendar.feed_router)
@@ -35,9 +38,12 @@ ROUTERS = (
     compose.router,
     bulletins.router,
     approval_rules.router,
+    templates.router,
     broadcasts.router,
     emergency.router,
     timetable.router,
+    week.router,
+    week_move.router,
     entries.router,
     forecast.router,
     rules.router,
