@@ -5,7 +5,7 @@ Nothing here changes anything; lengths are those of what is rendered for the com
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -25,7 +25,7 @@ from scheduler.models import PlannedBroadcast
 from scheduler.planner import load_calendar, load_entry, plan_broadcasts
 
 TOUCHING = timedelta(minutes=1)
-_AHEAD = timedelta(days=7)
+AHEAD = timedelta(days=7)
 _SAID_AT_MOST = 20
 
 
@@ -63,14 +63,14 @@ class _Week:
         return f"“{one.title}” lúc {one.starts_at.astimezone(self.zone):%H:%M}"
 
 
-def advice_for(session: Session, entry_id: int, now: datetime) -> list[Advice]:
-    """What is to be known of an entry in the coming week, the first of each kind first.
+def advice_for(session: Session, entry_id: int, now: datetime, ahead: timedelta = AHEAD) -> list[Advice]:
+    """What is to be known of an entry in the coming week (or as far `ahead`), the first of each kind first.
 
     Raises:
         NotFound: there is no such entry.
     """
     entry = get_entry(session, entry_id)
-    week = _load_week(session, now)
+    week = _load_week(session, now, ahead)
     own = {id_ for id_, one in week.planned.items() if one.entry_id == entry_id}
     found = [*_without_nodes(session, zones_of_entry(session, entry)), *_refused(session, week, own, entry.max_minutes)]
     found += [
@@ -94,25 +94,32 @@ def advice_for(session: Session, entry_id: int, now: datetime) -> list[Advice]:
     return found[:_SAID_AT_MOST]
 
 
-def _load_week(session: Session, now: datetime) -> _Week:
+def _load_week(session: Session, now: datetime, ahead: timedelta) -> _Week:
     commune = get_commune(session)
     zone = local_zone(commune)
     loaded = (load_entry(session, row) for row in list_entries(session) if row.is_active)
     entries = [entry for entry in loaded if entry is not None]
-    planned = plan_broadcasts(entries, zone, now, _AHEAD, load_calendar(session, commune))
-    lengths = _lengths(session)
+    planned = plan_broadcasts(entries, zone, now, ahead, load_calendar(session, commune))
+    lengths = _lengths(session, zone)
     coming = {one.id: one for one in planned if not one.is_past and one.why_not is None}
     spans = [
-        Span(one.id, one.urgency, one.zone_ids, one.starts_at, lengths.get((one.entry_id, one.starts_at), timedelta()))
+        Span(one.id, one.urgency, one.zone_ids, one.starts_at, lengths.get((one.entry_id, one.on), timedelta()))
         for one in coming.values()
     ]
     return _Week(coming, spans, zone, {row_id(one.id): one.name for one in session.exec(select(Zone))})
 
 
-def _lengths(session: Session) -> dict[tuple[int | None, datetime | None], timedelta]:
-    """How long coming broadcasts last, by their entry and start: those that are rendered."""
+def _lengths(session: Session, zone: ZoneInfo) -> dict[tuple[int | None, date], timedelta]:
+    """How long coming broadcasts last, by their entry and day: those that are rendered.
+
+    By the day, not the instant: what is to be moved within its day is as long as before.
+    """
     query = select(Broadcast).where(col(Broadcast.state).in_(COMING), col(Broadcast.duration_ms).is_not(None))
-    return {(one.entry_id, one.starts_at): timedelta(milliseconds=one.duration_ms or 0) for one in session.exec(query)}
+    return {
+        (one.entry_id, one.starts_at.astimezone(zone).date()): timedelta(milliseconds=one.duration_ms or 0)
+        for one in session.exec(query)
+        if one.starts_at is not None
+    }
 
 
 def _say_overlap(week: _Week, overlap: Overlap) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, and_, col, select
 
-from broadcast.airings import clips_of
+from broadcast.airings import clips_of_each
 from broadcast.communes import get_commune, local_zone, windows_of_commune
 from broadcast.entries import list_entries
 from broadcast.lifecycle import COMING, WhyNot
@@ -43,6 +43,8 @@ class Line:
     """Why it does not sound, or not whole: a member of `WhyNot` or of the node's `Reason`."""
     sounds_at: datetime | None = None
     ends_at: datetime | None = None
+    entry_id: int | None = None
+    """The entry of the timetable it comes from, if from one."""
 
     @property
     def will_sound(self) -> bool:
@@ -115,7 +117,8 @@ def load_lines(session: Session, now: datetime, until: datetime) -> list[Line]:
     is_due = and_(col(Broadcast.starts_at) >= now, col(Broadcast.starts_at) < until)
     query = select(Broadcast).where(is_due).order_by(col(Broadcast.starts_at), col(Broadcast.id))
     rows = broadcast_rows(session, session.exec(query))
-    lines = [_line_of(session, row) for row in rows if _is_of_interest(row)]
+    clips = clips_of_each(session, [row.id for row in rows])
+    lines = [line_of(row, clips.get(row.id, ())) for row in rows if _is_of_interest(row)]
     lines += _not_planned_yet(session, commune, now, until, {(row.entry_id, row.starts_at) for row in rows})
     return sorted(lines, key=lambda line: (line.starts_at, line.broadcast))
 
@@ -153,8 +156,8 @@ def _is_of_interest(row: BroadcastRow) -> bool:
     return row.state in COMING or (row.state is BroadcastState.CANCELLED and row.reason != WhyNot.TIMETABLE_CHANGED)
 
 
-def _line_of(session: Session, row: BroadcastRow) -> Line:
-    clips = clips_of(session, row.id) or ()
+def line_of(row: BroadcastRow, clips: tuple[ClipRef, ...] = ()) -> Line:
+    """A broadcast as a line; without clips its length is not known."""
     return Line(
         broadcast=row.id,
         title=row.title,
@@ -164,6 +167,7 @@ def _line_of(session: Session, row: BroadcastRow) -> Line:
         clips=clips,
         lasts=timedelta(milliseconds=sum(clip.duration_ms for clip in clips)) if clips else None,
         reason=row.reason,
+        entry_id=row.entry_id,
     )
 
 
@@ -188,6 +192,7 @@ def _not_planned_yet(
             starts_at=one.starts_at,
             zones=tuple(sorted(slugs[zone_id] for zone_id in one.zone_ids)),
             reason=one.why_not,
+            entry_id=one.entry_id,
         )
         for one in planned
         if not one.is_past and (one.entry_id, one.starts_at) not in known

@@ -31,6 +31,12 @@ def occurrences(
     )
 
 
+def is_due(entry: Entry, day: date, calendar: Mapping[date, CommuneDay] = PLAIN_YEAR) -> bool:
+    """Whether the entry has a time on that day, though it may be left out."""
+    is_within = entry.from_on <= day and (entry.until_on is None or day <= entry.until_on)
+    return is_within and _is_due(entry, day, calendar.get(day, _PLAIN_DAY))
+
+
 def _days(entry: Entry, first: date, last: date, calendar: Mapping[date, CommuneDay]) -> Iterator[date]:
     """The days on which the entry is due, and a day more on each side: instants are compared, not days."""
     day = max(entry.from_on, first - timedelta(days=1))
