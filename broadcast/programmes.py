@@ -1,7 +1,7 @@
 """Programmes: their names and parts, and what one time of them consists of."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from sqlmodel import Session, col, select
@@ -30,12 +30,21 @@ from broadcast.programme_parts import (
     weather_of,
 )
 from broadcast.reading_rules import rules_of
+from broadcast.relays import RelayPlan
 from broadcast.renderings import want_rendering
 from broadcast.said_script import ClipMark, join_said
 from broadcast.slots import fill_slots
 from broadcast.typed_text import clean_line
-from players.messages import MAX_CLIPS, Urgency
+from players.messages import MAX_CLIPS, OnFailure, Urgency
 from tts.chimes import Chime
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """What a broadcast consists of: the rendering keys of its parts in order, and the relays between them."""
+
+    keys: Sequence[str] = ()
+    relays: Sequence[RelayPlan] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +120,8 @@ def list_programmes(session: Session) -> list[Programme]:
 
 def parts_by_day(
     session: Session, programme_id: int, zone_ids: Collection[int], days: Iterable[date], now: datetime
-) -> dict[date, list[str]]:
-    """The rendering keys of a programme on each of these days, its parts in order.
+) -> dict[date, Composition]:
+    """What a programme consists of on each of these days.
 
     On a day without a bulletin it is what the programme says: nothing, or its chime and greeting. What is not rendered
     yet is wanted from now on.
@@ -126,7 +135,7 @@ def parts_by_day(
     keys = _bulletin_keys(session, {one.id: one for all_ in placed.values() for one, _ in all_}, commune, now)
     composer = _Composer(session, commune, parts_of_programme(session, programme_id), keys, now)
     weather = weather_of(session, commune, list(placed))
-    return {on: composer.keys_on(programme, on, placed[on], weather.get(on, "")) for on in placed}
+    return {on: composer.composed_on(programme, on, placed[on], weather.get(on, "")) for on in placed}
 
 
 _Item = str | Bulletin
@@ -142,23 +151,28 @@ class _Composer:
     parts: Sequence[ProgrammePart]
     bulletin_keys: Mapping[str, str]
     now: datetime
+    wanted: dict[tuple[str, Chime | None, bool], str] = field(default_factory=dict)
+    """Keys of renderings already asked for: most words are the same on all days."""
 
-    def keys_on(self, programme: Programme, on: date, placed: Sequence[Placed], weather: str) -> list[str]:
-        """The rendering keys of one day. A chime belongs to what follows it; the last one, to what it follows."""
+    def composed_on(self, programme: Programme, on: date, placed: Sequence[Placed], weather: str) -> Composition:
+        """What one day consists of. A chime belongs to what is said after it; the last one, to what it follows."""
         parts = self._parts_for(programme, has_bulletins=bool(placed))
         keys: list[str] = []
+        relays: list[RelayPlan] = []
         last: _Item | None = None
         has_chime = has_opening = False
         for part in parts:
             if part.kind is ProgrammePartKind.CHIME:
                 has_chime = True
                 continue
+            if part.kind is ProgrammePartKind.RELAY:
+                relays.append(_relay(part, len(keys)))
             for item in self._items(part, on, placed, weather):
                 keys.append(self._key(item, Chime.NORMAL if has_chime else None))
                 last, has_opening, has_chime = item, has_chime, False
         if has_chime and last is not None:
             keys[-1] = self._key(last, Chime.NORMAL if has_opening else None, closes=True)
-        return keys[:MAX_CLIPS]
+        return Composition(keys[:MAX_CLIPS], relays if keys else ())
 
     def _parts_for(self, programme: Programme, *, has_bulletins: bool) -> Sequence[ProgrammePart]:
         kinds = [part.kind for part in self.parts]
@@ -176,22 +190,24 @@ class _Composer:
             said = fill_slots(part.text, self.commune.name, on, weather)
         else:
             said = join_said([ClipMark(part.clip_sha256)]) if part.clip_sha256 else ""
-        return [said] if said else []
+        return [said] if said and part.kind is not ProgrammePartKind.RELAY else []
 
     def _key(self, item: _Item, chime: Chime | None, *, closes: bool = False) -> str:
         if isinstance(item, Bulletin) and chime is None and not closes:
             return self.bulletin_keys[item.id]
-        rendering = want_rendering(
-            self.session,
-            said_of(self.session, item) if isinstance(item, Bulletin) else item,
-            self.commune.voice,
-            chime.value if chime else None,
-            item.urgency if isinstance(item, Bulletin) else Urgency.NORMAL,
-            self.now,
-            has_closing_chime=closes,
-            is_read_twice=isinstance(item, Bulletin) and item.is_read_twice,
-        )
-        return rendering.key
+        what = (item.id if isinstance(item, Bulletin) else item, chime, closes)
+        if what not in self.wanted:
+            self.wanted[what] = want_rendering(
+                self.session,
+                said_of(self.session, item) if isinstance(item, Bulletin) else item,
+                self.commune.voice,
+                chime.value if chime else None,
+                item.urgency if isinstance(item, Bulletin) else Urgency.NORMAL,
+                self.now,
+                has_closing_chime=closes,
+                is_read_twice=isinstance(item, Bulletin) and item.is_read_twice,
+            ).key
+        return self.wanted[what]
 
 
 def _add(
@@ -213,8 +229,23 @@ def _said(session: Session, programme: Programme) -> dict[str, object]:
     return {
         "name": programme.name,
         "when_empty": programme.when_empty.value,
-        "parts": [[part.kind.value, part.text or part.clip_sha256] for part in parts],
+        "parts": [
+            [part.kind.value, part.text or part.clip_sha256, *([part.stream_url] if part.stream_url else [])]
+            for part in parts
+        ],
     }
+
+
+def _relay(part: ProgrammePart, after_parts: int) -> RelayPlan:
+    return RelayPlan(
+        after_parts=after_parts,
+        name=part.text,
+        url=part.stream_url or "",
+        lasts_ms=1000 * (part.lasts_s or 0),
+        starts_after_ms=None if part.starts_after_s is None else 1000 * part.starts_after_s,
+        on_failure=part.on_failure or OnFailure.SILENCE,
+        fallback_sha256=part.clip_sha256,
+    )
 
 
 def _bulletin_keys(
