@@ -195,6 +195,7 @@ async def test_others_see_the_timetable_without_its_buttons(browse: SignIn, entr
         browser: Browser = await browse(role)
         await browser.get("/lich-phat")
         assert [link.attributes["href"] for link in browser.page.css(".head a")] == [
+            "/lich-phat/tuan",
             "/24-gio-toi",
             "/lich-dien-thoai",
             *links,
