@@ -12,6 +12,7 @@ PlayersError
 │   ├── KeyUnusable         a key file that is missing, damaged or open to others
 │   └── BrokerError         the broker could not be started or administered
 ├── ChildStopped            a child process that does not run and will not be started again
+├── ServiceNotInstalled     a systemd unit that could not be made or written
 ├── PairingError            the server did not accept the pairing
 ├── ClipUnavailable         a clip could not be had whole and right
 └── OutputError
@@ -70,6 +71,10 @@ class ChildStopped(PlayersError):
 
 class PairingError(PlayersError):
     """The server did not accept the pairing; the text is its reason."""
+
+
+class ServiceNotInstalled(PlayersError):
+    """A systemd unit that could not be made or written."""
 
 
 class ClipUnavailable(PlayersError):

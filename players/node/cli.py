@@ -1,4 +1,4 @@
-"""`loalang-node pair`, `run` and `doctor`."""
+"""`loalang-node pair`, `run`, `doctor` and `install-service`."""
 
 import argparse
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from players import service_unit, systemd
 from players.errors import PairingError, PlayersError
 from players.invitation import Invitation, read_invitation
 from players.node.agent import Agent
@@ -68,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     examining.add_argument("--data", default=DATA_DIR, type=Path, metavar="DIR", help=f"default: {DATA_DIR}")
     examining.add_argument("--json", action="store_true", help="for programs")
     examining.add_argument("--lang", default="en", choices=["en", "vi"], help="default: en")
+    installing = commands.add_parser("install-service", help="a systemd unit for this pole: printed, or installed")
+    service_unit.declare(installing, DATA_DIR, "loalang-node")
     return parser
 
 
@@ -129,8 +132,23 @@ async def _play(data_dir: Path, settings: NodeSettings, credentials: Credentials
         agent = Agent(parts)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, agent.leave)
-        await agent.run()
+            loop.add_signal_handler(number, _leave, agent)
+        watching = asyncio.create_task(systemd.keep_watchdog(agent.answers), name="watchdog")
+        systemd.notify(systemd.READY)
+        try:
+            await agent.run()
+        finally:
+            watching.cancel()
+
+
+def _leave(agent: Agent) -> None:
+    systemd.notify(systemd.STOPPING)
+    agent.leave()
+
+
+def _install_service(options: argparse.Namespace) -> int:
+    service_unit.carry_out(options, "players.node", "loalang-node")
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -147,7 +165,7 @@ def _log_event(fields: Mapping[str, Any]) -> None:
     log.info("%s", json.dumps(fields))
 
 
-_COMMANDS = {"pair": _pair, "run": _run, "doctor": _doctor}
+_COMMANDS = {"pair": _pair, "run": _run, "doctor": _doctor, "install-service": _install_service}
 
 
 if __name__ == "__main__":

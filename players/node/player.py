@@ -26,12 +26,14 @@ from players.node.events import (
     Event,
     Go,
     Hush,
+    Lengthen,
     Prepare,
     Silenced,
     Way,
 )
 from players.node.medley import Medley
 from players.node.output import AudioOutput, Playing, Sound, Sounded
+from players.node.sequel import Sequel
 
 T = TypeVar("T")
 
@@ -40,7 +42,10 @@ log = logging.getLogger(__name__)
 PREPARE_WITHIN_S = 10.0
 START_WITHIN_S = 10.0
 END_GRACE_S = 10.0
+MOST_GROWN_S = 3600.0
 STOP_WITHIN_S = 1.0
+STUCK_AFTER = 3
+"""So many sounds in a row that an output did not open in time: a library is stuck that only a new process frees."""
 
 
 class _Airing:
@@ -52,6 +57,7 @@ class _Airing:
         self.way = action.way
         self.from_ms = action.from_ms
         self.gain_db = action.gain_db
+        self.sequel: Sequel | None = None
         loop = asyncio.get_running_loop()
         self.go: asyncio.Future[datetime] = loop.create_future()
         self.hushed = asyncio.Event()
@@ -60,7 +66,8 @@ class _Airing:
 
     @property
     def remaining_s(self) -> float:
-        return max(0, self.item.duration_ms - self.from_ms) / 1000
+        """How long it may sound from there; what grows has a bound of its own."""
+        return MOST_GROWN_S if self.sequel is not None else max(0, self.item.duration_ms - self.from_ms) / 1000
 
 
 class _Sources:
@@ -80,12 +87,19 @@ class _Sources:
 
     async def clips(self, clips: tuple[ClipRef, ...], from_ms: int) -> Playing:
         """See `medley.Sources`."""
-        for clip in clips:
-            if not await asyncio.to_thread(self._clips.is_whole, clip.sha256):
-                raise ClipRefused(Reason.CLIP_CORRUPT, f"clip {clip.sha256[:12]} has rotted on disk")
-            await asyncio.to_thread(self._clips.used_now, clip.sha256)
+        rotten = await asyncio.to_thread(self._first_rotten, clips)
+        if rotten is not None:
+            raise ClipRefused(Reason.CLIP_CORRUPT, f"clip {rotten.sha256[:12]} has rotted on disk")
         paths = tuple(self._clips.path(clip.sha256) for clip in clips)
         return await self._outputs[Way.FILES].prepare(Sound(paths, None, from_ms, self._gain_db))
+
+    def _first_rotten(self, clips: tuple[ClipRef, ...]) -> ClipRef | None:
+        """The first clip that is not whole any more, in a worker thread."""
+        for clip in dict.fromkeys(clips):
+            if not self._clips.is_whole(clip.sha256):
+                return clip
+            self._clips.used_now(clip.sha256)
+        return None
 
     async def relay(self, relay: RelayPart) -> Playing:
         """See `medley.Sources`."""
@@ -124,8 +138,14 @@ class Player:
         self._emit = emit
         self._airings: dict[str, _Airing] = {}
         self._turn = asyncio.Lock()
+        self._unopened = 0
 
-    def carry_out(self, action: Prepare | Go | Hush | Discard) -> None:
+    @property
+    def is_stuck(self) -> bool:
+        """Whether an output hangs, as far as its last sounds tell."""
+        return self._unopened >= STUCK_AFTER
+
+    def carry_out(self, action: Prepare | Go | Lengthen | Hush | Discard) -> None:
         """Begin to do it; what comes of it is emitted.
 
         A broadcast that is no longer prepared here has broken, and word of that is already on its way.
@@ -141,6 +161,9 @@ class Player:
             case Go(_, starts_at):
                 if not airing.go.done():
                     airing.go.set_result(starts_at)
+            case Lengthen(_, clips, is_last):
+                if airing.sequel is not None:
+                    airing.sequel.add(clips, is_last=is_last)
             case Hush():
                 airing.hushed.set()
             case Discard(broadcast):
@@ -148,6 +171,14 @@ class Player:
 
     def _prepare(self, action: Prepare) -> None:
         airing = _Airing(action)
+        if action.begin_with is not None:
+            airing.sequel = Sequel(
+                action.item.clips[: action.begin_with],
+                action.from_ms,
+                self._sources(airing),
+                self._clock.monotonic,
+                is_open=action.is_open,
+            )
         self._airings[action.item.broadcast] = airing
         airing.task = asyncio.create_task(self._air(airing), name=f"air {action.item.broadcast}")
         airing.task.add_done_callback(partial(self._task_done, airing))
@@ -175,14 +206,14 @@ class Player:
     async def _air(self, airing: _Airing) -> None:
         playing: Playing | None = None
         try:
-            playing = await _within(PREPARE_WITHIN_S, self._open(airing), "the output does not prepare")
+            playing = await self._opened(airing)
             event = await self._sound(airing, playing)
         except ClipRefused as error:
             if error.reason is Reason.CLIP_CORRUPT and airing.way is Way.FILES:
                 await self._condemn(airing)
-            event = self._broke(airing, error.reason, error.detail, None)
+            event = self._broke(airing, error.reason, error.detail, await self._stopped(playing))
         except ClipUnavailable as error:
-            event = self._broke(airing, Reason.CLIP_UNAVAILABLE, str(error), None)
+            event = self._broke(airing, Reason.CLIP_UNAVAILABLE, str(error), await self._stopped(playing))
         except OutputError as error:
             sounded = await self._stopped(playing)
             event = self._broke(airing, _reason(error, airing.way), str(error), sounded)
@@ -192,6 +223,16 @@ class Player:
         if not airing.discarded:
             self._emit(event)
 
+    async def _opened(self, airing: _Airing) -> Playing:
+        try:
+            playing = await _within(PREPARE_WITHIN_S, self._open(airing), "the output does not prepare")
+        except OutputFailed as error:
+            # A stream that does not come is the server's affair, not the output's.
+            self._unopened += airing.way is Way.FILES and isinstance(error.__cause__, TimeoutError)
+            raise
+        self._unopened = 0
+        return playing
+
     async def _open(self, airing: _Airing) -> Playing:
         if airing.way is Way.STREAM:
             sound = Sound(
@@ -200,12 +241,18 @@ class Player:
                 expected_ms=airing.item.duration_ms - airing.from_ms,
             )
             return await self._outputs[Way.STREAM].prepare(sound)
-        sources = _Sources(self._outputs, self._clips, self._relay_url, airing.gain_db)
+        if airing.sequel is not None:
+            await airing.sequel.open()
+            return airing.sequel
+        sources = self._sources(airing)
         if not airing.item.relays:
             return await sources.clips(airing.item.clips, airing.from_ms)
         medley = Medley(airing.item, airing.from_ms, sources, self._clock.monotonic)
         await medley.open()
         return medley
+
+    def _sources(self, airing: _Airing) -> _Sources:
+        return _Sources(self._outputs, self._clips, self._relay_url, airing.gain_db)
 
     async def _sound(self, airing: _Airing, playing: Playing) -> Event:
         """Wait for the word and for the turn, sound, and say how it ended."""

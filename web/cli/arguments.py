@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from players import service_unit
+
 DEFAULT_DATA = Path("data")
 DEFAULT_DEMO_DATA = DEFAULT_DATA / "demo"
 DEFAULT_DEMO_PORT = 8000
@@ -30,6 +32,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _normalize(commands.add_parser("normalize", help="a text per line in, its spoken form per line out"))
     _speak(commands.add_parser("speak", help="read a text aloud into a file"))
     _import(commands.add_parser("import", help="the draft text of a document, a scan or a photo"))
+    _install_service(commands.add_parser("install-service", help="a systemd unit for the server, printed or installed"))
     return parser.parse_args(argv)
 
 
@@ -210,6 +213,11 @@ def _speak(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--stream", action="store_true", help="say when each sentence is ready, as it becomes so")
     parser.add_argument("--voice", metavar="NAME|VOICEDIR", help="an installed voice, or a folder that holds one")
+
+
+def _install_service(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command="install_service")
+    service_unit.declare(parser, Path("/var/lib/loalang"), "loalang")
 
 
 def _import(parser: argparse.ArgumentParser) -> None:
