@@ -1,6 +1,7 @@
 """`loalang serve`: the commune server."""
 
 import argparse
+import asyncio
 import logging
 import socket
 import ssl
@@ -9,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broadcast.errors import DatabaseUnusable
+from players import systemd
 from players.errors import PlayersError
 from web.app import create_app
 from web.cli.errors import CommandError
@@ -57,12 +59,16 @@ class _Starting:
             await self._app(scope, receive, send)
             return
         failed: list[Message] = []
+        watching: list[asyncio.Task[None]] = []
 
         async def send_unless_failed(message: Message) -> None:
             if message["type"] == "lifespan.startup.failed":
                 failed.append(message)
-            else:
-                await send(message)
+                return
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                systemd.notify(systemd.READY)
+                watching.append(asyncio.create_task(systemd.keep_watchdog(_answers), name="watchdog"))
 
         try:
             await self._app(scope, receive, send_unless_failed)
@@ -75,6 +81,14 @@ class _Starting:
             for message in failed:
                 await send(message)
             raise
+        finally:
+            for task in watching:
+                task.cancel()
+
+
+async def _answers() -> bool:
+    """Whether the event loop turns and a worker thread is to be had: everything else the pages say themselves."""
+    return await asyncio.to_thread(bool, 1)
 
 
 def _serve(settings: Settings, listener: socket.socket) -> int:
