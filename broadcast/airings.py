@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import sqlalchemy
@@ -26,6 +27,7 @@ from broadcast.models import (
 )
 from broadcast.nodes import nodes_of_zones
 from broadcast.orders import issue_stop, plays_of, void_orders
+from broadcast.relays import relays_of, starts_of
 from players.messages import ClipRef
 
 STOP_ORDER_AHEAD = timedelta(minutes=15)
@@ -103,7 +105,8 @@ def note_duration(session: Session, broadcast: Broadcast) -> tuple[ClipRef, ...]
     """The broadcast's clips, its length written down; none while one of them is missing or it has none."""
     clips = clips_of(session, broadcast.id)
     if clips is not None:
-        broadcast.duration_ms = sum(clip.duration_ms for clip in clips)
+        relays = relays_of(session, [broadcast.id]).get(broadcast.id, ())
+        _, broadcast.duration_ms = starts_of(relays, [clip.duration_ms for clip in clips])
     session.add(broadcast)
     return clips
 
@@ -181,6 +184,16 @@ def renderings_of(session: Session, broadcast_id: str) -> list[Rendering]:
 def clips_of(session: Session, broadcast_id: str) -> tuple[ClipRef, ...] | None:
     """Its clips, in order; none when it has no parts or one is not rendered."""
     return clips_of_each(session, [broadcast_id]).get(broadcast_id)
+
+
+def first_clips_of(session: Session, broadcast_id: str) -> tuple[ClipRef, ...]:
+    """Those of its clips, from the first on, that are rendered: an emergency begins with them."""
+    query = select(Rendering, Clip).join(BroadcastPart).outerjoin(Clip)
+    rows = session.exec(query.where(BroadcastPart.broadcast_id == broadcast_id).order_by(col(BroadcastPart.position)))
+    rendered = takewhile(lambda row: row[0].state is RenderingState.RENDERED and row[1] is not None, rows)
+    return tuple(
+        ClipRef(sha256=clip.sha256, size_bytes=clip.size_bytes, duration_ms=clip.duration_ms) for _, clip in rendered
+    )
 
 
 def clips_of_each(session: Session, broadcast_ids: Collection[str]) -> dict[str, tuple[ClipRef, ...]]:

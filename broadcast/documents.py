@@ -25,6 +25,7 @@ from broadcast.models import (
 from broadcast.nodes import list_nodes
 from broadcast.orders import JOIN_WITHIN, order_of
 from broadcast.outlook import why_quiet
+from broadcast.relays import relay_parts, relays_of
 from broadcast.zones import list_zones, zones_of_each_node
 from players.messages import CuedBroadcast, Emergencies, NodeConfig, Play, Timetable, Urgency
 from players.versions import next_version
@@ -147,13 +148,17 @@ def _items(session: Session, commune: Commune, now: datetime) -> Iterator[tuple[
     )
     query = select(Broadcast).where(~col(Broadcast.is_now), or_(is_coming, has_begun))
     found = session.exec(query.order_by(col(Broadcast.starts_at), col(Broadcast.id))).all()
-    all_clips = clips_of_each(session, [broadcast.id for broadcast in found])
+    ids = [broadcast.id for broadcast in found]
+    all_clips, all_relays = clips_of_each(session, ids), relays_of(session, ids)
     for broadcast in found:
         clips = all_clips.get(broadcast.id)
         if clips is None or broadcast.starts_at is None:
             continue
         if broadcast.state in {_B.PLANNED, _B.CUED} and why_quiet(broadcast, commune, broadcast.starts_at):
             continue
+        relays = relay_parts(session, all_relays.get(broadcast.id, ()), clips)
+        # A relay is joined where it is, however late: nobody can hear later what it said.
+        join_ms = broadcast.duration_ms if relays else None
         yield (
             broadcast.id,
             CuedBroadcast(
@@ -161,8 +166,10 @@ def _items(session: Session, commune: Commune, now: datetime) -> Iterator[tuple[
                 urgency=broadcast.urgency,
                 starts_at=broadcast.starts_at,
                 clips=clips,
-                stream=f"/streams/{broadcast.id}",
-                join_within_ms=round(JOIN_WITHIN.total_seconds() * 1000),
+                stream=None if relays else f"/streams/{broadcast.id}",
+                join_within_ms=join_ms or round(JOIN_WITHIN.total_seconds() * 1000),
+                resume_within_ms=join_ms or 0,
+                relays=relays,
             ),
         )
 

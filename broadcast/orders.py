@@ -9,11 +9,13 @@ from sqlmodel import Session, col, select
 
 from broadcast.communes import get_commune
 from broadcast.models import Broadcast, BroadcastZone, IssuedOrder, Zone
+from broadcast.relays import relay_parts, relays_of
 from broadcast.zones import sorted_by_name
 from players.messages import AnyOrder, ClipRef, CuedBroadcast, Play, Stop, Urgency
 
 NOW_LEAD = {
-    Urgency.EMERGENCY: timedelta(seconds=0.3),
+    # Who is later joins inside the chime.
+    Urgency.EMERGENCY: timedelta(seconds=0.12),
     Urgency.PRIORITY: timedelta(seconds=3),
     Urgency.NORMAL: timedelta(seconds=3),
 }
@@ -92,6 +94,30 @@ def due_orders(session: Session, now: datetime) -> list[DueOrder]:
     return due
 
 
+def growing_plays(session: Session, now: datetime) -> list[IssuedOrder]:
+    """The orders whose emergencies are still being spoken: to be asked often, for it only reads."""
+    query = select(IssuedOrder).join(Broadcast).where(Broadcast.urgency == Urgency.EMERGENCY)
+    query = query.where(col(Broadcast.state).in_({BroadcastState.CUED, BroadcastState.ON_AIR}))
+    fresh = session.exec(query.where(col(IssuedOrder.expires_at) > now)).all()
+    return [issued for issued in fresh if issued.document.get("item", {}).get("growing")]
+
+
+def grow_play(session: Session, issued: IssuedOrder, clips: Sequence[ClipRef]) -> Play | None:
+    """A growing order with all clips that are there now; none when there are no more than it names."""
+    play = order_of(issued)
+    parts = session.exec(select(func.count()).where(BroadcastPart.broadcast_id == issued.broadcast_id)).one()
+    if not isinstance(play, Play) or len(clips) <= len(play.item.clips):
+        return None
+    is_growing = len(clips) < parts
+    stream = None if is_growing else f"/streams/{issued.broadcast_id}"
+    item = play.item.model_copy(update={"clips": tuple(clips), "growing": is_growing, "stream": stream})
+    play = play.model_copy(update={"item": item})
+    issued.document = play.model_dump(mode="json")
+    session.add(issued)
+    session.flush()
+    return play
+
+
 def mark_sent(session: Session, order_id: str, now: datetime) -> None:
     """Write down that the broker has an order; once."""
     issued = session.get(IssuedOrder, order_id)
@@ -136,7 +162,11 @@ def _time_play(
 ) -> None:
     is_emergency = broadcast.urgency is Urgency.EMERGENCY
     starts_at = now + NOW_LEAD[broadcast.urgency]
-    valid = EMERGENCY_VALID if is_emergency else JOIN_WITHIN
+    parts = session.exec(select(func.count()).where(BroadcastPart.broadcast_id == broadcast.id)).one()
+    is_growing = is_emergency and len(clips) < parts
+    relays = relay_parts(session, relays_of(session, [broadcast.id]).get(broadcast.id, ()), clips)
+    lasts = timedelta(milliseconds=broadcast.duration_ms or 0) if relays else timedelta()
+    valid = EMERGENCY_VALID if is_emergency else max(JOIN_WITHIN, lasts)
     # An order that went unsent keeps its first expiry: what is too late is not aired.
     expires_at = issued.expires_at if issued.document else starts_at + valid
     play = Play(
@@ -149,8 +179,13 @@ def _time_play(
             urgency=broadcast.urgency,
             starts_at=starts_at,
             clips=tuple(clips),
-            stream=f"/streams/{broadcast.id}",
+            stream=None if relays or is_growing else f"/streams/{broadcast.id}",
+            severity=broadcast.severity if is_emergency else None,
+            lead_ms=clips[0].duration_ms if is_emergency and parts > 1 else 0,
+            growing=is_growing,
             join_within_ms=round(valid.total_seconds() * 1000),
+            resume_within_ms=round(lasts.total_seconds() * 1000),
+            relays=relays,
         ),
     )
     broadcast.starts_at = starts_at

@@ -13,22 +13,32 @@ from broadcast.entries import FIRST_DAY, LAST_DAY
 from broadcast.errors import InvalidInput, NotFound
 from broadcast.models import Commune, DayWeather, Programme, ProgrammePart, ProgrammePartKind, User, row_id
 from broadcast.recordings import get_recording
+from broadcast.relays import clean_stream_url
 from broadcast.slots import check_slots
 from broadcast.typed_text import clean_line, clean_text
+from players.messages import MAX_RELAYS, OnFailure
 
 MAX_PARTS = 12
 MAX_FRAME = 1_000
 MAX_WEATHER = 200
+MAX_STATION = 60
+MAX_RELAY_MINUTES = 120
 SPOKEN = frozenset({ProgrammePartKind.GREETING, ProgrammePartKind.CLOSING})
 
 
 @dataclass(frozen=True, slots=True)
 class ProgrammePartDraft:
-    """A part as it is chosen; `recording` is an id."""
+    """A part as it is chosen; `recording` is an id. Of a relay, `text` is the station's name."""
 
     kind: ProgrammePartKind
     text: str = ""
     recording: str | None = None
+    """Of a relay, what sounds in its place when it fails (`OnFailure.CLIP`)."""
+    url: str = ""
+    minutes: int = 0
+    starts_after_minutes: int | None = None
+    """Not before this long after the programme's start."""
+    on_failure: OnFailure = OnFailure.SILENCE
 
 
 def framed_by(greeting: str, closing: str) -> list[ProgrammePartDraft]:
@@ -98,6 +108,11 @@ def _check_order(kinds: Sequence[ProgrammePartKind]) -> None:
         raise InvalidInput("no-parts", "Chương trình cần ít nhất một phần có nội dung.", "parts")
     if any(one is two is ProgrammePartKind.CHIME for one, two in pairwise(kinds)):
         raise InvalidInput("chime-twice", "Hai phần nhạc hiệu đứng liền nhau.", "parts")
+    if kinds.count(ProgrammePartKind.RELAY) > MAX_RELAYS:
+        raise InvalidInput("too-many-relays", f"Chương trình có tối đa {MAX_RELAYS} phần tiếp âm.", "parts")
+    if kinds and not set(kinds) - {ProgrammePartKind.CHIME, ProgrammePartKind.RELAY}:
+        said = "Ngoài tiếp âm, chương trình cần một phần khác, ví dụ lời chào nói sắp nghe đài nào."
+        raise InvalidInput("only-relays", said, "parts")
 
 
 def _row(
@@ -115,7 +130,32 @@ def _row(
     elif draft.kind is ProgrammePartKind.RECORDING:
         part.recording_id = draft.recording
         part.clip_sha256 = known.get(draft.recording) or _clip_of(session, draft.recording, user)
+    elif draft.kind is ProgrammePartKind.RELAY:
+        _take_relay(session, part, draft, known, user)
     return part
+
+
+def _take_relay(
+    session: Session,
+    part: ProgrammePart,
+    draft: ProgrammePartDraft,
+    known: dict[str | None, str | None],
+    user: User | None,
+) -> None:
+    part.text = clean_line(draft.text, "parts", max_chars=MAX_STATION)
+    part.stream_url = clean_stream_url(draft.url)
+    session_minutes = get_commune(session).session_minutes
+    most = min(MAX_RELAY_MINUTES, session_minutes or MAX_RELAY_MINUTES)
+    if not 1 <= draft.minutes <= most:
+        raise InvalidInput("bad-length", f"Thời lượng tiếp âm từ 1 đến {most} phút.", "parts")
+    if draft.starts_after_minutes is not None and not 0 <= draft.starts_after_minutes <= most:
+        raise InvalidInput("bad-start", f"Phút bắt đầu tiếp âm từ 0 đến {most}.", "parts")
+    part.lasts_s = draft.minutes * 60
+    part.starts_after_s = None if draft.starts_after_minutes is None else draft.starts_after_minutes * 60
+    part.on_failure = draft.on_failure
+    if draft.on_failure is OnFailure.CLIP:
+        part.recording_id = draft.recording
+        part.clip_sha256 = known.get(draft.recording) or _clip_of(session, draft.recording, user)
 
 
 def _clip_of(session: Session, recording_id: str | None, user: User | None) -> str:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from broadcast.airings import add_broadcasts, end_before_start, set_zones
+from broadcast.airings import add_broadcasts, end_before_start, note_duration, set_zones
 from broadcast.communes import local_zone
 from broadcast.entries import changes_of_entry, list_entries, special_days, zones_of_entry
 from broadcast.lifecycle import COMING, WhyNot
@@ -22,7 +22,8 @@ from broadcast.models import (
     TimetableEntry,
     row_id,
 )
-from broadcast.programmes import parts_by_day
+from broadcast.programmes import Composition, parts_by_day
+from broadcast.relays import plans_in, relays_of, set_relays
 from broadcast.rereading import change_parts
 from scheduler.models import CommuneDay, DayChange, Entry, PlannedBroadcast
 from scheduler.timetable import PLAIN_YEAR, occurrences
@@ -133,9 +134,13 @@ def _apply(session: Session, entry_id: int, plan: Sequence[PlannedBroadcast], no
     new = {id_: _new_broadcast(id_, one, now) for id_, one in wanted.items() if id_ not in known}
     add_broadcasts(
         session,
-        {id_: (broadcast, parts.get(_what(wanted[id_]), ())) for id_, broadcast in new.items()},
+        {id_: (broadcast, parts.get(_what(wanted[id_]), Composition()).keys) for id_, broadcast in new.items()},
         plan[0].zone_ids if plan else (),
     )
+    for id_, broadcast in new.items():
+        if relays := parts.get(_what(wanted[id_]), Composition()).relays:
+            set_relays(session, id_, relays)
+            note_duration(session, broadcast)
     coming = [one for one in known.values() if one.state in COMING and one.starts_at and one.starts_at > now]
     _refresh(session, [(one, wanted[one.id]) for one in coming if one.id in wanted], parts, now)
     for broadcast in (*new.values(), *coming):
@@ -172,16 +177,16 @@ def _what(planned: PlannedBroadcast) -> tuple[int, date]:
 
 def _wanted_parts(
     session: Session, plan: Sequence[PlannedBroadcast], now: datetime
-) -> dict[tuple[int, date], list[str]]:
-    """The rendering keys of all that is still to be aired, by programme and day."""
+) -> dict[tuple[int, date], Composition]:
+    """What there is of all that is still to be aired, by programme and day."""
     days: defaultdict[int, list[date]] = defaultdict(list)
     for planned in plan:
         if not planned.is_past and planned.why_not is None:
             days[planned.programme_id].append(planned.on)
     return {
-        (programme_id, on): keys
+        (programme_id, on): composed
         for programme_id, its_days in days.items()
-        for on, keys in parts_by_day(session, programme_id, plan[0].zone_ids, its_days, now).items()
+        for on, composed in parts_by_day(session, programme_id, plan[0].zone_ids, its_days, now).items()
     }
 
 
@@ -200,7 +205,7 @@ def _new_broadcast(id_: str, planned: PlannedBroadcast, now: datetime) -> Broadc
 def _refresh(
     session: Session,
     coming: Sequence[tuple[Broadcast, PlannedBroadcast]],
-    parts: Mapping[tuple[int, date], Sequence[str]],
+    parts: Mapping[tuple[int, date], Composition],
     now: datetime,
 ) -> None:
     """Have coming broadcasts consist of what is approved for them now, in the villages their entry has now."""
@@ -212,11 +217,16 @@ def _refresh(
         has_parts[part.broadcast_id].append(part.next_key or part.rendering_key)
     for row in session.exec(select(BroadcastZone).where(col(BroadcastZone.broadcast_id).in_(ids))):
         in_zones[row.broadcast_id].add(row.zone_id)
+    relays = relays_of(session, ids)
     for broadcast, planned in coming:
         if planned.why_not is not None or planned.is_past:
             continue
-        if list(keys := parts[_what(planned)]) != has_parts[broadcast.id]:
-            change_parts(session, broadcast, keys, now)
+        composed = parts[_what(planned)]
+        if plans_in(relays.get(broadcast.id, ())) != list(composed.relays):
+            set_relays(session, broadcast.id, composed.relays)
+            note_duration(session, broadcast)
+        if list(composed.keys) != has_parts[broadcast.id]:
+            change_parts(session, broadcast, composed.keys, now)
         if in_zones[broadcast.id] != planned.zone_ids:
             set_zones(session, broadcast, planned.zone_ids)
 

@@ -17,7 +17,9 @@ class BroadcastRelay(SQLModel, table=True):
     """So many of the broadcast's parts sound before it."""
     name: str
     url: str = ""
-    """Of the upper radio; empty for somebody who speaks into a microphone."""
+    """Of the upper radio, which the server fetches. Of a microphone: where poles hear it, empty for the server."""
+    is_live: bool = False
+    """Somebody speaks into a microphone: it is over when they say so."""
     lasts_ms: int
     starts_after_ms: int | None = None
     """Not before this long after the broadcast's start; none: as soon as what comes before it is over."""

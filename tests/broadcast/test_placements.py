@@ -75,7 +75,7 @@ def test_a_campaign_names_its_weekdays_its_villages_and_how_often_it_is_said(
     assert heard(unit, programmes[0], "thon-tay") == ["Tin Tin", "", "", "", "Tin Tin", "", ""]
     assert heard(unit, programmes[0], "thon-dong") == [""] * 7
     zones = {row_id(one.id) for one in zones_by_slug(unit, ["thon-tay"])}
-    keys = parts_by_day(unit, programmes[0], zones, [MONDAY], now)[MONDAY]
+    keys = parts_by_day(unit, programmes[0], zones, [MONDAY], now)[MONDAY].keys
     assert [unit.get_one(Rendering, key).script for key in keys] == ["Tin.", "Tin."]
 
 

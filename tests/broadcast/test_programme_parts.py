@@ -50,7 +50,7 @@ def approved(unit: Session, house: House, now: datetime, script: str, programme:
 
 def said(unit: Session, programme: Programme, now: datetime, on: date = MONDAY) -> list[tuple[str, str | None, bool]]:
     zones = {row_id(zone.id) for zone in zones_by_slug(unit, ["thon-dong"])}
-    keys = parts_by_day(unit, row_id(programme.id), zones, [on], now)[on]
+    keys = parts_by_day(unit, row_id(programme.id), zones, [on], now)[on].keys
     rows = [unit.get_one(Rendering, key) for key in keys]
     return [(row.script or "", row.chime, row.has_closing_chime) for row in rows]
 

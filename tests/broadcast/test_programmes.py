@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 import pytest
@@ -51,8 +52,8 @@ def zone_ids(unit: Session, entry: TimetableEntry) -> set[int]:
     return {row_id(zone.id) for zone in zones_of_entry(unit, entry)}
 
 
-def parts(unit: Session, entry: TimetableEntry, now: datetime) -> list[str]:
-    return parts_by_day(unit, entry.programme_id, zone_ids(unit, entry), [MONDAY], now)[MONDAY]
+def parts(unit: Session, entry: TimetableEntry, now: datetime) -> Sequence[str]:
+    return parts_by_day(unit, entry.programme_id, zone_ids(unit, entry), [MONDAY], now)[MONDAY].keys
 
 
 def placed(unit: Session, entry: TimetableEntry, on: date) -> list[Bulletin]:

@@ -27,7 +27,7 @@ def test_the_demo_has_its_people_and_two_programmes_full_of_approved_bulletins(s
         zone_ids = {row_id(zone.id) for zone in zones_of_entry(session, entry)}
         days = [date(2026, 6, 2), date(2027, 1, 1)]
         parts = parts_by_day(session, entry.programme_id, zone_ids, days, now)
-        assert [len(parts[on]) for on in days] == [4, 4]
+        assert [len(parts[on].keys) for on in days] == [4, 4]
 
 
 def test_a_second_run_keeps_everything(engine: Engine, now: datetime) -> None:

@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("after_parts", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("url", sa.String(), nullable=False),
+        sa.Column("is_live", sa.Boolean(), nullable=False),
         sa.Column("lasts_ms", sa.Integer(), nullable=False),
         sa.Column("starts_after_ms", sa.Integer(), nullable=True),
         sa.Column("on_failure", sa.String(40), nullable=False),
