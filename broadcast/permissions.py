@@ -19,6 +19,7 @@ class Action(StrEnum):
     EDIT_RULES = "edit-rules"
     EDIT_LEXICON = "edit-lexicon"
     KEEP_RECORDINGS = "keep-recordings"
+    ACKNOWLEDGE_ALARMS = "acknowledge-alarms"
     MANAGE_NODES = "manage-nodes"
     MANAGE_USERS = "manage-users"
     MANAGE_VOICES = "manage-voices"
@@ -44,6 +45,7 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     Action.EDIT_RULES: frozenset({_LEADER, _ADMIN}),
     Action.EDIT_LEXICON: frozenset({_OFFICER, _LEADER, _ADMIN}),
     Action.KEEP_RECORDINGS: frozenset({_OFFICER, _LEADER, _HEAD, _ADMIN}),
+    Action.ACKNOWLEDGE_ALARMS: frozenset({_OFFICER, _LEADER, _HEAD, _ADMIN}),
     Action.MANAGE_NODES: frozenset({_ADMIN}),
     Action.MANAGE_USERS: frozenset({_ADMIN}),
     Action.MANAGE_VOICES: frozenset({_ADMIN}),

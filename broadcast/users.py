@@ -113,6 +113,11 @@ def list_users(session: Session) -> Sequence[User]:
     return session.exec(select(User).order_by(col(User.username))).all()
 
 
+def names_of_users(session: Session) -> dict[int, str]:
+    """Everybody's name as pages show it, also of those who may no longer sign in."""
+    return {row_id(user_id): name for user_id, name in session.exec(select(User.id, User.name))}
+
+
 def set_active(session: Session, username: str, now: datetime, actor: str, *, is_active: bool) -> User:
     """Lock a user out, or let them in again.
 

@@ -1,19 +1,30 @@
-"""What is wrong right now, in words a commune officer can act on."""
+"""What is wrong right now, in words a commune officer can act on. `broadcast.alarms` makes alarms of it that stay."""
 
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from broadcast.models import Clip
-from broadcast.views import NodeRow, missed
+from broadcast.alarm_poles import Pole, look_at_pole
+from broadcast.alarm_rules import Fact, Key, Look
+from broadcast.models import (
+    AlarmKind,
+    Broadcast,
+    BroadcastState,
+    Clip,
+    Delivery,
+    DeliveryState,
+    NoticeChannel,
+    Rendering,
+    RenderingState,
+)
+from broadcast.notify import failing_channels
+from broadcast.views import NodeRow, broadcast_rows, deliveries_of_each, missed, node_rows
 from players.broker_watch import BrokerWatch, DoorEvent
 from players.child import ChildPhase, ChildState
 from players.hub import Refusal
-from players.presence import PresenceState
 from scheduler.runner import Trouble
 from web.words import say_number
 
@@ -22,7 +33,8 @@ if TYPE_CHECKING:
 
 MISSED_SHOWN_FOR = timedelta(hours=12)
 REFUSED_SHOWN_FOR = timedelta(minutes=10)
-DISK_TROUBLE_BYTES = 500 * 1024 * 1024
+DISK_TROUBLE_BYTES, DISK_WELL_BYTES = 500 * 1024 * 1024, 600 * 1024 * 1024
+BEHIND_AFTER, IN_TIME_AFTER = timedelta(minutes=5), timedelta(minutes=2)
 NAMES_AT_MOST = 5
 _AT_THE_DOOR = {
     DoorEvent.REFUSED: "bị từ chối vì sai tên, sai mật khẩu hoặc đã thu hồi quyền",
@@ -37,83 +49,100 @@ _PROCESS_NAMES = {
     "renderer": "Bộ tạo âm thanh",
     "emergency-renderer": "Bộ tạo âm thanh khẩn cấp",
 }
+_CHANNELS = {NoticeChannel.WEBHOOK: "webhook", NoticeChannel.MAIL: "thư điện tử"}
 
 
-@dataclass(frozen=True)
-class Alarm:
-    """Something is wrong. `tone` is `bad` or `warn`."""
+class Surroundings:
+    """What can be seen from the station."""
 
-    tone: str
-    title: str
-    detail: str = ""
+    station: "Station"
+
+    def __init__(self) -> None:
+        self._listening_since: datetime | None = None
+
+    def look(self, session: Session, open_keys: Collection[Key], now: datetime) -> Look:
+        """Everything that is wrong. Poles are judged only while we hear them: without a broker all are silent."""
+        station = self.station
+        if not station.is_connected:
+            self._listening_since = None
+        elif self._listening_since is None:
+            self._listening_since = now
+        looks = [self._look_at_node(row, open_keys, now) for row in node_rows(session) if _is_ours(row)]
+        facts = [fact for look in looks for fact in look.facts]
+        facts += [*_of_processes(station.processes), *_of_wire(station), *_of_steps(station.runner.troubles)]
+        facts += _of_disk(shutil.disk_usage(station.settings.data_dir).free, open_keys)
+        facts += _of_refusals(station.hub.refusals, now)
+        if station.broker.watch is not None:
+            facts += _of_door(station.broker.watch, now)
+        facts += [*_of_voice(session), *_of_renderer(session, open_keys, now)]
+        facts += [*_of_missed(session, now), *_of_silent(session, now), *_of_notices(session)]
+        return Look(tuple(facts), frozenset().union(*(look.unknown for look in looks)))
+
+    def _look_at_node(self, row: NodeRow, open_keys: Collection[Key], now: datetime) -> Look:
+        heard = self.station.heard_of(row.slug)
+        began = self._listening_since or now
+        pole = Pole(
+            slug=row.slug,
+            name=row.name,
+            zones=row.zone_slugs,
+            state=heard.state,
+            silent_since=max(heard.last_seen_at or began, began, row.paired_at or began),
+            beat=heard.heartbeat,
+        )
+        return look_at_pole(pole, {kind for kind, subject in open_keys if subject == row.slug}, now)
 
 
-def alarms_of(station: "Station", session: Session, nodes: Iterable[NodeRow], now: datetime) -> list[Alarm]:
-    """Everything that is wrong, the worst first. `nodes` are the poles that are not revoked."""
-    found = [*_of_processes(station.processes), *_of_wire(station), *_of_steps(station.runner.troubles)]
-    found += [*_of_disk(shutil.disk_usage(station.settings.data_dir).free), *_of_refusals(station.hub.refusals, now)]
-    if station.broker.watch is not None:
-        found += _of_door(station.broker.watch, now)
-    found += [*_of_nodes(station, nodes), *_of_voice(session), *_of_missed(session, now)]
-    return sorted(found, key=lambda alarm: alarm.tone != "bad")
+def _is_ours(row: NodeRow) -> bool:
+    return row.is_paired and not row.is_revoked
 
 
-def _of_processes(states: Iterable[ChildState]) -> Iterator[Alarm]:
+def _of_processes(states: Iterable[ChildState]) -> Iterator[Fact]:
     for state in states:
         if state.phase is not ChildPhase.RUNNING:
             name = _PROCESS_NAMES.get(state.name, state.name)
             again = "sẽ tự khởi động lại" if state.phase is ChildPhase.PAUSING else "không chạy"
-            yield Alarm("bad", f"{name} đã dừng, {again}", state.last_lines[-1] if state.last_lines else "")
+            last_line = state.last_lines[-1] if state.last_lines else ""
+            yield Fact(AlarmKind.SERVER_PROCESS, state.name, f"{name} đã dừng, {again}", last_line)
 
 
-def _of_wire(station: "Station") -> Iterator[Alarm]:
+def _of_wire(station: "Station") -> Iterator[Fact]:
     if not station.is_connected:
-        yield Alarm("bad", "Máy chủ chưa nối được với các cụm loa", "Cụm loa vẫn tự phát theo lịch đã nhận.")
+        title = "Máy chủ chưa nối được với các cụm loa"
+        yield Fact(AlarmKind.BROKER_LOST, "", title, "Cụm loa vẫn tự phát theo lịch đã nhận.")
 
 
-def _of_disk(free_bytes: int) -> Iterator[Alarm]:
-    if free_bytes < DISK_TROUBLE_BYTES:
+def _of_disk(free_bytes: int, open_keys: Collection[Key]) -> Iterator[Fact]:
+    key = (AlarmKind.SERVER_DISK, "")
+    if free_bytes < (DISK_WELL_BYTES if key in open_keys else DISK_TROUBLE_BYTES):
         left = f"Còn {say_number(free_bytes // (1024 * 1024))} MB."
-        yield Alarm("bad", "Ổ đĩa của máy chủ sắp đầy", f"{left} Khi đầy, không lưu được bản tin và kết quả phát.")
+        detail = f"{left} Khi đầy, không lưu được bản tin và kết quả phát."
+        yield Fact(*key, "Ổ đĩa của máy chủ sắp đầy", detail)
 
 
-def _of_door(watch: BrokerWatch, now: datetime) -> Iterator[Alarm]:
+def _of_door(watch: BrokerWatch, now: datetime) -> Iterator[Fact]:
     """Strangers at the broker, and boxes that throw each other out. What they are called is theirs: never markup."""
     for node in watch.doubles(now):
-        yield Alarm(
-            "bad",
-            f"Hai thiết bị cùng dùng danh tính của cụm loa {node}",
-            "Hãy thu hồi quyền rồi ghép lại cụm loa thật.",
-        )
+        title = f"Hai thiết bị cùng dùng danh tính của cụm loa {node}"
+        yield Fact(AlarmKind.POLE_DOUBLE, node[:100], title, "Hãy thu hồi quyền rồi ghép lại cụm loa thật.")
     for note in watch.notes(now):
         if note.event in _AT_THE_DOOR:
-            yield Alarm(
-                "warn",
-                f"{say_number(note.count)} lần trong phút qua có thiết bị {_AT_THE_DOOR[note.event]}",
-                _some(note.clients),
-            )
+            title = f"{say_number(note.count)} lần trong phút qua có thiết bị {_AT_THE_DOOR[note.event]}"
+            yield Fact(AlarmKind.BROKER_DOOR, note.event, title, _some(note.clients), is_bad=False)
 
 
-def _of_refusals(refusals: Iterable[Refusal], now: datetime) -> Iterator[Alarm]:
+def _of_refusals(refusals: Iterable[Refusal], now: datetime) -> Iterator[Fact]:
     recent = [refusal for refusal in refusals if now - refusal.at < REFUSED_SHOWN_FOR]
     if recent:
         last = recent[-1]
-        yield Alarm(
-            "warn",
-            f"Đã từ chối {say_number(len(recent))} gói tin không hợp lệ từ {_some({one.node for one in recent})}",
-            f"{last.kind}: {last.why}",
-        )
+        names = _some(dict.fromkeys(one.node for one in recent))
+        title = f"Đã từ chối {say_number(len(recent))} gói tin không hợp lệ từ {names}"
+        yield Fact(AlarmKind.WIRE_REFUSED, "", title, f"{last.kind}: {last.why}", is_bad=False)
 
 
-def _of_steps(troubles: Iterable[Trouble]) -> Iterator[Alarm]:
+def _of_steps(troubles: Iterable[Trouble]) -> Iterator[Fact]:
     for trouble in troubles:
-        yield Alarm("bad", f"Một bước của máy chủ gặp lỗi: {trouble.step}", trouble.error)
-
-
-def _of_nodes(station: "Station", rows: Iterable[NodeRow]) -> Iterator[Alarm]:
-    gone = [row.name for row in rows if row.is_paired and station.heard_of(row.slug).state is PresenceState.OFFLINE]
-    if gone:
-        yield Alarm("bad", f"{len(gone)} cụm loa mất kết nối", _some(gone))
+        title = f"Một bước của máy chủ gặp lỗi: {trouble.step}"
+        yield Fact(AlarmKind.SERVER_STEP, trouble.step, title, trouble.error)
 
 
 def _some(names: Iterable[str]) -> str:
@@ -122,14 +151,43 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(names[:NAMES_AT_MOST]) + (", …" if len(names) > NAMES_AT_MOST else "")
 
 
-def _of_voice(session: Session) -> Iterator[Alarm]:
+def _of_voice(session: Session) -> Iterator[Fact]:
     last = session.exec(select(Clip).order_by(col(Clip.created_at).desc()).limit(1)).first()
     if last is not None and last.fallback_reason:
-        yield Alarm(
-            "warn", f"Giọng đọc dự phòng {_ENGINES.get(last.engine, last.engine)} đang được dùng", last.fallback_reason
-        )
+        title = f"Giọng đọc dự phòng {_ENGINES.get(last.engine, last.engine)} đang được dùng"
+        yield Fact(AlarmKind.VOICE_FALLBACK, "", title, last.fallback_reason, is_bad=False)
 
 
-def _of_missed(session: Session, now: datetime) -> Iterator[Alarm]:
+def _of_renderer(session: Session, open_keys: Collection[Key], now: datetime) -> Iterator[Fact]:
+    key = (AlarmKind.RENDERER_BEHIND, "")
+    limit = IN_TIME_AFTER if key in open_keys else BEHIND_AFTER
+    is_late = (Rendering.state == RenderingState.WANTED, col(Rendering.wanted_at) <= now - limit)
+    count = session.exec(select(func.count()).select_from(Rendering).where(*is_late)).one()
+    if count:
+        title = f"Tạo âm thanh bị chậm: {say_number(count)} nội dung đã chờ quá {limit.seconds // 60} phút"
+        yield Fact(*key, title, "Lượt phát sắp tới có thể không kịp. Xem trang Giọng đọc và máy chủ.")
+
+
+def _of_missed(session: Session, now: datetime) -> Iterator[Fact]:
     for row in missed(session, now - MISSED_SHOWN_FOR):
-        yield Alarm("warn", f"Không phát được: {row.title}", row.why)
+        title = f"Không phát được: {row.title}"
+        yield Fact(AlarmKind.BROADCAST_MISSED, row.id, title, row.why, zones=row.zone_slugs)
+
+
+def _of_silent(session: Session, now: datetime) -> Iterator[Fact]:
+    """Broadcasts of which some poles have not said whether they sounded them."""
+    query = select(Broadcast).join(Delivery).where(Delivery.state == DeliveryState.SILENT)
+    recent = query.where(col(Broadcast.ended_at) >= now - MISSED_SHOWN_FOR, Broadcast.state != BroadcastState.MISSED)
+    rows = broadcast_rows(session, session.exec(recent.distinct()))
+    others = set(DeliveryState) - {DeliveryState.SILENT}
+    poles = deliveries_of_each(session, [row.id for row in rows], others) if rows else {}
+    for row in rows:
+        names = [pole.node_name for pole in poles.get(row.id, ())]
+        title = f"{len(names)} cụm loa chưa báo về: {row.title}"
+        yield Fact(AlarmKind.DELIVERY_SILENT, row.id, title, _some(names), is_bad=False, zones=row.zone_slugs)
+
+
+def _of_notices(session: Session) -> Iterator[Fact]:
+    for channel, why in failing_channels(session).items():
+        title = f"Không gửi được cảnh báo qua {_CHANNELS[channel]}"
+        yield Fact(AlarmKind.NOTIFY_FAILED, channel, title, why, is_bad=False)

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
+from broadcast.alarms import alarms_in
 from broadcast.communes import get_commune, local_zone
 from broadcast.db import reading
 from broadcast.imports import waiting_before
-from broadcast.models import DeliveryState, DocumentImport, ImportState, User
+from broadcast.models import Alarm, DeliveryState, DocumentImport, ImportState, User
 from broadcast.permissions import Action, may
 from broadcast.views import (
     BroadcastRow,
@@ -27,7 +28,7 @@ from broadcast.views import (
     on_air,
 )
 from broadcast.zones import zones_open_to
-from web.alarms import Alarm, alarms_of
+from web.emergency_part import emergency_part
 from web.live import Part
 from web.poles import PoleRow, pole_rows
 from web.templating import Page, render_text
@@ -37,14 +38,18 @@ if TYPE_CHECKING:
 
 AHEAD = timedelta(hours=24)
 EVERYTHING = "all"
+ALARMS_SHOWN = 4
+"""On the first page; the page of alarms has all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmsPart(Page):
-    """What is wrong."""
+    """What is wrong: the worst of what nobody has acknowledged, and how much there is in all."""
 
     template: ClassVar[str] = "live/alarms.html"
     alarms: Sequence[Alarm]
+    waiting: int
+    known: int
 
 
 @dataclass(frozen=True)
@@ -138,11 +143,6 @@ class Moment:
         """What sounds next."""
         return coming(self.session, self.now, self.now + AHEAD)
 
-    @cached_property
-    def alarms(self) -> list[Alarm]:
-        """What is wrong."""
-        return alarms_of(self.station, self.session, self.nodes, self.now)
-
     def own_nodes(self, part: Part) -> list[NodeRow]:
         """The poles that belong to the part's scope."""
         return [row for row in self.nodes if self.open_to(part, row.zone_slugs)]
@@ -191,8 +191,10 @@ class Fragments:
         }
 
 
-def _alarms(moment: Moment, _part: Part) -> Page:
-    return AlarmsPart(alarms=moment.alarms)
+def _alarms(moment: Moment, part: Part) -> Page:
+    alarms = alarms_in(moment.session, None if part.scope == EVERYTHING else part.scope)
+    waiting = [alarm for alarm in alarms if alarm.acknowledged_at is None]
+    return AlarmsPart(alarms=waiting[:ALARMS_SHOWN], waiting=len(waiting), known=len(alarms) - len(waiting))
 
 
 def _on_air(moment: Moment, part: Part) -> Page:
@@ -268,6 +270,7 @@ _MAKERS: Mapping[str, Callable[[Moment, Part], Page | str | None]] = {
     "coming": _coming,
     "nodes": _nodes,
     "deliveries": _deliveries,
+    "emergency": emergency_part,
     "import": _import,
     "status": _status,
 }

@@ -17,7 +17,9 @@ _MENU: tuple[tuple[str, str, str, Action | None], ...] = (
     ("/ban-ghi", "Bản ghi", "mic", Action.KEEP_RECORDINGS),
     ("/lich-phat", "Lịch phát", "calendar", None),
     ("/nhat-ky", "Nhật ký", "log", None),
+    ("/canh-bao", "Cảnh báo", "warn", None),
     ("/cum-loa", "Cụm loa", "pole", None),
+    ("/khan-cap/cac-thon", "Khẩn cấp các thôn", "warn", Action.EDIT_PREPARED),
     ("/tu-dien", "Từ điển", "book", None),
     ("/giong-doc", "Giọng đọc", "voice", Action.MANAGE_VOICES),
     ("/nguoi-dung", "Người dùng", "people", Action.MANAGE_USERS),
@@ -53,6 +55,13 @@ NOTICES: Mapping[str, str] = {
     "da-luu-quy-tac": "Đã lưu quy tắc duyệt.",
     "da-uy-quyen": "Đã ủy quyền duyệt bản tin.",
     "da-ket-thuc-uy-quyen": "Đã kết thúc ủy quyền.",
+    "da-luu-mau": "Đã lưu mẫu tin khẩn cấp.",
+    "da-luu-danh-ba": "Đã lưu danh bạ gọi khẩn.",
+    "da-luu-quy-dinh": "Đã lưu quy định bấm nút khẩn cấp.",
+    "da-xoa-pin": "Đã xóa mã PIN. Người đó phải đặt mã mới.",
+    "da-biet": "Đã ghi nhận: mọi người thấy là bạn đã biết.",
+    "da-thu-webhook": "Đã gửi tin thử tới webhook.",
+    "da-thu-thu": "Đã gửi thư thử. Hãy xem hộp thư.",
     "da-luu-lich": "Đã lưu. Các cụm loa nhận lịch mới ngay.",
 }
 """By what follows `?da=` in the address: never a user's own words."""

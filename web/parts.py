@@ -6,16 +6,20 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
 
+from broadcast.alarms_watch import AlarmWatch
 from broadcast.communes import get_commune
 from broadcast.db import migrate, open_engine, session_of
 from broadcast.errors import NotFound
 from broadcast.importing import ImportDesk
 from broadcast.models import Commune
+from broadcast.notify_mail import MailOptions
+from broadcast.notify_sending import Notifier, NotifyOptions
+from broadcast.notify_webhook import WebhookOptions
 from broadcast.playout import Playout
 from broadcast.prepared import seed_prepared
 from broadcast.renderers import RendererOptions, bulletin_renderer, emergency_renderer
@@ -28,12 +32,13 @@ from players.topics import Topics
 from scheduler.runner import Runner
 from tts.clip_store import ClipStore
 from tts.import_document import Limits
+from web.alarms import Surroundings
 from web.brokers import LateTransport, choose_broker
 from web.fragments import Fragments
 from web.key_keeper import KeyKeeper
 from web.key_watch import follow_keys, let_in_known_nodes
 from web.live import LiveFeed
-from web.settings import Settings
+from web.settings import NotifySettings, Settings
 from web.station import Parts, Station
 from web.voice_desk import VoiceDesk
 
@@ -101,7 +106,8 @@ def make_station(
     def on_installed() -> None:
         station.voice_installed()
 
-    fragments, topics = Fragments(), Topics(commune.slug)
+    fragments, surroundings, topics = Fragments(), Surroundings(), Topics(commune.slug)
+    notifier = Notifier(engine, _notify_options(settings.notify), clock)
     keeper = KeyKeeper(settings, commune.slug, engine, clock, http_tls)
     clips, presence = ClipStore(settings.clips_dir), PresenceBoard()
     broker = choose_broker(settings, topics, clock, lambda state: on_change(state.name), keeper.certificate)
@@ -137,11 +143,13 @@ def make_station(
             runner=Runner(engine, renderers, playout, clock, on_change),
             imports=ImportDesk(engine, settings.papers_dir, _limits(settings), clock, on_change),
             voice_desk=VoiceDesk(settings.voices_dir, engine, clock, on_installed),
+            alarms=AlarmWatch(engine, surroundings.look, notifier.channels, clock, lambda: on_change("alarms")),
+            notifier=notifier,
             live=LiveFeed(fragments.render, settings.http.max_live_clients),
             render_parts=fragments.render,
         )
     )
-    fragments.station = station
+    fragments.station = surroundings.station = station
     renderers.listen(station.changed)
     return station
 
@@ -213,6 +221,32 @@ async def voice_desk(station: Station) -> AsyncIterator[None]:
         await asyncio.to_thread(station.voice_desk.close)
 
 
+def _notify_options(given: NotifySettings) -> NotifyOptions:
+    webhook = mail = None
+    if given.webhook_url is not None and given.webhook_secret is not None:
+        webhook = WebhookOptions(given.webhook_url, given.webhook_secret.get_secret_value(), given.allow_inner)
+    if given.smtp_host is not None and given.mail_from is not None:
+        mail = MailOptions(
+            host=given.smtp_host,
+            port=given.smtp_port,
+            tls=given.smtp_tls,
+            sender=given.mail_from,
+            recipients=given.mail_to,
+            username=given.smtp_username,
+            password=given.smtp_password.get_secret_value() if given.smtp_password else None,
+            authorities=given.smtp_ca,
+        )
+    gather, pause = timedelta(seconds=given.mail_gather_s), timedelta(seconds=given.mail_pause_s)
+    return NotifyOptions(webhook, mail, gather, pause)
+
+
+@asynccontextmanager
+async def alarms(station: Station) -> AsyncIterator[None]:
+    """What is wrong becomes an alarm, and people are told."""
+    async with _running(station.alarms.run(), "alarms"), _running(station.notifier.run(), "notifier"):
+        yield
+
+
 @asynccontextmanager
 async def live_pages(station: Station) -> AsyncIterator[None]:
     """What changed is handed out to the open pages."""
@@ -223,7 +257,7 @@ async def live_pages(station: Station) -> AsyncIterator[None]:
             station.live.close()
 
 
-START_ORDER: tuple[Start, ...] = (broker, renderers, wire, keys, bell, import_desk, voice_desk, live_pages)
+START_ORDER: tuple[Start, ...] = (broker, renderers, wire, keys, bell, import_desk, voice_desk, alarms, live_pages)
 
 
 @asynccontextmanager

@@ -1,22 +1,21 @@
 """A pole as the pages show it: what the database knows and what was heard of it last, in words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from broadcast.alarm_poles import troubles_of
 from broadcast.views import NodeRow
 from players.messages import Heartbeat
 from players.presence import PresenceState
-from web.words import PRESENCE, TONE, say_datetime, say_number
+from web.words import PRESENCE, TONE, say_datetime, say_length, say_number
 
 if TYPE_CHECKING:
     from web.station import Station
 
-CLOCK_TROUBLE_MS = 500
-REFUSALS_SHOWN_FOR = timedelta(days=1)
-DISK_TROUBLE_BYTES = 200 * 1024 * 1024
+_NETWORKS = {"wifi": "wifi", "mobile": "sóng di động"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class PoleRow:
     tone: str
     playing: str
     troubles: tuple[str, ...]
+    health: str
+    """How its board is, in one line; empty when it is not heard."""
     is_paired: bool
     is_revoked: bool
 
@@ -60,21 +61,42 @@ def _pole(station: "Station", row: NodeRow, titles: Mapping[str, str], zone: Zon
         state=state,
         tone=tone,
         playing=titles.get(beat.broadcast, "") if beat and beat.broadcast else "",
-        troubles=tuple(troubles_of(beat)) if beat else (),
+        troubles=tuple(_sentence(trouble.text) for trouble in troubles_of(beat)) if beat else (),
+        health=say_health(beat) if beat else "",
         is_paired=row.is_paired,
         is_revoked=row.is_revoked,
     )
 
 
-def troubles_of(beat: Heartbeat) -> Iterable[str]:
-    """What a pole itself says is wrong with it."""
-    if beat.output_error:
-        yield f"Âm thanh lỗi: {beat.output_error}"
-    if beat.refused_at is not None and beat.at - beat.refused_at < REFUSALS_SHOWN_FOR:
-        yield f"Đã từ chối {say_number(beat.refused)} tin không đáng tin, lần cuối: {beat.refused_why}"
-    if beat.clock_offset_ms is None:
-        yield "Chưa đồng bộ đồng hồ"
-    elif beat.clock_error_ms is not None and beat.clock_error_ms > CLOCK_TROUBLE_MS:
-        yield f"Đồng hồ sai số {say_number(round(beat.clock_error_ms))} ms"
-    if beat.disk_free_bytes < DISK_TROUBLE_BYTES:
-        yield f"Bộ nhớ còn {say_number(beat.disk_free_bytes // (1024 * 1024))} MB"
+def say_health(beat: Heartbeat) -> str:
+    """What the board tells of itself, in one line: `âm lượng 85 % · 61 °C · sóng di động 67 %`."""
+    said = [f"đầu ra {beat.output}", f"bộ nhớ còn {say_number(beat.disk_free_bytes // 1024**2)} MB"]
+    if beat.volume_percent is not None:
+        said.append(f"âm lượng {beat.volume_percent} %")
+    if beat.gain_db:
+        said.append(f"chỉnh {say_number(beat.gain_db)} dB")
+    if beat.temperature_c is not None:
+        said.append(f"{beat.temperature_c} °C")
+    if beat.under_voltage is not None:
+        said.append("điện yếu" if beat.under_voltage else "điện đủ")
+    if beat.signal is not None:
+        said.append(f"{_NETWORKS[beat.signal]} {beat.signal_percent} %")
+    if beat.memory_free_bytes is not None:
+        said.append(f"RAM còn {say_number(beat.memory_free_bytes // 1024**2)} MB")
+    if beat.processor_percent is not None:
+        said.append(f"bộ xử lý {beat.processor_percent} %")
+    return " · ".join([*said, *_say_clock(beat), f"phiên bản {beat.version}"])
+
+
+def _say_clock(beat: Heartbeat) -> Iterator[str]:
+    if beat.clock_error_ms is not None:
+        offset, error = say_number(round(beat.clock_offset_ms or 0)), say_number(round(beat.clock_error_ms))
+        yield f"đồng hồ lệch {offset} ms, sai số {error} ms"
+    if beat.clock_age_ms is not None:
+        yield f"hỏi giờ {say_length(timedelta(milliseconds=beat.clock_age_ms))} trước"
+    if beat.uptime_s is not None:
+        yield f"bật máy {say_length(timedelta(seconds=beat.uptime_s))}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -5,8 +5,10 @@ Rules of the commune (hours, voice, speed) are not here: they are in its databas
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import time
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,6 +20,7 @@ ENV_PREFIX = "LOALANG_"
 DATABASE_FILE = "loalang.sqlite3"
 SETTINGS_FILE = ENV_PREFIX + "SETTINGS"
 """Names the TOML file when none is given on the command line."""
+_MAIL_ADDRESS = re.compile(r"[^\s@<>,;:\"]{1,64}@[^\s@<>,;:\"]{1,250}")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -167,6 +170,69 @@ class SignInSettings(_Section):
     """Seconds until another try is given to an address."""
 
 
+class NotifySettings(_Section):
+    """`[notify]`: who is told of alarms outside the pages, and when the morning is checked."""
+
+    webhook_url: str | None = None
+    """Address that each alarm is posted to, signed; `http://` only with `allow_inner`."""
+    webhook_secret: SecretStr | None = Field(default=None, min_length=16)
+    """What the posts are signed with (HMAC-SHA256), at least 16 characters; the receiver has it too."""
+    allow_inner: bool = False
+    """Allow a webhook on this machine or in an inner network."""
+    smtp_host: str | None = None
+    """Mail server. With `mail_from` and `mail_to`: alarms are mailed, those that come together in one mail."""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    """Its port."""
+    smtp_tls: Literal["starttls", "implicit", "off"] = "starttls"
+    """How TLS begins; `off` only for a mail server on this machine, or without a password."""
+    smtp_ca: Path | None = None
+    """Certificates (PEM) to believe instead of the machine's."""
+    smtp_username: str | None = None
+    """The server's name there, if it asks for one."""
+    smtp_password: SecretStr | None = None
+    """Its password there."""
+    mail_from: str | None = None
+    """Address that mails come from."""
+    mail_to: tuple[str, ...] = ()
+    """Addresses that alarms are mailed to."""
+    mail_gather_s: float = Field(default=20, ge=0, le=600)
+    """Alarms that come within so many seconds are one mail."""
+    mail_pause_s: float = Field(default=300, ge=0, le=86400)
+    """Shortest time between two mails, in seconds."""
+    morning_at: time = time(4, 0)
+    """When it is checked what will sound until `morning_until`, in the commune's time."""
+    morning_until: time = time(12, 0)
+    """End of the morning, in the commune's time."""
+
+    @field_validator("mail_to", mode="before")
+    @classmethod
+    def _from_one_line(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("mail_from", "mail_to")
+    @classmethod
+    def _addresses(cls, value: Any) -> Any:
+        for address in (value,) if isinstance(value, str) else value or ():
+            if not _MAIL_ADDRESS.fullmatch(address):
+                raise ValueError(f"{address!r} is no mail address")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.webhook_url is None) != (self.webhook_secret is None):
+            raise ValueError("webhook_url and webhook_secret go together")
+        schemes = ("https://", "http://") if self.allow_inner else ("https://",)
+        if self.webhook_url is not None and not self.webhook_url.startswith(schemes):
+            raise ValueError("webhook_url begins with https://, or with http:// when allow_inner is set")
+        if len({self.smtp_host is None, self.mail_from is None, not self.mail_to}) > 1:
+            raise ValueError("mail needs smtp_host, mail_from and mail_to")
+        if self.smtp_tls == "off" and self.smtp_password is not None and self.smtp_host not in LOOPBACK:
+            raise ValueError("smtp_tls = off lets others read smtp_password: use starttls or implicit")
+        if self.morning_at >= self.morning_until:
+            raise ValueError("the morning ends (morning_until) after it is checked (morning_at)")
+        return self
+
+
 class Settings(_Section):
     """All of it. `data_dir` is the only one that must be set."""
 
@@ -180,6 +246,7 @@ class Settings(_Section):
     paper: PaperSettings = PaperSettings()
     recordings: RecordingSettings = RecordingSettings()
     sign_in: SignInSettings = SignInSettings()
+    notify: NotifySettings = NotifySettings()
 
     @property
     def database_url(self) -> str:

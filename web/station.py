@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
+from broadcast.alarms_watch import AlarmWatch
 from broadcast.communes import get_commune
 from broadcast.db import reading
 from broadcast.importing import ImportDesk
+from broadcast.notify_sending import Notifier
 from broadcast.playout import Playout
 from broadcast.rendering import RendererPool
 from players.child import ChildState
@@ -25,6 +27,7 @@ from web.auth import SignInDoor
 from web.brokers import Broker, NodeDoor
 from web.key_keeper import KeyKeeper
 from web.live import LiveFeed, Part
+from web.press_door import PressDoor
 from web.recording_desk import RecordingDesk
 from web.settings import Settings
 from web.throttle import Throttle
@@ -51,6 +54,8 @@ class Parts:
     live: LiveFeed
     imports: ImportDesk
     voice_desk: VoiceDesk
+    alarms: AlarmWatch
+    notifier: Notifier
     render_parts: Callable[[Iterable[Part]], dict[Part, str]]
 
 
@@ -72,9 +77,12 @@ class Station:
         self.live = parts.live
         self.imports = parts.imports
         self.voice_desk = parts.voice_desk
+        self.alarms = parts.alarms
+        self.notifier = parts.notifier
         self._render_parts = parts.render_parts
         self.recordings = RecordingDesk(parts.settings, parts.engine, parts.clips)
         self.sign_in = SignInDoor(parts.engine, parts.settings.sign_in)
+        self.presses = PressDoor(parts.engine)
         self.pairing_throttle = Throttle(10, timedelta(seconds=20))
         self.preview_throttle = Throttle(20, timedelta(seconds=6))
         self._loop = asyncio.get_running_loop()
@@ -131,6 +139,10 @@ class Station:
     def doubt_visitors(self) -> None:
         """A session, a token or an account has ended: its open live pages end too. From any thread."""
         self._loop.call_soon_threadsafe(self.live.doubt)
+
+    def alarms_changed(self) -> None:
+        """Somebody has acknowledged an alarm: have the open pages show it. From any thread."""
+        self._loop.call_soon_threadsafe(self.changed, "alarms")
 
     def replan(self, entry_id: int) -> None:
         """An entry of the timetable was changed: have it on the nodes at once. From any thread."""

@@ -66,6 +66,32 @@ PAGES: dict[str, frozenset[str]] = {
     "GET /khan-cap": CALLERS,
     "POST /khan-cap": CALLERS,
     "POST /khan-cap/xem-truoc": CALLERS,
+    "GET /khan-cap/tin/{key}": CALLERS,
+    "GET /khan-cap/luot/{broadcast_id}": SIGNED_IN,
+    "GET /khan-cap/luot/{broadcast_id}/truc-tiep": SIGNED_IN,
+    "POST /khan-cap/luot/{broadcast_id}/dung": SIGNED_IN,
+    "POST /khan-cap/luot/{broadcast_id}/tiep": SIGNED_IN,
+    "GET /khan-cap/cho/{press}": SIGNED_IN,
+    "POST /khan-cap/cho/{press}": SIGNED_IN,
+    "GET /khan-cap/cac-thon": EDITORS,
+    "GET /khan-cap/mau": EDITORS,
+    "GET /khan-cap/mau/moi": EDITORS,
+    "POST /khan-cap/mau/moi": EDITORS,
+    "GET /khan-cap/mau/{key}": EDITORS,
+    "POST /khan-cap/mau/{key}": EDITORS,
+    "GET /khan-cap/danh-ba": EDITORS,
+    "POST /khan-cap/danh-ba": EDITORS,
+    "GET /khan-cap/quy-dinh": CALLERS - {"head"},
+    "POST /khan-cap/quy-dinh": CALLERS - {"head"},
+    "POST /khan-cap/quy-dinh/{username}/pin": ADMIN,
+    "GET /khan-cap/pin": CALLERS,
+    "POST /khan-cap/pin": CALLERS,
+    "GET /khan-cap.webmanifest": EVERYBODY,
+    "GET /khan-cap-sw.js": EVERYBODY,
+    "GET /khan-cap/bieu-tuong-{size}.png": EVERYBODY,
+    "GET /khan-cap/ngoai-tuyen": EVERYBODY,
+    "GET /khan-cap/cai-dat": EVERYBODY,
+    "GET /khan-cap/chung-thu.crt": EVERYBODY,
     "GET /lich-phat": SIGNED_IN,
     "GET /lich-phat/tuan": SIGNED_IN,
     "GET /lich-phat/tuan/doi": WRITERS,
@@ -93,6 +119,9 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /ngay-dac-biet": WRITERS,
     "GET /nhat-ky": SIGNED_IN,
     "GET /nhat-ky.csv": SIGNED_IN,
+    "GET /canh-bao": SIGNED_IN,
+    "POST /canh-bao/{alarm_id}/da-biet": SIGNED_IN,
+    "POST /canh-bao/gui-thu/{channel}": ADMIN,
     "GET /cum-loa": SIGNED_IN,
     "POST /cum-loa": ADMIN,
     "POST /cum-loa/{slug}/ma-ghep": ADMIN,
@@ -143,6 +172,8 @@ API: dict[str, frozenset[str]] = {
     "POST /api/broadcasts/{broadcast_id}/cancel": SIGNED_IN,
     "POST /api/broadcasts/{broadcast_id}/stop": SIGNED_IN,
     "POST /api/emergencies": CALLERS,
+    "GET /api/emergencies/board": CALLERS,
+    "GET /api/emergencies/{broadcast_id}": SIGNED_IN,
     "GET /api/as-run": SIGNED_IN,
     "GET /api/entries": SIGNED_IN,
     "POST /api/entries": WRITERS,
@@ -176,6 +207,8 @@ API: dict[str, frozenset[str]] = {
     "GET /api/special-days": SIGNED_IN,
     "PUT /api/special-days/{on}": WRITERS,
     "DELETE /api/special-days/{on}": WRITERS,
+    "GET /api/alarms": SIGNED_IN,
+    "POST /api/alarms/{alarm_id}/acknowledge": SIGNED_IN,
     "GET /api/nodes": SIGNED_IN,
     "POST /api/nodes": ADMIN,
     "POST /api/nodes/{slug}/pairing-code": ADMIN,
@@ -215,7 +248,7 @@ API: dict[str, frozenset[str]] = {
     "GET /clips/{sha256}": SIGNED_IN,
     "GET /streams/{broadcast_id}": SIGNED_IN,
 }
-STREAMS = {"GET /truc-tiep", "GET /api/events"}
+STREAMS = {"GET /truc-tiep", "GET /khan-cap/luot/{broadcast_id}/truc-tiep", "GET /api/events"}
 """They do not end by themselves; tests/web/test_live.py opens them."""
 OPEN_TO_ALL = {
     "POST /api/sessions",
@@ -236,6 +269,7 @@ BODIES: dict[str, object] = {
     "POST /api/bulletins/{bulletin_id}/return": {"reason": "Thiếu giờ."},
     "POST /api/broadcasts/{broadcast_id}/stop": {},
     "POST /api/emergencies": {"zones": ["thon-dong"], "text": "Nước lên.", "key": "k" * 20},
+    "POST /api/alarms/{alarm_id}/acknowledge": {"note": "Đã gọi thợ."},
     "POST /api/nodes": {"slug": "cot-1", "name": "Cột 1", "zones": ["thon-dong"]},
     "POST /api/normalize": {"text": "8h"},
     "PUT /api/voice": {"voice": "tone"},
@@ -294,7 +328,12 @@ def all_paths(app: FastAPI) -> list[tuple[str, set[str]]]:
 def filled(route: str) -> tuple[str, str]:
     """A route with something in the place of its parameters."""
     method, _, path = route.partition(" ")
-    path = path.replace("{sha256}", "0" * 64).replace("{kid}", NODE_KEY.kid).replace("{token_id}", "9999")
+    path = (
+        path.replace("{sha256}", "0" * 64)
+        .replace("{kid}", NODE_KEY.kid)
+        .replace("{token_id}", "9999")
+        .replace("{alarm_id}", "9999")
+    )
     return method, re.sub(r"\{\w+\}", "none", path) + ("?broadcast=none" if path == "/api/as-run" else "")
 
 

@@ -1,6 +1,7 @@
 """The API for programs and nodes, one file for each thing. Every operation documents the errors it can answer."""
 
 from web.api import (
+    alarms,
     approval,
     broadcasts,
     bulletins,
@@ -36,6 +37,7 @@ ROUTERS = (
     programmes.router,
     rules.router,
     nodes.router,
+    alarms.router,
     pairing.router,
     recordings.router,
     keys.router,

@@ -1,6 +1,7 @@
 """The pages, one file each. They hold no rules: they ask `broadcast` and show what it says."""
 
 from web.pages import (
+    alarms,
     approval_rules,
     as_run,
     broadcasts,
@@ -8,6 +9,9 @@ from web.pages import (
     calendar,
     compose,
     emergency,
+    emergency_app,
+    emergency_progress,
+    emergency_settings,
     entries,
     forecast,
     lexicon,
@@ -29,7 +33,7 @@ from web.pages import (
     week_move,
 )
 
-OPEN_ROUTERS = (sign_in.router, calendar.feed_router)
+OPEN_ROUTERS = (sign_in.router, calendar.feed_router, emergency_app.router)
 """Pages for whoever comes; they guard their forms themselves."""
 UPLOAD_ROUTERS = (paper.upload_router, recordings.upload_router, voices.upload_router)
 """They take a file as it comes, with the session's CSRF token before it; they check it themselves."""
@@ -41,6 +45,8 @@ ROUTERS = (
     templates.router,
     broadcasts.router,
     emergency.router,
+    emergency_progress.router,
+    emergency_settings.router,
     timetable.router,
     week.router,
     week_move.router,
@@ -53,6 +59,7 @@ ROUTERS = (
     placements.router,
     as_run.router,
     nodes.router,
+    alarms.router,
     paper.router,
     recordings.router,
     lexicon.router,
