@@ -4,11 +4,10 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -27,7 +26,7 @@ from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
 from players.node.cueing import Cueing, kept_clips
-from players.node.errors import ClipRefused, StoreUnusable
+from players.node.errors import ClipRefused
 from players.node.events import (
     Action,
     ClipStored,
@@ -42,6 +41,7 @@ from players.node.events import (
 )
 from players.node.fetch import ClipFetcher
 from players.node.health import HealthProbe
+from players.node.keeping import Keeper
 from players.node.link import Link
 from players.node.output import AudioOutput
 from players.node.player import Player
@@ -55,12 +55,9 @@ from players.signing import make_ticket
 from players.topics import Topics
 from players.transport import Transport
 
-T = TypeVar("T")
-
 log = logging.getLogger(__name__)
 
 LEAVE_WITHIN_S = 2.0
-REPORTS_AT_ONCE = 200
 _LONGEST_SLEEP_S = 60.0
 _DEFAULT_HEARTBEAT_S = 5.0
 
@@ -113,10 +110,9 @@ class Agent:
         self._state = parts.state
         self._clock = parts.clock
         self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self._unsaved: list[PlaybackReport] = []
         self._was_trusted = False
         self._leaving = asyncio.Event()
-        self._disk = ThreadPoolExecutor(1, "store")
+        self._keeper = Keeper(parts.store, parts.clock, lambda: self._state)
         self._player = Player(parts.outputs, parts.clips, parts.clock, self._stream_url, self._relay_url, self.emit)
         self._refused = Refusals()
         self._status_file = StatusFile(parts.data_dir)
@@ -137,13 +133,15 @@ class Agent:
 
     async def run(self) -> None:
         """Play until `leave` is called, then end what sounds, say so, and return."""
-        self.emit(Woke(await asyncio.to_thread(self._parts.clips.scan)))
+        clips = await asyncio.to_thread(self._parts.clips.scan)
+        self.emit(Woke(clips, await self._keeper.progress()))
         living = asyncio.create_task(self._live(), name="events")
         working = [
             living,
             asyncio.create_task(self._link.run(), name="link"),
             asyncio.create_task(self._cueing.run(), name="cueing"),
             asyncio.create_task(self._renewing.run(), name="renewing"),
+            asyncio.create_task(self._keeper.run(), name="keeping"),
         ]
         self._renewing.compare(self._state.config)
         asked = asyncio.create_task(self._leaving.wait(), name="leaving")
@@ -156,7 +154,7 @@ class Agent:
             for task in working:
                 task.cancel()
             results = await asyncio.gather(*working, return_exceptions=True)
-            self._disk.shutdown()
+            self._keeper.close()
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -177,6 +175,12 @@ class Agent:
     def emit(self, event: Event) -> None:
         """Take an event; on the event loop only."""
         self._events.put_nowait(event)
+
+    async def answers(self) -> bool:
+        """For the watchdog: returns when all that had happened is dealt with, its state stored; whether outputs do."""
+        self.emit(Tick())
+        await self._events.join()
+        return not self._player.is_stuck
 
     async def _live(self) -> None:
         while True:
@@ -200,9 +204,10 @@ class Agent:
 
     async def _apply(self, event: Event) -> None:
         former = self._state
-        self._state, actions = step(former, event, self._clock.now())
-        self._unsaved += [action.report for action in actions if isinstance(action, Tell)]
-        await self._save()
+        now = self._clock.now()
+        self._state, actions = step(former, event, now)
+        await self._keeper.save(self._state, [action.report for action in actions if isinstance(action, Tell)])
+        self._tell_trust(is_trusted=now.trusted)
         for action in actions:
             self._do(action)
         if former.zones != self._state.zones:
@@ -212,15 +217,12 @@ class Agent:
         if former is not self._state:
             self._cueing.nudge()
 
-    async def _save(self) -> None:
-        """Store the state and its reports together, before anything is done about them."""
-        try:
-            await self._on_disk(self._parts.store.save, self._state, tuple(self._unsaved))
-        except StoreUnusable as error:
-            # It plays on: a pole with a full disk is better heard than silent. The next change tries again.
-            log.error("%s", error)  # noqa: TRY400 - nothing is learnt from where it happened
-        else:
-            self._unsaved.clear()
+    def _tell_trust(self, *, is_trusted: bool) -> None:
+        """Say at once when the time has become known well enough, or is not any more."""
+        if is_trusted is not self._was_trusted:
+            self._was_trusted = is_trusted
+            self._announce("clock", trusted=is_trusted, error_ms=self._clock.error_ms)
+            self._link.heartbeat_now()
 
     def _do(self, action: Action) -> None:
         match action:
@@ -245,9 +247,6 @@ class Agent:
     def _announce(self, event: str, **fields: Any) -> None:
         fields.setdefault("at", self._clock.now().at.isoformat())
         self._parts.announce({"event": event, "node": self._parts.credentials.node, **fields})
-
-    async def _on_disk(self, call: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
 
     # HTTP
 
@@ -302,7 +301,10 @@ class Agent:
             ),
             clock_offset_ms=self._clock.offset_ms,
             clock_error_ms=self._clock.error_ms,
-            outbox=await self._outbox_count(),
+            clock_age_ms=self._clock.age_ms,
+            clock_trusted=self._clock.trusted,
+            disk_error=None if self._keeper.error is None else self._keeper.error[:300],
+            outbox=await self._keeper.waiting(),
             disk_free_bytes=(await asyncio.to_thread(shutil.disk_usage, self._parts.data_dir)).free,
             version=software_version(),
             keys_version=self._parts.credentials.keys_version,
@@ -320,30 +322,13 @@ class Agent:
             processor_percent=board.processor_percent,
         )
 
-    async def _outbox_count(self) -> int:
-        try:
-            _, count = await self._on_disk(self._parts.store.pending, 0)
-        except StoreUnusable as error:
-            log.warning("%s", error)
-            return len(self._unsaved)
-        return count + len(self._unsaved)
-
     async def pending_reports(self) -> list[PlaybackReport]:
         """See `Duties`."""
-        try:
-            reports, _ = await self._on_disk(self._parts.store.pending, REPORTS_AT_ONCE)
-        except StoreUnusable as error:
-            log.warning("%s", error)
-            reports = []
-        return [*reports, *self._unsaved]
+        return await self._keeper.pending()
 
     async def acknowledged(self, reports: Sequence[str]) -> None:
         """See `Duties`."""
-        self._unsaved = [report for report in self._unsaved if report.report not in set(reports)]
-        try:
-            await self._on_disk(self._parts.store.acknowledged, reports)
-        except StoreUnusable as error:
-            log.warning("%s", error)  # they go out once more, under the same ids
+        await self._keeper.acknowledged(reports)
 
     async def clip_came(self, sha256: str, data: bytes) -> None:
         """See `Duties`."""
@@ -361,18 +346,12 @@ class Agent:
 
     async def time_known(self) -> None:
         """See `Duties`."""
-        if not self._was_trusted:
-            self._was_trusted = True
-            self._announce("clock", error_ms=self._clock.error_ms)
-            self._link.heartbeat_now()
+        if self._clock.trusted is not self._was_trusted:
             self.emit(Tick())
+        self._keeper.time_told()
         try:
             await asyncio.to_thread(self._parts.clock_improved)
         except OutputError as error:
-            log.warning("%s", error)
-        try:
-            await self._on_disk(self._parts.store.keep_time, self._clock.now().at)
-        except StoreUnusable as error:
             log.warning("%s", error)
 
     def not_obeyed(self, topic: str, error: WireError) -> None:
@@ -409,4 +388,4 @@ class Agent:
             line_trouble=None if trouble is None else type(trouble).__name__,
             output_error=next((error for error in errors if error), None),
         )
-        self._disk.submit(self._status_file.keep, status)
+        self._keeper.submit(self._status_file.keep, status)

@@ -1,8 +1,9 @@
-"""The node's clocks, and the commune's time as far as the node knows it. No other file of the node reads a clock.
+"""The node's clocks, and the commune's time as far as it knows it. Only this file and `board_clock` read a clock.
 
 The server's time is learnt from signed answers to the node's own nonces, as in NTP (RFC 5905, section 8): an
-answer that was `delay` under way is off by at most `delay / 2`. It is kept against the monotonic clock, so
-that nothing that happens to the system's own date moves a broadcast.
+answer that was `delay` under way is off by at most `delay / 2`. It is kept against the seconds since the board was
+started, so that nothing that happens to the system's own date moves a broadcast. How fast the board's crystal runs is
+learnt from answers that lie hours apart (`rate`): a board alone would else have to distrust itself after half a day.
 """
 
 import secrets
@@ -11,12 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from players.node.board_clock import BoardClock, plain_board
+from players.node.rate import Rate, RateFilter
+
 KEPT_SAMPLES = 8
 MAX_WAIT_S = 5.0
 """A reply that took longer says too little about the time."""
 MAX_ASKED = 16
-DRIFT = 50e-6
-"""How far a board's crystal may run away: 50 parts in a million, as usual for boards without a trimmed one."""
+RTC_ERROR_S = 0.1
+"""How closely the board's own date, that goes on without power, is read."""
+RTC_DRIFT = 50e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +31,27 @@ class Instant:
     at: datetime
     """By the synchronised clock; the best guess while `trusted` is false."""
     trusted: bool
-    """Whether the server has told this process the time, closely enough."""
+    """Whether the node knows the time closely enough to sound what is planned."""
     awake_since: datetime
     """When this process began, on the same scale as `at`."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTime:
+    """What the node knew of the time when it was last written down; kept on disk."""
+
+    at: datetime
+    """The commune's time then."""
+    error_s: float
+    told_at: datetime
+    """When the server last told it."""
+    boot: str
+    """Which start of the board it was."""
+    uptime_s: float
+    """Seconds since that start."""
+    rtc_ahead_s: float | None
+    """The date of the board's battery clock minus `at`; none without such a clock."""
+    rate: Rate
 
 
 def system_wall() -> datetime:
@@ -38,20 +61,26 @@ def system_wall() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    offset_s: float
-    delay_s: float
+    """The commune's time `server_s` (seconds since 1970) at `taken`, in seconds since the board's start."""
+
+    server_s: float
+    doubt_s: float
     taken: float
 
-    def error_s(self, monotonic: float) -> float:
-        return self.delay_s / 2 + DRIFT * max(0.0, monotonic - self.taken)
+    def time_s(self, uptime: float, rate: Rate) -> float:
+        return self.server_s + (uptime - self.taken) * (1 + rate.ahead)
+
+    def error_s(self, uptime: float, rate: Rate) -> float:
+        return self.doubt_s + rate.error * max(0.0, uptime - self.taken)
 
 
 class NodeClock:
     """Monotonic time for playing, and the commune's time as an offset to it.
 
     Args:
-        max_error_s: a round trip that leaves more doubt than this does not make the clock trusted.
-        not_before: the last time known to be good (kept on disk): the guess never lies before it.
+        max_error_s: a clock that may be wrong by more than this is not trusted.
+        kept: what was written down of the time before this process; the guess never lies before it.
+        board: what goes on while the process does not.
         wall: the system's date; `monotonic`: seconds that never jump.
     """
 
@@ -59,66 +88,71 @@ class NodeClock:
         self,
         *,
         max_error_s: float = 2.0,
-        not_before: datetime | None = None,
+        kept: KeptTime | None = None,
+        board: BoardClock | None = None,
         wall: Callable[[], datetime] = system_wall,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.monotonic = monotonic
         self._wall = wall
         self._max_error_s = max_error_s
+        self._board = board or plain_board(monotonic)
         self._asked: dict[str, float] = {}
-        self._samples: tuple[_Sample, ...] = ()
-        self._born = monotonic()
-        guess = wall() if not_before is None else max(wall(), not_before)
-        self._guessed_offset_s = guess.timestamp() - self._born
+        self._rates = RateFilter(None if kept is None else kept.rate)
+        carried = None if kept is None else _carried(kept, self._board)
+        self._samples: tuple[_Sample, ...] = () if carried is None else (carried,)
+        self._told_at = None if kept is None or carried is None else kept.told_at
+        self._born = self._uptime()
+        guess = wall() if kept is None else max(wall(), kept.at)
+        self._guess = _Sample(guess.timestamp(), 0.0, self._born)
 
     def ask(self) -> str:
         """A fresh nonce to send in a `TimeRequest`; the round trip is counted from here."""
         nonce = secrets.token_urlsafe(18)
-        self._asked[nonce] = self.monotonic()
+        self._asked[nonce] = self._uptime()
         while len(self._asked) > MAX_ASKED:
             del self._asked[next(iter(self._asked))]
         return nonce
 
     def answered(self, nonce: str, server_at: datetime) -> bool:
         """Take a verified reply. False when it answers no question of ours, or came too late to be of use."""
-        received = self.monotonic()
+        received = self._uptime()
         asked = self._asked.pop(nonce, None)
         if asked is None or received - asked > min(MAX_WAIT_S, 2 * self._max_error_s):
             return False
-        offset_s = server_at.timestamp() - (asked + received) / 2
-        self._samples = (*self._samples, _Sample(offset_s, received - asked, received))[-KEPT_SAMPLES:]
+        half_s = (received - asked) / 2
+        sample = _Sample(server_at.timestamp(), half_s, received - half_s)
+        self._samples = (*self._samples, sample)[-KEPT_SAMPLES:]
+        best = self._best() or sample
+        self._rates.learn(best.taken, best.server_s - best.taken, best.doubt_s)
+        self._told_at = self.at(self.monotonic())
         return True
 
     @property
     def trusted(self) -> bool:
-        """Whether at least one good answer has come."""
-        return bool(self._samples)
-
-    def _best(self) -> _Sample | None:
-        now = self.monotonic()
-        return min(self._samples, key=lambda sample: sample.error_s(now), default=None)
-
-    def _offset_s(self) -> float:
+        """Whether the time is known closely enough."""
         best = self._best()
-        return self._guessed_offset_s if best is None else best.offset_s
+        return best is not None and best.error_s(self._uptime(), self._rates.rate) <= self._max_error_s
 
     def at(self, monotonic: float) -> datetime:
         """The commune's time at a monotonic instant."""
-        return datetime.fromtimestamp(monotonic + self._offset_s(), UTC)
+        best = self._best() or self._guess
+        return datetime.fromtimestamp(best.time_s(monotonic + self._slept(), self._rates.rate), UTC)
 
     def monotonic_of(self, at: datetime) -> float:
         """The monotonic instant at which the commune's time is `at`."""
-        return at.timestamp() - self._offset_s()
+        best, rate = self._best() or self._guess, self._rates.rate
+        return (at.timestamp() - best.server_s) / (1 + rate.ahead) + best.taken - self._slept()
 
     def now(self) -> Instant:
         """What is known of the time, now."""
-        return Instant(at=self.at(self.monotonic()), trusted=self.trusted, awake_since=self.at(self._born))
+        born = self._born - self._slept()
+        return Instant(at=self.at(self.monotonic()), trusted=self.trusted, awake_since=self.at(born))
 
     @property
     def offset_ms(self) -> float | None:
-        """The server's time minus the system's date; none until it is known."""
-        if not self.trusted:
+        """The commune's time minus the system's date; none until it is known."""
+        if not self._samples:
             return None
         return (self.at(self.monotonic()) - self._wall()) / timedelta(milliseconds=1)
 
@@ -126,4 +160,57 @@ class NodeClock:
     def error_ms(self) -> float | None:
         """By how much the synchronised time may be wrong; grows with the age of the last good answer."""
         best = self._best()
-        return None if best is None else best.error_s(self.monotonic()) * 1000
+        return None if best is None else best.error_s(self._uptime(), self._rates.rate) * 1000
+
+    @property
+    def age_ms(self) -> float | None:
+        """How long ago the server last told the time."""
+        return None if self._told_at is None else (self.now().at - self._told_at) / timedelta(milliseconds=1)
+
+    def keep(self) -> KeptTime | None:
+        """What is to be written down of the time; none while it is not trusted. Blocks for a second at most."""
+        rtc_s = self._board.rtc() if self.trusted else None
+        best, rate, uptime = self._best(), self._rates.rate, self._uptime()
+        if best is None or self._told_at is None or not self.trusted:
+            return None
+        now_s = best.time_s(uptime, rate)
+        return KeptTime(
+            at=datetime.fromtimestamp(now_s, UTC),
+            error_s=best.error_s(uptime, rate),
+            told_at=self._told_at,
+            boot=self._board.boot,
+            uptime_s=uptime,
+            rtc_ahead_s=None if rtc_s is None else rtc_s - now_s,
+            rate=rate,
+        )
+
+    def _uptime(self) -> float:
+        return self._board.uptime()
+
+    def _slept(self) -> float:
+        """What the board's seconds are ahead of the monotonic ones, which stand still while it sleeps."""
+        return self._board.uptime() - self.monotonic()
+
+    def _best(self) -> _Sample | None:
+        """The closest of the samples that most others bear out: an outlier is passed over."""
+        uptime, rate = self._uptime(), self._rates.rate
+        spans = [
+            (sample.time_s(uptime, rate), sample.error_s(uptime, rate), sample) for sample in reversed(self._samples)
+        ]
+        votes = [sum(abs(at - other) <= error + doubt for other, doubt, _ in spans) for at, error, _ in spans]
+        best = max(zip(votes, spans, strict=True), key=lambda one: (one[0], -one[1][1]), default=None)
+        return None if best is None else best[1][2]
+
+
+def _carried(kept: KeptTime, board: BoardClock) -> _Sample | None:
+    """The time as it was written down, carried to this process: by the board's seconds, or by its battery clock."""
+    if kept.boot == board.boot:
+        return _Sample(kept.at.timestamp(), kept.error_s, kept.uptime_s)
+    rtc_s = None if kept.rtc_ahead_s is None else board.rtc()
+    if rtc_s is None or kept.rtc_ahead_s is None:
+        return None
+    now_s = rtc_s - kept.rtc_ahead_s
+    off_s = now_s - kept.at.timestamp()
+    if off_s < 0:
+        return None  # its battery is empty: it woke in the past
+    return _Sample(now_s, kept.error_s + RTC_ERROR_S + RTC_DRIFT * off_s, board.uptime())

@@ -22,6 +22,7 @@ from players.node.lock import LOCK_FILE, locked
 from players.node.mixer import probe_mixer, silencing
 from players.node.settings import OutputSection
 from players.node.status import NodeStatus
+from players.node.store import KEPT_TIME
 
 LEAST_FREE_BYTES: Final = 200 * 1000**2
 MANY_REPORTS: Final = 500
@@ -92,12 +93,12 @@ def read_memory(data_dir: Path) -> Memory:
 
 def _memory(state: sqlite3.Connection) -> Memory:
     config = state.execute("SELECT body FROM documents WHERE name = 'config'").fetchone()
-    known = state.execute("SELECT body FROM facts WHERE name = 'last_good_time'").fetchone()
+    known = state.execute("SELECT body FROM facts WHERE name = 'time'").fetchone()
     count, first = state.execute("SELECT count(*), min(sequence) FROM outbox").fetchone()
     oldest = state.execute("SELECT body FROM outbox WHERE sequence = ?", (first,)).fetchone()
     return Memory(
         None if config is None else NodeConfig.model_validate_json(config[0]),
-        None if known is None else datetime.fromisoformat(known[0]),
+        None if known is None else KEPT_TIME.validate_json(known[0]).at,
         count,
         None if oldest is None else PlaybackReport.model_validate_json(oldest[0]),
     )

@@ -12,6 +12,7 @@ from players.errors import KeyUnusable
 from players.messages import PairingReply, Presence
 from players.mqtt import MqttTransport
 from players.node.agent import Announce, NodeParts
+from players.node.board_clock import linux_board
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
@@ -36,7 +37,7 @@ async def opened_parts(
     identity = credentials.reply
     store = NodeStore(data_dir / "state.sqlite3")
     try:
-        clock = NodeClock(max_error_s=settings.clock.max_error_s, not_before=store.last_good_time())
+        clock = NodeClock(max_error_s=settings.clock.max_error_s, kept=store.kept_time(), board=linux_board())
         outputs = choose_outputs(settings.output, clock)
         stream = outputs.by_way.get(Way.STREAM)
         abilities = Abilities(

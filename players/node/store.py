@@ -14,8 +14,10 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from players.messages import NodeConfig, PlaybackReport, Timetable
+from players.messages import NodeConfig, PlaybackReport, PreparedPack, Timetable
+from players.node.clock import KeptTime
 from players.node.errors import StoreUnusable
+from players.node.events import Progress
 from players.node.outbox import Outbox
 from players.node.state import NodeState, Track
 
@@ -31,7 +33,9 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 """
 _TABLES = ("documents", "versions", "orders", "stopped", "tracks")
 _TRACK = TypeAdapter(Track)
-_LAST_GOOD_TIME = "last_good_time"
+KEPT_TIME = TypeAdapter(KeptTime)
+_PROGRESS = TypeAdapter(Progress)
+_TIME, _SOUNDING = "time", "progress"
 
 Rows = dict[str, dict[str, str]]
 
@@ -68,11 +72,15 @@ class NodeStore:
         self._written = state
         return state
 
-    def save(self, state: NodeState, reports: Sequence[PlaybackReport]) -> None:
-        """Write what has changed since the last save that succeeded, and add reports, in one transaction."""
+    def save(self, state: NodeState, reports: Sequence[PlaybackReport]) -> bool:
+        """Write what has changed since the last save that succeeded, and add reports, in one transaction.
+
+        Returns:
+            Whether there was anything to write.
+        """
         changes = list(_changes(self._written, state))
         if not changes and not reports:
-            return
+            return False
         try:
             with self._connection:
                 for table, name, body in changes:
@@ -82,22 +90,23 @@ class NodeStore:
         except sqlite3.Error as error:
             raise StoreUnusable(f"the state cannot be written: {error}") from error
         self._written = state
+        return True
 
-    def last_good_time(self) -> datetime | None:
-        """The latest time known to be right that was kept."""
-        try:
-            rows = self._read("facts")
-        except sqlite3.Error as error:
-            raise StoreUnusable(str(error)) from error
-        return datetime.fromisoformat(rows[_LAST_GOOD_TIME]) if _LAST_GOOD_TIME in rows else None
+    def kept_time(self) -> KeptTime | None:
+        """What was last written down of the time."""
+        return self._fact(_TIME, KEPT_TIME)
 
-    def keep_time(self, at: datetime) -> None:
-        """Keep a time that is known to be right."""
-        try:
-            with self._connection:
-                self._write("facts", _LAST_GOOD_TIME, at.isoformat())
-        except sqlite3.Error as error:
-            raise StoreUnusable(str(error)) from error
+    def keep_time(self, known: KeptTime) -> None:
+        """Write down what is known of the time."""
+        self._keep_fact(_TIME, KEPT_TIME.dump_json(known).decode())
+
+    def progress(self) -> Progress | None:
+        """What was last written down of what sounded."""
+        return self._fact(_SOUNDING, _PROGRESS)
+
+    def keep_progress(self, progress: Progress) -> None:
+        """Write down that something sounds still: one small row, once a second while it does."""
+        self._keep_fact(_SOUNDING, _PROGRESS.dump_json(progress).decode())
 
     def pending(self, limit: int) -> tuple[list[PlaybackReport], int]:
         """The oldest unacknowledged reports, and how many there are in all."""
@@ -112,6 +121,20 @@ class NodeStore:
             self.outbox.acknowledged(reports)
         except sqlite3.Error as error:
             raise StoreUnusable(str(error)) from error
+
+    def _fact(self, name: str, kind: TypeAdapter[T]) -> T | None:
+        try:
+            body = self._read("facts").get(name)
+            return None if body is None else kind.validate_json(body)
+        except (sqlite3.Error, ValidationError) as error:
+            raise StoreUnusable(f"the {name} on disk cannot be read: {error}") from error
+
+    def _keep_fact(self, name: str, body: str) -> None:
+        try:
+            with self._connection:
+                self._write("facts", name, body)
+        except sqlite3.Error as error:
+            raise StoreUnusable(f"the {name} cannot be written: {error}") from error
 
     def _read(self, table: str) -> dict[str, str]:
         return dict(self._connection.execute(f"SELECT name, body FROM {table}").fetchall())  # noqa: S608 - our own names
@@ -141,8 +164,9 @@ def _changes(old: NodeState | None, new: NodeState) -> Iterable[tuple[str, str, 
 def _mappings(state: NodeState) -> dict[str, Mapping[str, object]]:
     config = {} if state.config is None else {"config": state.config}
     timetables = {f"timetable/{zone}": timetable for zone, timetable in state.timetables.items()}
+    packs = {f"prepared/{zone}": pack for zone, pack in state.packs.items()}
     return {
-        "documents": {**config, **timetables},
+        "documents": {**config, **timetables, **packs},
         "versions": state.versions,
         "orders": state.orders,
         "stopped": state.stopped,
@@ -153,7 +177,7 @@ def _mappings(state: NodeState) -> dict[str, Mapping[str, object]]:
 def _body(value: object) -> str:
     if isinstance(value, Track):
         return _TRACK.dump_json(value).decode()
-    if isinstance(value, NodeConfig | Timetable):
+    if isinstance(value, NodeConfig | Timetable | PreparedPack):
         return value.model_dump_json()
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
@@ -166,8 +190,14 @@ def _from_rows(blank: NodeState, rows: Rows) -> NodeState:
         for name, body in documents.items()
         if name.startswith("timetable/")
     }
+    packs = {
+        name.removeprefix("prepared/"): PreparedPack.model_validate_json(body)
+        for name, body in documents.items()
+        if name.startswith("prepared/")
+    }
     return replace(
         blank,
+        packs=packs,
         config=config,
         zones=blank.zones if config is None else config.zones,
         timetables=timetables,

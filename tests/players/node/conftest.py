@@ -106,7 +106,7 @@ class NodeBox:
     ) -> AsyncIterator[Agent]:
         """The node's process, as far as one can be had without one."""
         store = NodeStore(self.folder / "state.sqlite3")
-        clock = NodeClock(not_before=store.last_good_time())
+        clock = NodeClock(kept=store.kept_time())
         recording = WavTimeline(self.recording, clock.at)
         name, sink = ("record", recording) if record else ("silent", Nowhere())
         plays = output or TimelineOutput(name, sink, clock.monotonic)

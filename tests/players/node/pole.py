@@ -225,6 +225,7 @@ class Pole:
 
     def _go(self, broadcast: str, at: datetime) -> None:
         prepared = self._prepared.pop(broadcast)
+        assert self.trusted or prepared.item.urgency is Urgency.EMERGENCY, "the time is not known"
         self._sounding[broadcast] = (at, prepared.serial)
         start = Start(broadcast, prepared.item.urgency, at, prepared.from_ms, prepared.way, prepared.gain_db)
         self.starts.append(start)
@@ -259,7 +260,6 @@ class Pole:
         for track in sounding:
             rank = track.item.urgency.rank
             if not track.is_emergency:
-                assert self.trusted or track.phase is Phase.PLAYING
                 at = max(self.now, track.item.starts_at)
                 assert is_open(self.state.config, at, self.state.zones_of(track)), "quiet hours"
             for other in waiting(self.state):

@@ -16,11 +16,13 @@ import pytest
 
 from players.authority import issue_certificate, make_authority
 from players.messages import NodeConfig, Outcome, PairingReply, PlaybackReport
+from players.node.clock import KeptTime
 from players.node.doctor import as_text, examine, is_sick
 from players.node.doctor_line import judge_clock
 from players.node.doctor_words import TEXTS, Finding, Level, Trouble
 from players.node.mixer import MixerLevel, silencing
 from players.node.pairing import IDENTITY_FILE, KEY_FILE
+from players.node.rate import Rate
 from players.node.settings import NodeSettings, load_settings, write_settings
 from players.node.state import Abilities, NodeState
 from players.node.status import load_status
@@ -207,7 +209,8 @@ async def test_a_card_that_is_full_and_one_that_turned_read_only(pole: Path, tmp
 
 async def test_a_board_that_believes_to_live_before_its_last_good_time(pole: Path) -> None:
     kept = NodeStore(pole / "state.sqlite3")
-    kept.keep_time(datetime.now(UTC) + timedelta(days=400))
+    known = datetime.now(UTC) + timedelta(days=400)
+    kept.keep_time(KeptTime(known, 0.1, known, "another boot", 60.0, None, Rate()))
     kept.close()
     assert set(await troubles(pole)) == {T.CLOCK_BEFORE_KNOWN}
 

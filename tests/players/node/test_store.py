@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from players.messages import PlaybackReport
+from players.node.clock import KeptTime
 from players.node.errors import StoreUnusable
+from players.node.events import Progress
+from players.node.rate import Rate
 from players.node.state import NodeState
 from players.node.store import NodeStore
 from tests.players.node.pole import DAWN, Pole, item, seconds
@@ -33,7 +36,6 @@ def test_everything_the_node_decides_by_comes_back(tmp_path: Path) -> None:
     store = NodeStore(tmp_path / "state.sqlite3")
     store.load(blank(pole))
     store.save(pole.state, pole.reports)
-    store.keep_time(DAWN)
     store.close()
     expected = replace(pole.state, clips=frozenset(), trusted_since=None)
     assert reopened(tmp_path / "state.sqlite3", pole) == expected
@@ -85,11 +87,16 @@ def test_a_save_that_fails_leaves_the_former_state_and_no_report(tmp_path: Path)
     store.close()
 
 
-def test_the_last_good_time_is_kept(tmp_path: Path) -> None:
+def test_what_is_known_of_the_time_and_of_what_sounds_is_kept(tmp_path: Path) -> None:
     store = NodeStore(tmp_path / "state.sqlite3")
-    assert store.last_good_time() is None
-    store.keep_time(DAWN)
-    assert store.last_good_time() == DAWN
+    assert (store.kept_time(), store.progress()) == (None, None)
+    known = KeptTime(DAWN, 0.25, DAWN, "boot-1", 3600.5, -1.5, Rate(12e-6, 3e-6))
+    for at in (DAWN, DAWN + seconds(1)):
+        store.keep_time(known)
+        store.keep_progress(Progress("a", 2, at))
+    store.close()
+    store = NodeStore(tmp_path / "state.sqlite3")
+    assert (store.kept_time(), store.progress()) == (known, Progress("a", 2, DAWN + seconds(1)))
     store.close()
 
 
