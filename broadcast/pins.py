@@ -19,7 +19,7 @@ from broadcast.policy import policy_of
 from broadcast.users import get_user
 
 PIN_LENGTHS = range(6, 13)
-_STEPS = ("0123456789012", "9876543210987")
+_STEPS = ("0123456789" * 2, "9876543210" * 2)
 
 
 class PinState(StrEnum):
