@@ -1,4 +1,4 @@
-"""`loalang-node pair`, `run`, `doctor` and `install-service`."""
+"""`loalang-node`: pair, run, doctor, and what belongs to its service."""
 
 import argparse
 import asyncio
@@ -16,6 +16,7 @@ from players import service_unit, systemd
 from players.errors import PairingError, PlayersError
 from players.invitation import Invitation, read_invitation
 from players.node.agent import Agent
+from players.node.amplifier import shut_now
 from players.node.credentials import Credentials
 from players.node.doctor import as_json, as_text, examine, is_sick
 from players.node.errors import SettingsWrong
@@ -69,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     examining.add_argument("--data", default=DATA_DIR, type=Path, metavar="DIR", help=f"default: {DATA_DIR}")
     examining.add_argument("--json", action="store_true", help="for programs")
     examining.add_argument("--lang", default="en", choices=["en", "vi"], help="default: en")
+    shutting = commands.add_parser("amplifier-off", help="shut the amplifier's relay after a crash; the unit calls it")
+    shutting.add_argument("--data", default=DATA_DIR, type=Path, metavar="DIR", help=f"default: {DATA_DIR}")
     installing = commands.add_parser("install-service", help="a systemd unit for this pole: printed, or installed")
     service_unit.declare(installing, DATA_DIR, "loalang-node")
     return parser
@@ -146,6 +149,11 @@ def _leave(agent: Agent) -> None:
     agent.leave()
 
 
+def _amplifier_off(options: argparse.Namespace) -> int:
+    shut_now(load_settings(options.data).amplifier)
+    return 0
+
+
 def _install_service(options: argparse.Namespace) -> int:
     service_unit.carry_out(options, "players.node", "loalang-node")
     return 0
@@ -165,7 +173,13 @@ def _log_event(fields: Mapping[str, Any]) -> None:
     log.info("%s", json.dumps(fields))
 
 
-_COMMANDS = {"pair": _pair, "run": _run, "doctor": _doctor, "install-service": _install_service}
+_COMMANDS = {
+    "pair": _pair,
+    "run": _run,
+    "doctor": _doctor,
+    "amplifier-off": _amplifier_off,
+    "install-service": _install_service,
+}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from players.errors import KeyUnusable
 from players.node.clock import system_wall
 from players.node.credentials import Credentials
 from players.node.doctor_board import (
+    check_amplifier,
     check_date,
     check_disk,
     check_memory,
@@ -94,6 +95,7 @@ async def _examined(data_dir: Path) -> list[Finding]:
         *_check_state(data_dir),
         await check_sound(settings.output, status),
         *check_volume(settings.output),
+        *check_amplifier(settings.amplifier, status),
         *await check_server(settings.server, credentials),
         await check_broker(credentials, status),
     ]

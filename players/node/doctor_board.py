@@ -14,13 +14,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
+from players.errors import OutputMissing
 from players.messages import NodeConfig, PlaybackReport
+from players.node.amplifier import shut_now
 from players.node.doctor_sound import try_sound
 from players.node.doctor_words import Finding, Trouble, hint, well, wrong
 from players.node.errors import DataDirInUse
 from players.node.lock import LOCK_FILE, locked
 from players.node.mixer import probe_mixer, silencing
-from players.node.settings import OutputSection
+from players.node.settings import AmplifierSection, OutputSection
 from players.node.status import NodeStatus
 from players.node.store import KEPT_TIME
 
@@ -171,6 +173,22 @@ def check_volume(section: OutputSection) -> Iterator[Finding]:
         return
     switch = "muted" if silent.muted else "not muted"
     yield wrong("volume", Trouble.VOLUME_ZERO, name=silent.name, percent=str(silent.percent), switch=switch)
+
+
+def check_amplifier(section: AmplifierSection, status: NodeStatus | None) -> Iterator[Finding]:
+    """Takes the amplifier's line and shuts it; where a node runs, that one has the line and says how it went."""
+    if section.line is None:
+        return
+    place = f"{section.chip} line {section.line}"
+    why = None
+    if status is not None:
+        why = status.output_error if place in (status.output_error or "") else None
+    else:
+        try:
+            shut_now(section)
+        except OutputMissing as error:
+            why = str(error)
+    yield well("amplifier", line=place) if why is None else wrong("amplifier", Trouble.AMPLIFIER_FAILS, why=why)
 
 
 def check_date(last_good_time: datetime | None, now: datetime) -> Finding:

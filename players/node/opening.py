@@ -12,6 +12,7 @@ from players.errors import KeyUnusable
 from players.messages import PairingReply, Presence
 from players.mqtt import MqttTransport
 from players.node.agent import Announce, NodeParts
+from players.node.amplifier import behind_amplifier
 from players.node.board_clock import linux_board
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
@@ -38,10 +39,13 @@ async def opened_parts(
     store = NodeStore(data_dir / "state.sqlite3")
     try:
         clock = NodeClock(max_error_s=settings.clock.max_error_s, kept=store.kept_time(), board=linux_board())
-        outputs = choose_outputs(settings.output, clock)
+        outputs = behind_amplifier(choose_outputs(settings.output, clock), settings.amplifier, clock.monotonic)
         stream = outputs.by_way.get(Way.STREAM)
         abilities = Abilities(
-            outputs.by_way[Way.FILES].name, None if stream is None else stream.name, settings.clips.pull
+            outputs.by_way[Way.FILES].name,
+            None if stream is None else stream.name,
+            settings.clips.pull,
+            wake_lead=timedelta(milliseconds=0 if settings.amplifier.line is None else settings.amplifier.lead_ms),
         )
         blank = NodeState(identity.node, identity.commune, identity.zones, abilities)
         async with (

@@ -53,6 +53,21 @@ class OutputSection(_Section):
         return "vlc" if self.name == "vlc" else self.stream
 
 
+class AmplifierSection(_Section):
+    """The amplifier's relay on a GPIO line of the board."""
+
+    chip: str = "/dev/gpiochip0"
+    """Which chip; `gpioinfo` lists them with their lines."""
+    line: int | None = Field(default=None, ge=0, le=1023)
+    """Which line of it drives the relay; none: the amplifier is always on, and not our affair."""
+    active_low: bool = False
+    """Whether the relay pulls when the line is low."""
+    lead_ms: int = Field(default=300, ge=0, le=1500)
+    """How long before the first sample it is opened, so that no syllable is swallowed."""
+    hold_ms: int = Field(default=1000, ge=0, le=60_000)
+    """How long after the last sample it stays open, so that it does not click between two parts."""
+
+
 class ClipsSection(_Section):
     """The clip store."""
 
@@ -78,6 +93,7 @@ class NodeSettings(_Section):
 
     server: ServerSection
     output: OutputSection = OutputSection()
+    amplifier: AmplifierSection = AmplifierSection()
     clips: ClipsSection = ClipsSection()
     clock: ClockSection = ClockSection()
 

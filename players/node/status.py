@@ -25,7 +25,6 @@ class NodeStatus(BaseModel):
     line_trouble: str | None = None
     """The class of that error in `players.errors`."""
     output_error: str | None = None
-    amplifier_error: str | None = None
 
 
 class StatusFile:

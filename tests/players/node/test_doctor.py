@@ -23,7 +23,7 @@ from players.node.doctor_words import TEXTS, Finding, Level, Trouble
 from players.node.mixer import MixerLevel, silencing
 from players.node.pairing import IDENTITY_FILE, KEY_FILE
 from players.node.rate import Rate
-from players.node.settings import NodeSettings, load_settings, write_settings
+from players.node.settings import AmplifierSection, NodeSettings, load_settings, write_settings
 from players.node.state import Abilities, NodeState
 from players.node.status import load_status
 from players.node.store import NodeStore
@@ -293,6 +293,15 @@ async def test_a_card_that_plays_one_turned_down_and_one_pulled_out(
     pulse.set_volume("80%")
     pulse.lose_sink()
     assert await codes() == {"no-sound-device"}
+
+
+async def test_an_amplifier_whose_line_is_not_there(pole: Path) -> None:
+    settings = load_settings(pole)
+    amplifier = AmplifierSection(chip="/dev/no-such-chip", line=17)
+    write_settings(pole, settings.model_copy(update={"amplifier": amplifier}))
+    found = await troubles(pole)
+    assert set(found) == {T.AMPLIFIER_FAILS}
+    assert "/dev/no-such-chip line 17" in found[T.AMPLIFIER_FAILS].facts["why"]
 
 
 def test_which_slider_keeps_a_card_silent() -> None:
