@@ -73,6 +73,7 @@ class Door:
             commune=self.commune,
             zone=self.zone,
             user_name=self.user.name,
+            username=self.user.username,
             role=ROLE[self.user.role],
             csrf=self.visitor.csrf,
             nav=nav_for(self.user, self.request.url.path, approves=bool(self.approves)),
@@ -176,6 +177,10 @@ class Fields:
     def many(self, name: str) -> list[str]:
         """All values of a field that may come several times."""
         return list(self._pairs.get(name) or [])
+
+    def starting_with(self, prefix: str) -> dict[str, str]:
+        """The texts of all fields whose names begin so, by the rest of their names."""
+        return {name.removeprefix(prefix): self.text(name) for name in self._pairs if name.startswith(prefix)}
 
     def file(self, name: str) -> bytes:
         """The content of a small file that was sent along; nothing when there is none."""

@@ -37,6 +37,7 @@ class Frame:
     commune: str
     zone: ZoneInfo
     user_name: str
+    username: str
     role: str
     csrf: str
     nav: tuple[NavItem, ...]

@@ -20,6 +20,8 @@ PARTS = {
     "recording_fields.html",
     "bulletin_parts.html",
     "part_list.html",
+    "emergency_base.html",
+    "emergency_parts.html",
 }
 
 

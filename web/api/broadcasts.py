@@ -1,13 +1,11 @@
-"""Airings and how they went; stopping and cancelling them; emergencies; the as-run log."""
+"""Airings and how they went; stopping and cancelling them; the as-run log."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from broadcast.emergency import raise_emergency
 from broadcast.lifecycle import why_text
 from broadcast.models import Clip
-from broadcast.permissions import Action, require
 from broadcast.views import BroadcastCard, DeliveryRow
 from players.messages import ClipRef
 from web.api.schemas import (
@@ -16,7 +14,6 @@ from web.api.schemas import (
     ClipReply,
     DeliveriesReply,
     DeliveryReply,
-    EmergencyRequest,
     StopRequest,
     VoiceReply,
 )
@@ -48,17 +45,6 @@ async def stop(broadcast_id: str, asked: StopRequest, door: Writer) -> Broadcast
     """Stop what sounds, everywhere or at one node."""
     await door.station.playout.stop(broadcast_id, door.user, asked.node)
     return BroadcastMade(broadcast=broadcast_id)
-
-
-@router.post("/emergencies", status_code=201, responses=answers(401, 403, 409, 413, 422))
-def call_out(asked: EmergencyRequest, door: Writer) -> BroadcastMade:
-    """Raise an emergency: it sounds at once, above everything else. The same key sent again is the same emergency."""
-    require(door.user, Action.RAISE_EMERGENCY)
-    with door.work() as session:
-        made = raise_emergency(session, door.user, asked.zones, asked.text, door.now, asked.key)
-        reply = BroadcastMade(broadcast=made.id)
-    door.station.nudge()
-    return reply
 
 
 @router.get("/as-run", responses=answers(401, 403, 404, 422))

@@ -215,14 +215,6 @@ class StopRequest(Sent):
     node: SlugText | None = None
 
 
-class EmergencyRequest(Sent):
-    """An emergency. The same `key` sent twice is one emergency."""
-
-    zones: tuple[SlugText, ...] = Field(max_length=500)
-    text: str
-    key: str = Field(min_length=8, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")
-
-
 class BroadcastMade(BaseModel):
     """The id of the broadcast that was made."""
 
