@@ -18,6 +18,7 @@ from players.messages import (
     NodeConfig,
     Play,
     PlaybackReport,
+    PreparedPack,
     Presence,
     ReportAck,
     Stop,
@@ -133,6 +134,10 @@ class Hub:
         """Replace the list of active emergencies of a zone. Raises as `publish_timetable`."""
         await self._publish(self._topics.emergencies(document.zone), document, retain=True)
 
+    async def publish_pack(self, document: PreparedPack) -> None:
+        """Replace the prepared messages of a zone. Raises as `publish_timetable`."""
+        await self._publish(self._topics.prepared(document.zone), document, retain=True)
+
     async def send_order(self, order: Play | Stop, *, zones: Sequence[str] = (), nodes: Sequence[str] = ()) -> None:
         """Send one order to all nodes of some zones, and to some nodes. A node obeys it once however often it comes.
 
@@ -157,7 +162,8 @@ class Hub:
 
     async def forget_documents(self, *, zones: Sequence[str] = (), nodes: Sequence[str] = ()) -> None:
         """Have the broker forget what it keeps for zones or nodes that are no more. Raises as `send_order`."""
-        kept = [topic for zone in zones for topic in (self._topics.timetable(zone), self._topics.emergencies(zone))]
+        of_zone = (self._topics.timetable, self._topics.emergencies, self._topics.prepared)
+        kept = [topic(zone) for zone in zones for topic in of_zone]
         kept += [topic for node in nodes for topic in (self._topics.config(node), self._topics.presence(node))]
         await _all_of([self._send(topic, b"", retain=True) for topic in kept])
 

@@ -1,6 +1,7 @@
 """Every message of the wire, one frozen class each.
 
-Down (server → node): `Timetable`, `NodeConfig`, `Emergencies`, `Play`, `Stop`, `ReportAck`, `TimeReply`.
+Down (server → node): `Timetable`, `NodeConfig`, `Emergencies`, `PreparedPack`, `Play`, `Stop`, `ReportAck`,
+`TimeReply`.
 Up (node → server): `Presence`, `Heartbeat`, `PlaybackReport`, `TimeRequest`.
 Over HTTP: at pairing `PairingRequest`, `PairingReply`; when keys change `CommuneKeys`, `RenewalRequest`.
 
@@ -150,6 +151,12 @@ class CuedBroadcast(Message):
     0: never. An emergency always begins again while its order is valid.
     """
 
+    severity: Severity | None = None
+    """Of an emergency: of two that are due, the worse sounds, of equals the newer; the other begins again after it."""
+    lead_ms: int = Field(default=0, ge=0, le=60_000)
+    """So much of its beginning is a chime: a node that is late skips part of that, to say the words with the others."""
+    growing: bool = False
+    """More clips follow: the same order comes again with all of them. A node begins with what it has."""
     relays: tuple[RelayPart, ...] = Field(default=(), max_length=MAX_RELAYS)
     """What sounds between the clips, in order. A node whose outputs play no streams has it fail."""
 
@@ -164,9 +171,18 @@ class CuedBroadcast(Message):
             if relay.starts_ms < ends_ms:
                 raise ValueError("a relay begins after what comes before it")
             clips, ends_ms = relay.after_clips, relay.starts_ms + relay.lasts_ms
+        if self.urgency is not Urgency.EMERGENCY and (self.severity is not None or self.growing):
+            raise ValueError("only an emergency has a severity, and only an emergency grows")
+        if self.growing and (self.relays or self.stream is not None):
+            raise ValueError("what grows is clips alone")
         if self.relays and self.stream is not None:
             raise ValueError("what has relays is not streamed as a whole")
         return self
+
+    @property
+    def is_emergency(self) -> bool:
+        """Whether it may sound at any hour."""
+        return self.urgency is Urgency.EMERGENCY
 
     @property
     def duration_ms(self) -> int:
@@ -260,6 +276,32 @@ class Emergencies(_Versioned):
 
     zone: Slug
     active: tuple["Play", ...] = Field(max_length=64)
+
+
+class PreparedMessage(Message):
+    """A message that a node holds ready. `Play` names its clips when it is to sound."""
+
+    key: Slug
+    title: str = Field(max_length=100)
+    severity: Severity
+    clips: tuple[ClipRef, ...] = Field(min_length=1, max_length=MAX_CLIPS)
+    """As an emergency: its chime, its words with nothing typed into them, its closing sound."""
+    drill_clips: tuple[ClipRef, ...] = Field(min_length=1, max_length=MAX_CLIPS)
+    """As a drill, said to be one before and after."""
+
+
+class PreparedPack(_Versioned):
+    """Down, retained, `zones/<zone>/prepared`: what is fetched before all else and never makes room for anything."""
+
+    zone: Slug
+    messages: tuple[PreparedMessage, ...] = Field(max_length=64)
+
+    @property
+    def clips(self) -> tuple[ClipRef, ...]:
+        """All clips, each once, those of emergencies first."""
+        listed = [clip for message in self.messages for clip in message.clips]
+        listed += [clip for message in self.messages for clip in message.drill_clips]
+        return tuple({clip.sha256: clip for clip in listed}.values())
 
 
 class Order(Message):

@@ -29,6 +29,10 @@ class Topics:
         """Down, retained: `Emergencies`."""
         return f"{self.base}/zones/{zone}/emergencies"
 
+    def prepared(self, zone: str) -> str:
+        """Down, retained: `PreparedPack`."""
+        return f"{self.base}/zones/{zone}/prepared"
+
     def zone_orders(self, zone: str) -> str:
         """Down: `Play` and `Stop` for all nodes of a zone."""
         return f"{self.base}/zones/{zone}/orders"
@@ -71,7 +75,8 @@ class Topics:
 
     def for_zone(self, zone: str) -> tuple[str, ...]:
         """What a node of a zone subscribes to, exactly; the broker allows no other spelling."""
-        return self.timetable(zone), self.emergencies(zone), self.zone_orders(zone), self.clip(zone, "+")
+        documents = self.timetable(zone), self.emergencies(zone), self.prepared(zone)
+        return (*documents, self.zone_orders(zone), self.clip(zone, "+"))
 
     def for_node(self, node: str) -> tuple[str, ...]:
         """What a node subscribes to for itself, exactly."""

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from players.messages import Outcome, Reason, Urgency
+from players.messages import Outcome, Reason
 from players.node.clock import Instant
 from players.node.events import Action, Ending, Go, Prepare, Way
+from players.node.growing import begun_with, count_ready, hand_on, is_piecewise
 from players.node.obeying import hush, laid_aside
 from players.node.rules import why_refused
 from players.node.state import NodeState, Phase, Step, Track, finished, moved, tell
@@ -18,6 +19,10 @@ PATIENT_STREAM_LEAD = timedelta(seconds=1.5)
 """The same where the clips may still arrive: playing them is better than streaming."""
 START_LEAD = {Way.FILES: timedelta(milliseconds=120), Way.STREAM: timedelta(milliseconds=1200)}
 """What an output needs from nothing to its first sample, when the instant has already passed."""
+EMERGENCY_START_LEAD = timedelta(milliseconds=20)
+"""The same for an emergency: its chime may lose a moment, and nobody waits for it."""
+LEAST_CHIME_MS = 1000
+"""What a node that is late leaves of the chime: time for the amplifier to wake."""
 GO_LEAD = timedelta(milliseconds=250)
 """How long before its instant a broadcast takes the output, cutting what it outranks."""
 SLACK = timedelta(milliseconds=500)
@@ -37,7 +42,8 @@ def advance(state: NodeState, now: Instant) -> Step:
     for move in (_tell_cued, _end_hopeless, _keep_quiet, _prepare_due, _start_due):
         state, more = move(state, now)
         actions += more
-    return state, actions
+    state, more = hand_on(state)
+    return state, (*actions, *more)
 
 
 def is_judged(track: Track, now: Instant) -> bool:
@@ -63,13 +69,21 @@ def deadline(track: Track) -> datetime:
 
 def way_of(state: NodeState, track: Track, now: Instant) -> Way | None:
     """How it could be played, now."""
-    if state.has_clips(track.item):
+    if state.has_clips(track.item) or (is_piecewise(track.item) and count_ready(state, track.item)):
         return Way.FILES
     if state.abilities.stream_output is None or track.item.stream is None:
         return None
     if state.abilities.pulls and now.at < track.item.starts_at - PATIENT_STREAM_LEAD:
         return None
     return Way.STREAM
+
+
+def go_lead(state: NodeState) -> timedelta:
+    """How long before its instant a broadcast takes the output: earlier where the amplifier has to be woken first.
+
+    While something sounds the amplifier is awake, and what is about to be cut keeps its time.
+    """
+    return GO_LEAD if state.sounding is not None else GO_LEAD + state.abilities.wake_lead
 
 
 def waiting(state: NodeState) -> Iterator[Track]:
@@ -83,7 +97,7 @@ def next_wake(state: NodeState, now: Instant) -> datetime | None:
     for track in waiting(state):
         starts_at = track.item.starts_at
         instants += (starts_at - PREPARE_LEAD[Way.STREAM], starts_at - PREPARE_LEAD[Way.FILES])
-        instants += (starts_at - PATIENT_STREAM_LEAD, starts_at - GO_LEAD, starts_at, deadline(track))
+        instants += (starts_at - PATIENT_STREAM_LEAD, starts_at - go_lead(state), starts_at, deadline(track))
         if track.retry_at is not None:
             instants.append(track.retry_at)
     sounding = state.sounding
@@ -96,7 +110,7 @@ def next_wake(state: NodeState, now: Instant) -> datetime | None:
 def _tell_cued(state: NodeState, now: Instant) -> Step:
     actions: tuple[Action, ...] = ()
     for track in waiting(state):
-        if not track.told_cued and state.has_clips(track.item):
+        if not track.told_cued and not track.item.growing and state.has_clips(track.item):
             actions += (tell(state, track, Outcome.CUED, now),)
             state = state.with_track(replace(track, told_cued=True))
     return state, actions
@@ -122,7 +136,7 @@ def _hopeless(state: NodeState, track: Track, now: Instant) -> Ending | None:
         return _expired(state, track, now)
     if track.queued and not track.is_emergency and track.attempts >= QUEUE_TRIES:
         return track.trouble  # its turn has come; what keeps it from sounding is no other broadcast
-    is_due = now.at >= starts_at - GO_LEAD
+    is_due = now.at >= starts_at - go_lead(state)
     if is_due and not track.is_emergency and state.config is not None:
         refusal = _refusal(state, track, now)
         return None if refusal is None else Ending(Outcome.MISSED, refusal)
@@ -193,45 +207,72 @@ def _way_to_prepare(state: NodeState, track: Track, now: Instant) -> Way | None:
 
 def _prepared(state: NodeState, track: Track, way: Way, now: Instant) -> Step:
     """Open a sound: at its beginning, or where a node that is late has to join."""
-    from_ms = _place_to_begin(track, way, now)
+    from_ms = _place_to_begin(state, track, way, now)
     if from_ms >= track.item.duration_ms:
         return finished(state, track, Outcome.MISSED, now, reason=Reason.TOO_LATE)
     gain_db = emergency_gain_db(state.config) if track.is_emergency else _gain_db(state, track, now)
     serial = track.serial + 1
-    state = state.with_track(replace(moved(track, Phase.PREPARED), serial=serial, way=way, from_ms=from_ms))
-    return state, (Prepare(track.item, serial, way, from_ms, gain_db),)
+    track = replace(moved(track, Phase.PREPARED), serial=serial, way=way, from_ms=from_ms)
+    if way is not Way.FILES or not is_piecewise(track.item):
+        return state.with_track(track), (Prepare(track.item, serial, way, from_ms, gain_db),)
+    track = begun_with(state, track)
+    return state.with_track(track), (
+        Prepare(track.item, serial, way, from_ms, gain_db, track.handed, is_open=track.is_open),
+    )
 
 
-def _place_to_begin(track: Track, way: Way, now: Instant) -> int:
+def _place_to_begin(state: NodeState, track: Track, way: Way, now: Instant) -> int:
     """Where in it a sound that is opened now has to begin, in milliseconds."""
     if track.is_emergency:
-        return 0
+        return 0 if track.queued or track.broken_off is not None else _chime_skipped_ms(track, now)
     if track.broken_off is not None:
         return track.reached_ms
-    reachable, starts_at = now.at + START_LEAD[way], track.item.starts_at
+    reachable, starts_at = now.at + START_LEAD[way] + state.abilities.wake_lead, track.item.starts_at
     if track.queued or reachable <= starts_at:
         return 0
     return round((reachable - starts_at) / timedelta(milliseconds=1))
+
+
+def _chime_skipped_ms(track: Track, now: Instant) -> int:
+    """So much of its chime a late node skips, to say the words with the others; the whole chime when it is too late."""
+    late_ms = round((now.at + EMERGENCY_START_LEAD - track.item.starts_at) / timedelta(milliseconds=1))
+    return late_ms if 0 < late_ms <= track.item.lead_ms - LEAST_CHIME_MS else 0
 
 
 def _gain_db(state: NodeState, track: Track, now: Instant) -> float:
     return gain_db_at(state.config, max(now.at, track.item.starts_at))
 
 
-def _outranks(urgency: Urgency, other: Urgency) -> bool:
-    return urgency.rank > other.rank
+def _outranks(track: Track, other: Track) -> bool:
+    """Whether one silences the other. Of two emergencies the worse does, of equals the newer."""
+    if track.is_emergency and other.is_emergency:
+        return _badness(track) > _badness(other)
+    return track.item.urgency.rank > other.item.urgency.rank
+
+
+def _badness(track: Track) -> tuple[int, datetime]:
+    severity = track.item.severity
+    return -1 if severity is None else severity.rank, track.item.starts_at
+
+
+def _turn_of(track: Track) -> tuple[int, float, str]:
+    """The order in which what is due takes its turn, the first foremost."""
+    if not track.is_emergency:
+        return -track.item.urgency.rank * 10, track.item.starts_at.timestamp(), track.item.broadcast
+    severity, starts_at = _badness(track)
+    return -track.item.urgency.rank * 10 - severity, -starts_at.timestamp(), track.item.broadcast
 
 
 def _has_turn(state: NodeState, track: Track) -> bool:
     sounding = state.sounding
-    return sounding is None or _outranks(track.item.urgency, sounding.item.urgency)
+    return sounding is None or _outranks(track, sounding)
 
 
 def _start_due(state: NodeState, now: Instant) -> Step:
     """Give the output to the most urgent that is due, and let the others queue."""
     due = sorted(
-        (track for track in waiting(state) if track.phase is Phase.PREPARED and _is_due(track, now)),
-        key=lambda track: (-track.item.urgency.rank, track.item.starts_at, track.item.broadcast),
+        (track for track in waiting(state) if track.phase is Phase.PREPARED and _is_due(state, track, now)),
+        key=_turn_of,
     )
     actions: tuple[Action, ...] = ()
     for track in due:
@@ -240,8 +281,8 @@ def _start_due(state: NodeState, now: Instant) -> Step:
     return state, actions
 
 
-def _is_due(track: Track, now: Instant) -> bool:
-    return is_judged(track, now) and now.at >= track.item.starts_at - GO_LEAD
+def _is_due(state: NodeState, track: Track, now: Instant) -> bool:
+    return is_judged(track, now) and now.at >= track.item.starts_at - go_lead(state)
 
 
 def _started(state: NodeState, track: Track, now: Instant) -> Step:
@@ -251,7 +292,8 @@ def _started(state: NodeState, track: Track, now: Instant) -> Step:
         state, actions = hush(state, sounding, Ending(Outcome.CUT, Reason.PREEMPTED, track.item.broadcast))
     starts_at = track.item.starts_at + timedelta(milliseconds=track.from_ms)
     if starts_at <= now.at and track.way is not None:
-        starts_at = now.at + START_LEAD[track.way]
+        lead = START_LEAD[track.way] + (timedelta() if sounding else state.abilities.wake_lead)
+        starts_at = now.at + (EMERGENCY_START_LEAD if track.is_emergency else lead)
     track = replace(moved(track, Phase.STARTING), zones=state.zones_of(track))
     return state.with_track(track), (*actions, Go(track.item.broadcast, starts_at))
 

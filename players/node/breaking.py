@@ -39,7 +39,7 @@ def broken_off(state: NodeState, track: Track, ending: Ending, at: datetime | No
     broken_at = at or _presumably(track, now)
     track = fallen_silent(track, at)
     left = timedelta(milliseconds=track.item.duration_ms - track.reached_ms)
-    if left <= SLACK and track.started_at is not None and at is not None:
+    if left <= SLACK and track.started_at is not None and at is not None and track.handed == 0:
         return whole(state, track, now, ending.detail, at)
     if not _goes_on(replace(track, broken_at=broken_at), ending, now):
         return finished(state, track, ending.outcome, now, reason=ending.reason, detail=ending.detail, finished_at=at)
@@ -76,7 +76,7 @@ def whole(
 
     `reason` is what was not as planned although it did: a relay that failed.
     """
-    if timedelta(milliseconds=track.joined_ms) <= SLACK:
+    if timedelta(milliseconds=track.joined_ms) <= max(SLACK, timedelta(milliseconds=track.item.lead_ms)):
         return finished(state, track, Outcome.PLAYED, now, reason=reason, detail=detail, finished_at=finished_at)
     late = f"joined late: its first {track.joined_ms / 1000:.1f} s were not heard"
     return finished(state, track, Outcome.CUT, now, reason=Reason.TOO_LATE, detail=late, finished_at=finished_at)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from players.messages import ClipRef, Reason
@@ -12,33 +13,64 @@ from players.node.clock import Instant, NodeClock
 from players.node.errors import ClipRefused
 from players.node.events import ClipStored, ClipTrouble, Event
 from players.node.fetch import ClipFetcher, spread_s
-from players.node.state import NodeState, Phase
+from players.node.growing import is_piecewise
+from players.node.state import NodeState, Phase, Track
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 2
 URGENT = timedelta(minutes=5)
 """What is to sound sooner than this is fetched without jitter."""
+PUSH_PATIENCE_S = 1.0
+"""What is pushed is waited for so long, and at most as long again: not all nodes ask for it at once."""
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
 _LOOK_AGAIN_S = 30.0
 
 
-def wanted_clips(state: NodeState, now: Instant, ahead: timedelta) -> list[tuple[ClipRef, datetime]]:
-    """The clips that are to be fetched, each with the instant it is first needed, nearest first."""
-    needed: dict[str, tuple[ClipRef, datetime]] = {}
-    for track in sorted(waiting(state), key=lambda track: (-track.item.urgency.rank, track.item.starts_at)):
-        if track.listed and track.item.starts_at <= now.at + ahead:
-            for clip in track.item.all_clips:
-                if clip.sha256 not in state.clips:
-                    needed.setdefault(clip.sha256, (clip, track.item.starts_at))
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A clip that is to be in the store, and when it is first needed."""
+
+    clip: ClipRef
+    needed_at: datetime
+    is_on_its_way: bool = False
+    """The words of an emergency are pushed to all its nodes: one that has waited in vain fetches them."""
+
+
+def wanted_clips(state: NodeState, now: Instant, ahead: timedelta) -> list[Wanted]:
+    """The clips that are to be fetched: those of emergencies, what is held ready for emergencies, then the nearest."""
+    found = [wanted for track in _coming(state, now, ahead) if track.is_emergency for wanted in _of_track(track)]
+    found += [Wanted(clip, now.at + URGENT) for pack in state.packs.values() for clip in pack.clips]
+    found += [wanted for track in _coming(state, now, ahead) if not track.is_emergency for wanted in _of_track(track)]
+    needed: dict[str, Wanted] = {}
+    for wanted in found:
+        if wanted.clip.sha256 not in state.clips:
+            needed.setdefault(wanted.clip.sha256, wanted)
     return list(needed.values())
+
+
+def _coming(state: NodeState, now: Instant, ahead: timedelta) -> list[Track]:
+    """What still needs clips, the nearest first."""
+    tracks = (*waiting(state), *(track for track in state.tracks.values() if track.is_sounding and track.is_open))
+    due = (track for track in tracks if track.listed and track.item.starts_at <= now.at + ahead)
+    return sorted(due, key=lambda track: (-track.item.urgency.rank, track.item.starts_at))
+
+
+def _of_track(track: Track) -> list[Wanted]:
+    comes_in_pieces = is_piecewise(track.item)
+    starts_at = track.item.starts_at
+    return [
+        Wanted(clip, starts_at, is_on_its_way=comes_in_pieces and place > 0)
+        for place, clip in enumerate(track.item.all_clips)
+    ]
 
 
 def kept_clips(state: NodeState) -> frozenset[str]:
     """The clips that must not make room for others: they are still to be played, or sound."""
     tracks = (track for track in state.tracks.values() if track.phase is not Phase.DONE and track.listed)
-    return frozenset(clip.sha256 for track in tracks for clip in track.item.all_clips)
+    kept = {clip.sha256 for track in tracks for clip in track.item.all_clips}
+    return frozenset(kept | {clip.sha256 for pack in state.packs.values() for clip in pack.clips})
 
 
 class Cueing:
@@ -104,11 +136,12 @@ class Cueing:
         state, now, monotonic = self._look(), self._clock.now(), self._clock.monotonic()
         pause_s = _LOOK_AGAIN_S
         wanted = wanted_clips(state, now, self._ahead)
-        self._forget_all_but({clip.sha256 for clip, _ in wanted})
-        for clip, needed_at in wanted:
+        self._forget_all_but({one.clip.sha256 for one in wanted})
+        for one in wanted:
+            clip = one.clip
             if clip.sha256 in self._running or not state.abilities.pulls:
                 continue
-            wait_s = self._wait_s(state.node, clip.sha256, needed_at - now.at, monotonic)
+            wait_s = self._wait_s(state.node, one, one.needed_at - now.at, monotonic)
             if wait_s > 0:
                 pause_s = min(pause_s, wait_s)
             elif len(self._running) < AT_ONCE:
@@ -120,10 +153,14 @@ class Cueing:
         self._not_before = {name: at for name, at in self._not_before.items() if name in wanted}
         self._failures = {name: count for name, count in self._failures.items() if name in wanted}
 
-    def _wait_s(self, node: str, sha256: str, left: timedelta, monotonic: float) -> float:
-        jitter_s = 0.0 if left < URGENT else spread_s(node, sha256, self._jitter_s)
+    def _wait_s(self, node: str, wanted: Wanted, left: timedelta, monotonic: float) -> float:
+        sha256, jitter_s = wanted.clip.sha256, 0.0
+        if wanted.is_on_its_way:
+            jitter_s = PUSH_PATIENCE_S + spread_s(node, sha256, PUSH_PATIENCE_S)
+        elif left >= URGENT:
+            jitter_s = spread_s(node, sha256, self._jitter_s)
         not_before = self._not_before.setdefault(sha256, monotonic + jitter_s)
-        if left < URGENT and sha256 not in self._failures:
+        if left < URGENT and not wanted.is_on_its_way and sha256 not in self._failures:
             return 0.0
         return not_before - monotonic
 

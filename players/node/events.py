@@ -5,12 +5,14 @@ from datetime import datetime
 from enum import StrEnum
 
 from players.messages import (
+    ClipRef,
     CuedBroadcast,
     Emergencies,
     NodeConfig,
     Order,
     Outcome,
     PlaybackReport,
+    PreparedPack,
     Reason,
     Sha256,
     Timetable,
@@ -45,6 +47,13 @@ class EmergenciesCame:
     """A zone's list of active emergencies whose signature is right."""
 
     document: Emergencies
+
+
+@dataclass(frozen=True, slots=True)
+class PackCame:
+    """A zone's prepared messages whose signature is right."""
+
+    document: PreparedPack
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +156,7 @@ Event = (
     ConfigCame
     | TimetableCame
     | EmergenciesCame
+    | PackCame
     | OrderCame
     | ClipStored
     | ClipTrouble
@@ -177,6 +187,10 @@ class Prepare:
     way: Way
     from_ms: int
     gain_db: float
+    begin_with: int | None = None
+    """So many of its clips are there; it is played clip by clip. None: all are there, and it is played as one."""
+    is_open: bool = False
+    """The others come by `Lengthen`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +199,16 @@ class Go:
 
     broadcast: str
     starts_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lengthen:
+    """Let a broadcast that was prepared with clips to come go on with these."""
+
+    broadcast: str
+    clips: tuple[ClipRef, ...]
+    is_last: bool
+    """No more come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +233,7 @@ class Refuse:
     why: str
 
 
-Action = Tell | Prepare | Go | Hush | Discard | Refuse
+Action = Tell | Prepare | Go | Lengthen | Hush | Discard | Refuse
 
 
 @dataclass(frozen=True, slots=True)

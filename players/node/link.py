@@ -12,6 +12,7 @@ from players.messages import (
     Heartbeat,
     NodeConfig,
     PlaybackReport,
+    PreparedPack,
     Presence,
     ReportAck,
     TimeReply,
@@ -25,6 +26,7 @@ from players.node.events import (
     EmergenciesCame,
     Event,
     OrderCame,
+    PackCame,
     TimetableCame,
 )
 from players.signing import open_order, open_signed
@@ -212,6 +214,7 @@ class Link:
                         topics.zone_orders(zone),
                         topics.clip(zone, "+"),
                         topics.emergencies(zone),
+                        topics.prepared(zone),
                         topics.timetable(zone),
                     )
                 except SubscriptionRefused as error:
@@ -295,6 +298,8 @@ class Link:
                 self._duties.emit(OrderCame(open_order(message.payload, keys, topic)))
             case ["emergencies"]:
                 self._duties.emit(EmergenciesCame(open_signed(message.payload, keys, Emergencies, topic)))
+            case ["prepared"]:
+                self._duties.emit(PackCame(open_signed(message.payload, keys, PreparedPack, topic)))
             case ["timetable"]:
                 # A week's timetable takes a while to check.
                 document = await asyncio.to_thread(open_signed, message.payload, keys, Timetable, topic)

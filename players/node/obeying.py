@@ -16,12 +16,14 @@ from players.messages import (
     Order,
     Outcome,
     Play,
+    PreparedPack,
     Reason,
     Stop,
     Timetable,
 )
 from players.node.clock import Instant
 from players.node.events import Action, Discard, Ending, Hush, Refuse
+from players.node.growing import lengthened, take_more
 from players.node.state import (
     HISTORY,
     NodeState,
@@ -52,7 +54,9 @@ def take_config(state: NodeState, document: NodeConfig, now: Instant) -> Step:
     if verdict is not VersionVerdict.NEW:
         return state, refusal
     kept = {zone: timetable for zone, timetable in state.timetables.items() if zone in document.zones}
-    return _relisted(replace(state, config=document, zones=document.zones, timetables=kept), now, ())
+    packs = {zone: pack for zone, pack in state.packs.items() if zone in document.zones}
+    state = replace(state, config=document, zones=document.zones, timetables=kept, packs=packs)
+    return _relisted(state, now, ())
 
 
 def take_timetable(state: NodeState, document: Timetable, now: Instant) -> Step:
@@ -80,12 +84,24 @@ def take_emergencies(state: NodeState, document: Emergencies, now: Instant) -> S
     return state, actions
 
 
+def take_pack(state: NodeState, document: PreparedPack, now: Instant) -> Step:  # noqa: ARG001 - of one shape
+    """What a zone has ready for emergencies: its clips are fetched first and kept."""
+    if document.commune != state.commune or document.zone not in state.zones:
+        return state, (Refuse("prepared", f"for zone {document.zone!r}, which is not ours"),)
+    verdict, state, refusal = _judged(state, f"prepared/{document.zone}", document.version)
+    if verdict is not VersionVerdict.NEW:
+        return state, refusal
+    return replace(state, packs={**state.packs, document.zone: document}), ()
+
+
 def take_order(state: NodeState, order: Order, now: Instant) -> Step:
     """An order, once, while it is fresh."""
     if order.commune != state.commune:
         return state, (Refuse(order.order, f"for commune {order.commune!r}"),)
-    if order.order in state.orders or any(held.order == order.order for held in state.held):
-        return state, ()
+    if order.order in state.orders:
+        return (take_more(state, order) if isinstance(order, Play) and order.expires_at > now.at else state), ()
+    if any(held.order == order.order for held in state.held):
+        return _held_longer(state, order), ()
     if not now.trusted:
         if len(state.held) >= MAX_HELD:
             return state, (Refuse(order.order, "too many orders while the time is unknown"),)
@@ -96,6 +112,17 @@ def take_order(state: NodeState, order: Order, now: Instant) -> Step:
         return _came_too_late(state, order, now)
     state = replace(state, orders={**state.orders, order.order: order.expires_at})
     return _carried_out(state, order, now)
+
+
+def _held_longer(state: NodeState, order: Order) -> NodeState:
+    """An order that is held has come again: one that brings more takes its place."""
+    if not isinstance(order, Play):
+        return state
+    held = tuple(
+        order if isinstance(one, Play) and one.order == order.order and lengthened(one.item, order.item) else one
+        for one in state.held
+    )
+    return replace(state, held=held)
 
 
 def release_held(state: NodeState, now: Instant) -> Step:

@@ -16,9 +16,9 @@ from players.messages import (
     Order,
     Outcome,
     PlaybackReport,
+    PreparedPack,
     Reason,
     Timetable,
-    Urgency,
 )
 from players.node.clock import Instant
 from players.node.events import Action, Ending, Tell, Way
@@ -65,6 +65,8 @@ class Abilities:
     """What plays a stream from the server; none when nothing can."""
     pulls: bool
     """Planned clips are fetched into the store."""
+    wake_lead: timedelta = timedelta()
+    """What the amplifier needs from its relay's click to the first sample."""
 
     def output_of(self, way: Way | None) -> str:
         """The output that is used for a way of playing."""
@@ -113,11 +115,15 @@ class Track:
     """Where it counts as heard, once it was let sound."""
     ending: Ending | None = None
     """Why it is being silenced."""
+    handed: int = 0
+    """Of an emergency that is played clip by clip: how many of its clips the player has."""
+    is_open: bool = False
+    """The player waits for more of them."""
 
     @property
     def is_emergency(self) -> bool:
         """Whether it may sound at any hour."""
-        return self.item.urgency is Urgency.EMERGENCY
+        return self.item.is_emergency
 
     @property
     def is_sounding(self) -> bool:
@@ -140,8 +146,10 @@ class NodeState:
     abilities: Abilities
     config: NodeConfig | None = None
     timetables: Mapping[str, Timetable] = field(default_factory=dict)
+    packs: Mapping[str, PreparedPack] = field(default_factory=dict)
+    """The prepared messages of its zones."""
     versions: Mapping[str, int] = field(default_factory=dict)
-    """The highest version accepted of each kind of document, by `config`, `timetable/<zone>`, `emergencies/<zone>`."""
+    """The highest version accepted of each kind of document, by `config`, `timetable/<zone>`, `prepared/<zone>` …"""
     orders: Mapping[str, datetime] = field(default_factory=dict)
     """Ids of orders that were taken, with their expiry."""
     stopped: Mapping[str, datetime] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from players.node.events import (
     Event,
     Leaving,
     OrderCame,
+    PackCame,
     Progress,
     Silenced,
     Tick,
@@ -33,6 +34,7 @@ from players.node.obeying import (
     take_config,
     take_emergencies,
     take_order,
+    take_pack,
     take_timetable,
 )
 from players.node.state import HISTORY, NodeState, Phase, Step, Track, finished, moved, tell
@@ -62,6 +64,8 @@ def _happened(state: NodeState, event: Event, now: Instant) -> Step:  # noqa: C9
             return take_timetable(state, document, now)
         case EmergenciesCame(document):
             return take_emergencies(state, document, now)
+        case PackCame(document):
+            return take_pack(state, document, now)
         case OrderCame(order):
             return take_order(state, order, now)
         case ClipStored(sha256):

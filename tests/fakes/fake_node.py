@@ -145,10 +145,14 @@ class FakeNode:
                 await self._obey(open_order(message.payload, self._keys, message.topic))
 
     async def _obey(self, order: Play | Stop) -> None:
-        is_new = order.order not in {known.order for known in self.orders}
+        held = next((known for known in self.orders if known.order == order.order), None)
+        if isinstance(held, Play) and isinstance(order, Play) and held.item.growing:
+            self.orders[self.orders.index(held)] = order
+            await self._play(order.item)
+            return
         self.orders.append(order)
         self.heard.append(order.kind)
-        if not is_new:
+        if held is not None:
             return
         if isinstance(order, Play):
             await self._play(order.item)
@@ -163,7 +167,7 @@ class FakeNode:
             return
         ends_at = item.starts_at + timedelta(milliseconds=item.duration_ms)
         await self._say(self._report(item.broadcast, Outcome.PLAYING, item.starts_at))
-        if not self.plays_on:
+        if not self.plays_on and not item.growing:
             self.playing = None
             self.played.append(item.broadcast)
             await self._say(self._report(item.broadcast, Outcome.PLAYED, item.starts_at, ends_at))

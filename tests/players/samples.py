@@ -18,11 +18,14 @@ from players.messages import (
     PairingRequest,
     Play,
     PlaybackReport,
+    PreparedMessage,
+    PreparedPack,
     Presence,
     Reason,
     RelayPart,
     RenewalRequest,
     ReportAck,
+    Severity,
     Stop,
     TimeReply,
     TimeRequest,
@@ -44,6 +47,7 @@ AUTHORITY = "-----BEGIN CERTIFICATE-----\nTGVuZ3Ro\n-----END CERTIFICATE-----\n"
 """Its form only."""
 
 CLIP = ClipRef(sha256="3f" * 32, size_bytes=45_120, duration_ms=15_040)
+CHIME = ClipRef(sha256="c4" * 32, size_bytes=17_408, duration_ms=4_400)
 MORNING = CuedBroadcast(
     broadcast="entry-1-20260302T0530",
     urgency=Urgency.NORMAL,
@@ -72,7 +76,10 @@ FLOOD = CuedBroadcast(
     broadcast="emergency-7",
     urgency=Urgency.EMERGENCY,
     starts_at=NOW + timedelta(milliseconds=300),
-    clips=(CLIP,),
+    clips=(CHIME, CLIP),
+    severity=Severity.EXTREME,
+    lead_ms=4_400,
+    growing=True,
 )
 PLAY = Play(
     order="order-0001",
@@ -115,6 +122,15 @@ CONFIG = NodeConfig(
     volumes=(Volume(opens=time(5, 0), closes=time(6, 0), gain_db=-9.0),),
 )
 EMERGENCIES = Emergencies(commune=COMMUNE, version=1_772_404_200_002, issued_at=NOW, zone=ZONE, active=(PLAY,))
+PACK = PreparedPack(
+    commune=COMMUNE,
+    version=1_772_404_200_004,
+    issued_at=NOW,
+    zone=ZONE,
+    messages=(
+        PreparedMessage(key="chay", title="Cháy", severity=Severity.EXTREME, clips=(CHIME, CLIP), drill_clips=(CLIP,)),
+    ),
+)
 TIME_REPLY = TimeReply(commune=COMMUNE, node=NODE, nonce="Zk3vQ0p9y1RkT7aB", server_at=NOW)
 ACK = ReportAck(reports=("report-0001", "report-0002"))
 PRESENCE = Presence(node=NODE, online=True)
@@ -199,6 +215,7 @@ SIGNED: dict[str, Message] = {
     TOPICS.timetable(ZONE): TIMETABLE,
     TOPICS.config(NODE): CONFIG,
     TOPICS.emergencies(ZONE): EMERGENCIES,
+    TOPICS.prepared(ZONE): PACK,
     TOPICS.zone_orders(ZONE): PLAY,
     TOPICS.node_orders(NODE): STOP,
     TOPICS.time(NODE): TIME_REPLY,

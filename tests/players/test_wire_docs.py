@@ -19,6 +19,7 @@ from players.messages import (
     Message,
     Order,
     Outcome,
+    PreparedMessage,
     Reason,
     RelayPart,
     Volume,
@@ -43,7 +44,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "wire.md"
 DATA = Path(__file__).parents[1] / "data" / "wire"
 PAGE = DOCS.read_text()
 SECTIONS = {match[1]: match[2] for match in re.finditer(r"^### (\w+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)}
-PARTS = {ClipRef, CuedBroadcast, RelayPart, Volume, Window, ZoneRules}
+PARTS = {ClipRef, CuedBroadcast, PreparedMessage, RelayPart, Volume, Window, ZoneRules}
 TRAVELLING = {
     kind.__name__: kind
     for kind in vars(messages).values()
@@ -123,7 +124,9 @@ def test_the_page_names_the_parts() -> None:
     parts = PAGE.split("## Parts")[1].split("\n## ")[0]
     own_of_volume = Volume.model_fields.keys() - Window.model_fields.keys()
     fields = [*CuedBroadcast.model_fields, *ClipRef.model_fields, *Window.model_fields, *own_of_volume]
-    assert sorted(rows(parts)) == sorted([*fields, *RelayPart.model_fields, *ZoneRules.model_fields])
+    assert sorted(rows(parts)) == sorted(
+        [*fields, *RelayPart.model_fields, *ZoneRules.model_fields, *PreparedMessage.model_fields]
+    )
 
 
 def test_the_page_names_every_topic() -> None:
