@@ -6,20 +6,29 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, and_, col, or_, select
 
-from broadcast.airings import clips_of, deliveries_of, end_before_start, ensure_deliveries, note_duration
+from broadcast.airings import (
+    clips_of,
+    deliveries_of,
+    end_before_start,
+    ensure_deliveries,
+    first_clips_of,
+    note_duration,
+)
 from broadcast.communes import get_commune
 from broadcast.conclusion import conclude
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
 from broadcast.models import Broadcast, BroadcastState, Commune, Delivery, DeliveryState, Node
-from broadcast.orders import NOW_LEAD, ends_at_of, issue_play, plays_of, zones_of
+from broadcast.orders import NOW_LEAD, ends_at_of, grow_play, growing_plays, issue_play, plays_of, zones_of
 from broadcast.outlook import is_ready, why_not
 from broadcast.rules import apply_rules
-from players.messages import ClipRef, Urgency
+from players.messages import ClipRef, Play, Urgency
 
 NOW_WITHIN = timedelta(minutes=15)
 """What was to air at once and could not within this is missed: it would come as a surprise."""
 GRACE = timedelta(seconds=10)
 """After its end a broadcast waits this long for the poles' last reports."""
+SPOKEN_WITHIN = timedelta(minutes=5)
+"""An emergency that began before all of it was spoken is over by then, whatever became of its words."""
 OFF_AFTER = timedelta(minutes=1)
 """A start that is seen this much too late was slept through."""
 
@@ -34,6 +43,15 @@ class ReadyNow:
     nodes: tuple[str, ...]
     """Its paired poles."""
     clips: tuple[ClipRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """The order of an emergency, with what was spoken since it was last sent."""
+
+    order: Play
+    zones: tuple[str, ...]
+    new_clips: tuple[ClipRef, ...]
 
 
 def coming_ids(session: Session) -> list[str]:
@@ -74,6 +92,8 @@ def ready_now(session: Session, now: datetime) -> list[ReadyNow]:
         if not broadcast.is_now or broadcast.state is not BroadcastState.PLANNED:
             continue
         clips = note_duration(session, broadcast)
+        if clips is None and broadcast.urgency is Urgency.EMERGENCY:
+            clips = first_clips_of(session, broadcast.id) or None
         reason = _why_not_now(session, broadcast, commune, now)
         if reason is not None:
             end_before_start(session, broadcast, BroadcastState.MISSED, reason, now)
@@ -84,16 +104,39 @@ def ready_now(session: Session, now: datetime) -> list[ReadyNow]:
 
 
 def begin_now(session: Session, broadcast_id: str, now: datetime) -> bool:
-    """Order a ready broadcast played; whether it was still to be. Twice changes nothing."""
+    """Order a ready broadcast played; whether it was still to be. Twice changes nothing.
+
+    An emergency is ready with its first clip: see `grow_emergencies`.
+    """
     broadcast = session.get(Broadcast, broadcast_id)
-    clips = clips_of(session, broadcast_id)
-    if broadcast is None or broadcast.state is not BroadcastState.PLANNED or clips is None:
+    if broadcast is None or broadcast.state is not BroadcastState.PLANNED:
+        return False
+    is_emergency = broadcast.urgency is Urgency.EMERGENCY
+    clips = first_clips_of(session, broadcast_id) if is_emergency else clips_of(session, broadcast_id)
+    if not clips:
         return False
     ensure_deliveries(session, broadcast)
     issue_play(session, broadcast, clips, now)
     move(broadcast, BroadcastState.CUED)
     session.add(broadcast)
     return True
+
+
+def has_growing(session: Session, now: datetime) -> bool:
+    """Whether an emergency sounds that is still being spoken: to be asked often, for it only reads."""
+    return bool(growing_plays(session, now))
+
+
+def grow_emergencies(session: Session, now: datetime) -> list[Grown]:
+    """Bring the orders of emergencies up to what is spoken by now; those that have grown."""
+    grown = []
+    for issued in growing_plays(session, now):
+        clips = first_clips_of(session, issued.broadcast_id)
+        known = len(issued.document["item"]["clips"])
+        play = grow_play(session, issued, clips)
+        if play is not None:
+            grown.append(Grown(play, tuple(issued.zones), clips[known:]))
+    return grown
 
 
 def begin_due(session: Session, now: datetime) -> list[str]:
@@ -207,6 +250,8 @@ def _was_heard_of(session: Session, broadcast: Broadcast) -> bool:
 def _waits_until(broadcast: Broadcast) -> datetime:
     if broadcast.ended_at is not None:
         return broadcast.ended_at + GRACE
+    if broadcast.urgency is Urgency.EMERGENCY and broadcast.duration_ms is None and broadcast.starts_at is not None:
+        return broadcast.starts_at + SPOKEN_WITHIN
     return (ends_at_of(broadcast) or broadcast.starts_at or broadcast.created_at) + GRACE
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from sqlmodel import Session, and_, col, or_, select
 
 from broadcast.airings import clips_of_each
+from broadcast.budget import Budget
 from broadcast.communes import get_commune, windows_of_commune
+from broadcast.emergency_packs import build_pack
 from broadcast.lifecycle import WhyNot
 from broadcast.models import (
     Broadcast,
@@ -19,15 +21,29 @@ from broadcast.models import (
     Commune,
     IssuedOrder,
     Node,
+    TimetableEntry,
     WireVersion,
     Zone,
+    row_id,
 )
 from broadcast.nodes import list_nodes
 from broadcast.orders import JOIN_WITHIN, order_of
 from broadcast.outlook import why_quiet
 from broadcast.relays import relay_parts, relays_of
+from broadcast.rules import load_budgets
+from broadcast.volumes import volumes_for
 from broadcast.zones import list_zones, zones_of_each_node
-from players.messages import CuedBroadcast, Emergencies, NodeConfig, Play, Timetable, Urgency
+from players.messages import (
+    CuedBroadcast,
+    Emergencies,
+    NodeConfig,
+    Play,
+    PreparedMessage,
+    PreparedPack,
+    Timetable,
+    Urgency,
+    ZoneRules,
+)
 from players.versions import next_version
 
 LISTED_AHEAD = timedelta(days=7)
@@ -45,6 +61,7 @@ class Documents:
     timetables: Mapping[str, Timetable]
     configs: Mapping[str, NodeConfig]
     emergencies: Mapping[str, Emergencies]
+    packs: Mapping[str, PreparedPack]
     gone_nodes: tuple[str, ...] = ()
     """Poles that had a configuration once and are no longer ours: the broker is to forget it."""
 
@@ -62,6 +79,7 @@ class _Desk:
     commune: Commune
     now: datetime
     versions: dict[str, WireVersion]
+    budgets: Mapping[int, Budget]
 
     def version_of(self, topic: str, content: Mapping[str, Any]) -> int:
         """The document's version: its own while it says the same, else the next."""
@@ -78,9 +96,9 @@ class _Desk:
 def build_documents(session: Session, now: datetime) -> Documents:
     """Make them all; a document that says something new gets the next version, an unchanged one keeps its own."""
     commune = get_commune(session)
-    desk = _Desk(session, commune, now, {known.topic: known for known in session.exec(select(WireVersion))})
+    desk = _Desk(session, commune, now, _known_versions(session), load_budgets(session))
     items = dict(_items(session, commune, now))
-    plays = list(_active_plays(session, now))
+    plays, messages = list(_active_plays(session, now)), build_pack(session)
     zones, zones_of = list_zones(session), zones_of_each_node(session)
     gone = select(Node.slug).where(col(Node.revoked_at).is_not(None)).order_by(col(Node.slug))
     return Documents(
@@ -92,7 +110,26 @@ def build_documents(session: Session, now: datetime) -> Documents:
             if (config := _config(desk, node, zones_of.get(node.id, ()))) is not None
         },
         emergencies={f"zones/{zone.slug}/emergencies": _emergencies(desk, zone, plays) for zone in zones},
+        packs={
+            _pack_topic(zone): _pack(desk, zone, messages)
+            for zone in zones
+            if messages or _pack_topic(zone) in desk.versions
+        },
     )
+
+
+def _pack_topic(zone: Zone) -> str:
+    return f"zones/{zone.slug}/prepared"
+
+
+def _pack(desk: _Desk, zone: Zone, messages: tuple[PreparedMessage, ...]) -> PreparedPack:
+    content = {"zone": zone.slug, "messages": messages}
+    version = desk.version_of(_pack_topic(zone), content)
+    return PreparedPack(commune=desk.commune.slug, version=version, issued_at=desk.now, **content)
+
+
+def _known_versions(session: Session) -> dict[str, WireVersion]:
+    return {known.topic: known for known in session.exec(select(WireVersion))}
 
 
 def next_expiry(session: Session, now: datetime) -> datetime | None:
@@ -122,9 +159,22 @@ def _config(desk: _Desk, node: Node, its_zones: Sequence[Zone]) -> NodeConfig | 
         "heartbeat_s": desk.commune.heartbeat_s,
         "keys_version": desk.commune.keys_version,
         "renewal": desk.commune.renewal,
+        "rules": tuple(_rules(zone, desk.budgets[row_id(zone.id)]) for zone in its_zones),
+        "volumes": volumes_for(node, its_zones),
     }
     version = desk.version_of(f"nodes/{node.slug}/config", content)
     return NodeConfig(commune=desk.commune.slug, version=version, issued_at=desk.now, **content)
+
+
+def _rules(zone: Zone, budget: Budget) -> ZoneRules:
+    """A pole's own copy of what counts in a village: it refuses by it, whatever it is told."""
+    return ZoneRules(
+        zone=zone.slug,
+        windows=budget.windows,
+        sessions_a_day=budget.sessions_a_day,
+        session_minutes=budget.session_minutes,
+        day_minutes=budget.day_minutes,
+    )
 
 
 def _emergencies(desk: _Desk, zone: Zone, plays: Iterable[tuple[IssuedOrder, Play]]) -> Emergencies:
@@ -150,6 +200,7 @@ def _items(session: Session, commune: Commune, now: datetime) -> Iterator[tuple[
     found = session.exec(query.order_by(col(Broadcast.starts_at), col(Broadcast.id))).all()
     ids = [broadcast.id for broadcast in found]
     all_clips, all_relays = clips_of_each(session, ids), relays_of(session, ids)
+    resuming = _resuming_entries(session)
     for broadcast in found:
         clips = all_clips.get(broadcast.id)
         if clips is None or broadcast.starts_at is None:
@@ -168,10 +219,16 @@ def _items(session: Session, commune: Commune, now: datetime) -> Iterator[tuple[
                 clips=clips,
                 stream=None if relays else f"/streams/{broadcast.id}",
                 join_within_ms=join_ms or round(JOIN_WITHIN.total_seconds() * 1000),
-                resume_within_ms=join_ms or 0,
+                resume_within_ms=max(join_ms or 0, resuming.get(broadcast.entry_id or 0, 0) * 60_000),
                 relays=relays,
             ),
         )
+
+
+def _resuming_entries(session: Session) -> dict[int, int]:
+    """The entries whose broadcasts go on after they were broken off, with the minutes they have for it."""
+    query = select(TimetableEntry).where(TimetableEntry.resume_within_minutes > 0)
+    return {row_id(entry.id): entry.resume_within_minutes for entry in session.exec(query)}
 
 
 def _active_plays(session: Session, now: datetime) -> Iterator[tuple[IssuedOrder, Play]]:
@@ -193,6 +250,6 @@ def _active_plays(session: Session, now: datetime) -> Iterator[tuple[IssuedOrder
 
 
 def _as_json(value: object) -> object:
-    if isinstance(value, CuedBroadcast | Play):
+    if isinstance(value, CuedBroadcast | Play | PreparedMessage):
         return value.model_dump(mode="json")
     return str(value)

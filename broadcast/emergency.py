@@ -13,6 +13,7 @@ from typing import Any
 from sqlmodel import Session, col, or_, select
 
 from broadcast.airings import add_broadcast, renderings_of, zone_ids_of
+from broadcast.airtime import begin_now
 from broadcast.audit import record
 from broadcast.communes import get_commune
 from broadcast.emergency_repeats import begin_repeats, end_repeats
@@ -126,7 +127,7 @@ def raise_prepared(
     said = fill(message, slots)
     alarm = _Alarm(
         title=message.title,
-        texts=_drilled(session, (said,)) if is_drill else _said_times(said, message.said_times),
+        texts=drilled_texts(session, message, slots) if is_drill else said_texts(message, slots),
         severity=message.severity,
         is_drill=is_drill,
         action="raise-drill" if is_drill else "raise-emergency",
@@ -185,7 +186,7 @@ def all_clear(
     said = fill(message, slots)
     alarm = _Alarm(
         title=message.title,
-        texts=_drilled(session, (said,)) if over.is_drill else _said_times(said, message.said_times),
+        texts=drilled_texts(session, message, slots) if over.is_drill else said_texts(message, slots),
         severity=over.severity or Severity.SEVERE,
         is_drill=over.is_drill,
         action="raise-all-clear",
@@ -197,10 +198,17 @@ def all_clear(
     return _air(session, user, zones, alarm, now, press_key)
 
 
-def texts_of_pack(session: Session, message: PreparedMessage) -> tuple[str, ...]:
-    """All that is said when a message is raised with its defaults, as an emergency and as a drill."""
-    said = fill(message)
-    return (*_said_times(said, message.said_times), *_drilled(session, (said,)))
+def said_texts(message: PreparedMessage, slots: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """What is said when a message is raised: its words, as often as it says. Raises as `prepared.fill`."""
+    said = fill(message, slots)
+    return (said, *(text for _ in range(message.said_times - 1) for text in (AGAIN, said)))
+
+
+def drilled_texts(
+    session: Session, message: PreparedMessage, slots: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """The same in a drill: once, between the words that say that it is one."""
+    return _drilled(session, (fill(message, slots),))
 
 
 def _zones_for(session: Session, user: User, zone_slugs: Sequence[str]) -> list[Zone]:
@@ -260,7 +268,10 @@ def _air(
     )
     detail = {"zones": [zone.slug for zone in zones], **alarm.detail}
     record(session, now, user.username, alarm.action, broadcast_id, detail)
-    return add_broadcast(session, broadcast, zone_ids, [rendering.key for rendering in parts])
+    made = add_broadcast(session, broadcast, zone_ids, [rendering.key for rendering in parts])
+    # Its order goes into the same unit of work: what is prepared is on the poles and waits for nothing else.
+    begin_now(session, made.id, now)
+    return made
 
 
 def _is_same(session: Session, known: Broadcast, alarm: _Alarm, zone_ids: set[int]) -> bool:
@@ -275,10 +286,6 @@ def _want_parts(session: Session, alarm: _Alarm, now: datetime) -> list[Renderin
     words = [part for text in alarm.texts for part in want_sentences(session, text, voice, Urgency.EMERGENCY, now)]
     opening = want_chime(session, chime, Urgency.EMERGENCY, now)
     return [opening, *words, want_chime(session, chime, Urgency.EMERGENCY, now, closing=True)]
-
-
-def _said_times(said: str, times: int) -> tuple[str, ...]:
-    return (said, *(text for _ in range(times - 1) for text in (AGAIN, said)))
 
 
 def _drilled(session: Session, texts: tuple[str, ...]) -> tuple[str, ...]:

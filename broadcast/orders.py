@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from broadcast.communes import get_commune
-from broadcast.models import Broadcast, BroadcastZone, IssuedOrder, Zone
+from broadcast.models import Broadcast, BroadcastPart, BroadcastState, BroadcastZone, IssuedOrder, Zone
 from broadcast.relays import relay_parts, relays_of
 from broadcast.zones import sorted_by_name
 from players.messages import AnyOrder, ClipRef, CuedBroadcast, Play, Stop, Urgency
@@ -181,7 +181,7 @@ def _time_play(
             clips=tuple(clips),
             stream=None if relays or is_growing else f"/streams/{broadcast.id}",
             severity=broadcast.severity if is_emergency else None,
-            lead_ms=clips[0].duration_ms if is_emergency and parts > 1 else 0,
+            lead_ms=clips[0].duration_ms if is_emergency and parts > 1 and not relays else 0,
             growing=is_growing,
             join_within_ms=round(valid.total_seconds() * 1000),
             resume_within_ms=round(lasts.total_seconds() * 1000),

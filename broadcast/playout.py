@@ -14,6 +14,8 @@ from broadcast import airtime, as_run, documents, orders, rules, stopping
 from broadcast.airtime import ReadyNow
 from broadcast.db import reading, session_of
 from broadcast.documents import Documents
+from broadcast.emergency_packs import is_pack_unspoken, want_pack
+from broadcast.emergency_repeats import air_due_repeats, has_due_repeats
 from broadcast.models import User
 from broadcast.renderings import want_lost_clip
 from broadcast.returning import unheard_plays
@@ -124,6 +126,34 @@ class Playout:
         except TransportClosed as error:
             log.warning("orders wait: %s", error)
 
+    async def grow_emergencies(self) -> None:
+        """Send what was spoken of emergencies meanwhile: the new clips and, beside them, the order that names them."""
+        if not await self._look(airtime.has_growing, self._clock()):
+            return
+        for grown in await self._work(airtime.grow_emergencies, self._clock()):
+            pushes = [self._push(grown.order.item.broadcast, clip, grown.zones) for clip in grown.new_clips]
+            sent = await asyncio.gather(
+                self._hub.send_order(grown.order, zones=grown.zones), *pushes, return_exceptions=True
+            )
+            for trouble in sent:
+                if isinstance(trouble, TransportClosed | ClipError):
+                    # The retained list of emergencies says the same, and a pole fetches what was not pushed.
+                    log.warning("an emergency grows without a push: %s", trouble)
+                elif trouble is not None:
+                    raise trouble
+            self._on_change("broadcasts")
+
+    async def air_due_repeats(self) -> None:
+        """Air again what is to be said until its all-clear."""
+        if await self._look(has_due_repeats, self._clock()):
+            await self._work(air_due_repeats, self._clock())
+            self._tell()
+
+    async def want_pack(self) -> None:
+        """Have the prepared messages spoken that are not."""
+        if await self._look(is_pack_unspoken):
+            await self._work(want_pack, self._clock())
+
     async def repeat_orders(self) -> None:
         """Send orders that hold again to poles that came back after they were sent, now and then until they answer."""
         now = self._clock()
@@ -214,7 +244,7 @@ class Playout:
 
     async def _have_clips(self, ready: ReadyNow) -> bool:
         """Whether the broadcast's clips are in the store; those of an emergency are pushed to its poles."""
-        for clip in ready.clips:
+        for clip in dict.fromkeys(ready.clips):
             try:
                 data = await asyncio.to_thread(self._read_clip, clip)
                 if ready.urgency is Urgency.EMERGENCY and len(data) <= MAX_PUSHED_CLIP_BYTES:
@@ -227,6 +257,13 @@ class Playout:
                 # The order names the clip by its hash: a pole that has not got it fetches it.
                 log.warning("a clip of %s was not pushed: %s", ready.id, error)
         return True
+
+    async def _push(self, broadcast_id: str, clip: ClipRef, zones: Sequence[str]) -> None:
+        data = await asyncio.to_thread(self._read_clip, clip)
+        if len(data) <= MAX_PUSHED_CLIP_BYTES:
+            await self._hub.push_clip(zones, clip.sha256, data)
+        else:
+            log.warning("%s: a clip of %d bytes is fetched, not pushed", broadcast_id, len(data))
 
     def _read_clip(self, clip: ClipRef) -> bytes:
         """The clip's bytes; a damaged one is removed from the store."""
@@ -263,6 +300,10 @@ class Playout:
             if self._is_news(topic, emergencies.version):
                 await self._hub.publish_emergencies(emergencies)
                 self._published[topic] = emergencies.version
+        for topic, pack in found.packs.items():
+            if self._is_news(topic, pack.version):
+                await self._hub.publish_pack(pack)
+                self._published[topic] = pack.version
         for topic, timetable in found.timetables.items():
             if self._is_news(topic, timetable.version):
                 await self._hub.publish_timetable(timetable)

@@ -66,16 +66,25 @@ def want_sentences(session: Session, script: str, voice: str, urgency: Urgency, 
     Raises:
         InvalidInput: nothing in the text can be spoken.
     """
-    read = _read(script, rules_of(session))
-    if not read:
+    pieces = _sentence_pieces(script, rules_of(session))
+    if not pieces:
         raise InvalidInput("nothing-to-say", "Nội dung không có gì để đọc.", "text")
-    # What is left of a long text is one piece: an airing has only so many.
-    starts = [0, *(start for start, _, _ in read[1:MOST_SENTENCES])]
-    pieces = []
-    for start, end in zip(starts, [*starts[1:], len(script)], strict=True):
-        lines = [{"spoken": spoken, "pause": pause} for at, spoken, pause in read if start <= at < end]
-        pieces.append(_wanted(session, script[start:end], lines, voice, None, urgency, now))
-    return pieces
+    return [_wanted(session, piece, lines, voice, None, urgency, now) for piece, lines in pieces]
+
+
+def sentence_keys(session: Session, script: str, voice: str) -> list[str]:
+    """The keys of the renderings that `want_sentences` wants, whether they are there or not. Only reads."""
+    rate = session.exec(select(Commune.rate)).first() or 1.0
+    return [
+        compute_key(piece, lines, voice, None, has_closing_chime=False, is_read_twice=False, rate=rate)
+        for piece, lines in _sentence_pieces(script, rules_of(session))
+    ]
+
+
+def chime_key(session: Session, chime: Chime, *, closing: bool = False) -> str:
+    """The key of the rendering that `want_chime` wants. Only reads."""
+    rate = session.exec(select(Commune.rate)).first() or 1.0
+    return compute_key(None, [], "", chime.value, has_closing_chime=closing, is_read_twice=False, rate=rate)
 
 
 def want_chime(session: Session, chime: Chime, urgency: Urgency, now: datetime, *, closing: bool = False) -> Rendering:
@@ -141,6 +150,22 @@ def compute_key(
 def _read(script: str, rules: ReadingRules) -> tuple[tuple[int, str, str], ...]:
     """Where each sentence begins, how it is said, and the rest after it. Planning asks for the same texts again."""
     return tuple((s.start, s.spoken, s.pause.value) for s in rules.read(script).sentences if s.spoken.strip())
+
+
+def _sentence_pieces(script: str, rules: ReadingRules) -> list[tuple[str, list[dict[str, Any]]]]:
+    """A text in its sentences, each as it was written and as the renderer takes it."""
+    read = _read(script, rules)
+    if not read:
+        return []
+    # What is left of a long text is one piece: an airing has only so many.
+    starts = [0, *(start for start, _, _ in read[1:MOST_SENTENCES])]
+    return [
+        (
+            script[start:end],
+            [{"spoken": spoken, "pause": pause} for at, spoken, pause in read if start <= at < end],
+        )
+        for start, end in zip(starts, [*starts[1:], len(script)], strict=True)
+    ]
 
 
 def _wanted(

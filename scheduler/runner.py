@@ -20,6 +20,7 @@ from broadcast.airtime import next_due
 from broadcast.db import reading, session_of
 from broadcast.delegations import end_overdue, has_overdue
 from broadcast.documents import next_expiry
+from broadcast.emergency_repeats import next_repeat
 from broadcast.entries import list_entries
 from broadcast.models import row_id
 from broadcast.playout import Playout
@@ -58,6 +59,7 @@ class Runner:
         playout: Whose steps are run; tells us when reports come.
         clock: The present.
         on_change: Told what has changed, for live pages: "troubles".
+        aside: A step that may take long, such as asking other servers: run by itself, with every tick.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class Runner:
         playout: Playout,
         clock: Callable[[], datetime],
         on_change: Callable[[str], None],
+        aside: tuple[str, Callable[[], Awaitable[None]]] | None = None,
     ) -> None:
+        self._aside_step = aside
         self._engine = engine
         self._renderers = renderers
         self._playout = playout
@@ -77,6 +81,7 @@ class Runner:
         self._urgent = asyncio.Event()
         self._routine = asyncio.Event()
         self._prompt = asyncio.Event()
+        self._aside = asyncio.Event()
         self._changed_entries: set[int] = set()
         self._has_news = True
         self._planned_at: datetime | None = None
@@ -99,6 +104,7 @@ class Runner:
             asyncio.create_task(self._loop(self._urgent, self._run_urgent), name="urgent steps"),
             asyncio.create_task(self._loop(self._prompt, self._run_prompt), name="prompt steps"),
             asyncio.create_task(self._loop(self._routine, self._run_routine), name="routine steps"),
+            asyncio.create_task(self._loop(self._aside, self._run_aside), name="steps aside"),
             asyncio.create_task(asyncio.to_thread(warm_up), name="warm-up"),
         ]
         self.nudge()
@@ -134,6 +140,7 @@ class Runner:
         self._routine.set()
 
     async def _tick(self) -> None:
+        self._aside.set()
         self._look()
 
     async def _ring(self) -> None:
@@ -146,6 +153,9 @@ class Runner:
             await run()
 
     async def _run_urgent(self) -> None:
+        await self._step("orders of emergencies", self._playout.send_orders)
+        await self._step("words of emergencies", self._playout.grow_emergencies)
+        await self._step("emergencies again", self._playout.air_due_repeats)
         await self._step("air now", self._air_ready_now)
         await self._step("orders", self._playout.send_orders)
         await self._step("orders again", self._playout.repeat_orders)
@@ -153,6 +163,10 @@ class Runner:
     async def _air_ready_now(self) -> None:
         if await self._playout.air_ready_now():
             self._look_at_all()  # the list of active emergencies has changed
+
+    async def _run_aside(self) -> None:
+        if self._aside_step is not None:
+            await self._step(*self._aside_step)
 
     async def _run_prompt(self) -> None:
         while self._changed_entries:
@@ -168,6 +182,7 @@ class Runner:
         await self._run(("stragglers", playout.stop_stragglers))
         if self._is_time_for_all():
             await self._run(
+                ("prepared messages", self._playout.want_pack),
                 ("plan", self._plan),
                 ("read anew", self._reread),
                 ("outlook", playout.refresh_coming),
@@ -257,5 +272,5 @@ class Runner:
     def _next_instant(self) -> datetime | None:
         now = self._clock()
         with reading(self._engine) as session:
-            instants = (next_due(session, now), next_expiry(session, now))
+            instants = (next_due(session, now), next_expiry(session, now), next_repeat(session, now))
         return min((at for at in instants if at is not None), default=None)

@@ -82,7 +82,8 @@ async def test_an_emergencys_bytes_go_ahead_of_its_order(stage: Stage) -> None:
         (order,) = east.orders
         assert isinstance(order, Play)
         assert order.item.urgency is Urgency.EMERGENCY
-        assert order.item.starts_at - stage.now == timedelta(seconds=0.3)
+        assert order.item.starts_at - stage.now == timedelta(seconds=0.12)
+        assert (order.item.lead_ms, order.item.growing) == (1000, False)
         assert east.clips == {order.item.clips[0].sha256: data}
 
 
@@ -372,12 +373,12 @@ async def test_an_emergency_expires_by_itself(stage: Stage) -> None:
 async def test_a_damaged_clip_is_rendered_again_and_not_aired(stage: Stage) -> None:
     broadcast = alarm(stage)
     data = stage.render(broadcast)
-    (clip,) = stage.card(broadcast).clips or ()
+    clip = (stage.card(broadcast).clips or ())[0]
     stage.clips.path_of(clip.sha256).write_bytes(b"x" * len(data))
     await stage.playout.air_ready_now()
     assert stage.told(broadcast)[0] == "planned"
     with reading(stage.engine) as session:
-        assert [rendering.state for rendering in renderings_of(session, broadcast)] == [RenderingState.WANTED]
+        assert {rendering.state for rendering in renderings_of(session, broadcast)} == {RenderingState.WANTED}
     stage.render(broadcast)
     await stage.playout.air_ready_now()
     assert stage.told(broadcast)[0] == "cued"
