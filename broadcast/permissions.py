@@ -13,6 +13,7 @@ class Action(StrEnum):
     WITHDRAW_BULLETIN = "withdraw-bulletin"
     RAISE_EMERGENCY = "raise-emergency"
     EDIT_PREPARED = "edit-prepared"
+    SPEAK_LIVE = "speak-live"
     STOP_BROADCAST = "stop-broadcast"
     EDIT_TIMETABLE = "edit-timetable"
     EDIT_PROGRAMMES = "edit-programmes"
@@ -23,6 +24,7 @@ class Action(StrEnum):
     MANAGE_NODES = "manage-nodes"
     MANAGE_USERS = "manage-users"
     MANAGE_VOICES = "manage-voices"
+    MANAGE_SOURCES = "manage-sources"
     READ_AUDIT = "read-audit"
 
 
@@ -37,6 +39,8 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     Action.RAISE_EMERGENCY: frozenset({_LEADER, _HEAD, _ADMIN}),
     # What a village head's button says: whoever changes it answers for it in the audit log.
     Action.EDIT_PREPARED: frozenset({_OFFICER, _LEADER, _ADMIN}),
+    # Their own word in their own voice, in the hours of the commune; a village head to his village.
+    Action.SPEAK_LIVE: frozenset({_OFFICER, _LEADER, _HEAD}),
     # Silencing a horn that should not speak is for everybody who answers for it; a village head for his village's own.
     Action.STOP_BROADCAST: frozenset({_OFFICER, _LEADER, _HEAD, _ADMIN}),
     Action.EDIT_TIMETABLE: frozenset({_OFFICER, _LEADER}),
@@ -49,6 +53,7 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     Action.MANAGE_NODES: frozenset({_ADMIN}),
     Action.MANAGE_USERS: frozenset({_ADMIN}),
     Action.MANAGE_VOICES: frozenset({_ADMIN}),
+    Action.MANAGE_SOURCES: frozenset({_ADMIN}),
     Action.READ_AUDIT: frozenset({_LEADER, _ADMIN}),
 }
 

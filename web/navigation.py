@@ -11,9 +11,11 @@ _APPROVALS = "/duyet"
 _MENU: tuple[tuple[str, str, str, Action | None], ...] = (
     ("/khan-cap", "Khẩn cấp", "siren", Action.RAISE_EMERGENCY),
     ("/", "Đang phát", "speaker", None),
+    ("/phat-truc-tiep", "Phát trực tiếp", "mic", Action.SPEAK_LIVE),
     ("/soan", "Soạn tin", "pen", Action.WRITE_BULLETIN),
     (_APPROVALS, "Duyệt", "check", None),
     ("/ban-tin", "Bản tin", "list", Action.WRITE_BULLETIN),
+    ("/hop-thu", "Hộp thư", "inbox", Action.WRITE_BULLETIN),
     ("/ban-ghi", "Bản ghi", "mic", Action.KEEP_RECORDINGS),
     ("/lich-phat", "Lịch phát", "calendar", None),
     ("/nhat-ky", "Nhật ký", "log", None),
@@ -22,6 +24,7 @@ _MENU: tuple[tuple[str, str, str, Action | None], ...] = (
     ("/khan-cap/cac-thon", "Khẩn cấp các thôn", "warn", Action.EDIT_PREPARED),
     ("/tu-dien", "Từ điển", "book", None),
     ("/giong-doc", "Giọng đọc", "voice", Action.MANAGE_VOICES),
+    ("/nguon-tin", "Nguồn tin", "inbox", Action.MANAGE_SOURCES),
     ("/nguoi-dung", "Người dùng", "people", Action.MANAGE_USERS),
 )
 NOTICES: Mapping[str, str] = {
@@ -52,6 +55,10 @@ NOTICES: Mapping[str, str] = {
     "da-luu-mau": "Đã lưu mẫu tin.",
     "da-bo-mau": "Đã bỏ mẫu tin.",
     "da-dien-mau": "Đã điền mẫu vào bản nháp. Hãy xem lại, chọn khu vực và giờ phát.",
+    "da-chon-tin": "Đã chọn tin. Hãy xem lại, chọn khu vực và giờ phát rồi gửi duyệt.",
+    "da-bo-qua": "Đã bỏ qua tin.",
+    "da-chon-thu-tu": "Đã chọn thứ tự đọc.",
+    "da-luu-nguon": "Đã lưu nguồn tin.",
     "da-luu-quy-tac": "Đã lưu quy tắc duyệt.",
     "da-uy-quyen": "Đã ủy quyền duyệt bản tin.",
     "da-ket-thuc-uy-quyen": "Đã kết thúc ủy quyền.",

@@ -16,14 +16,18 @@ from broadcast.communes import get_commune
 from broadcast.db import migrate, open_engine, session_of
 from broadcast.errors import NotFound
 from broadcast.importing import ImportDesk
+from broadcast.live_desk import Icecast, LiveDesk
 from broadcast.models import Commune
 from broadcast.notify_mail import MailOptions
 from broadcast.notify_sending import Notifier, NotifyOptions
 from broadcast.notify_webhook import WebhookOptions
 from broadcast.playout import Playout
 from broadcast.prepared import seed_prepared
+from broadcast.relay_desk import RelayDesk
 from broadcast.renderers import RendererOptions, bulletin_renderer, emergency_renderer
 from broadcast.rendering import RendererPool
+from broadcast.sources_desk import SourceDesk
+from broadcast.sources_kept import SecretFiles
 from broadcast.templates import seed_templates
 from players.hub import Hub
 from players.messages import PlaybackReport
@@ -103,6 +107,9 @@ def make_station(
     async def republish() -> None:
         await playout.republish()
 
+    def on_news() -> None:
+        station.nudge()
+
     def on_installed() -> None:
         station.voice_installed()
 
@@ -128,6 +135,7 @@ def make_station(
         on_change=on_change,
     )
     playout = Playout(engine, hub, clips, presence, clock, on_change)
+    sources = SourceDesk(engine, SecretFiles(settings.sources_dir), clock, on_news)
     station = Station(
         Parts(
             settings=settings,
@@ -140,8 +148,19 @@ def make_station(
             presence=presence,
             hub=hub,
             playout=playout,
-            runner=Runner(engine, renderers, playout, clock, on_change),
+            runner=Runner(engine, renderers, playout, clock, on_change, ("sources", sources.ask_due)),
+            sources=sources,
             imports=ImportDesk(engine, settings.papers_dir, _limits(settings), clock, on_change),
+            relays=RelayDesk(engine, clock, on_change, may_be_local=settings.streams.relay_local),
+            talks=LiveDesk(
+                engine,
+                settings.live_dir,
+                settings.clips_dir,
+                settings.voice.target_lufs,
+                clock,
+                on_change,
+                _icecast(settings),
+            ),
             voice_desk=VoiceDesk(settings.voices_dir, engine, clock, on_installed),
             alarms=AlarmWatch(engine, surroundings.look, notifier.channels, clock, lambda: on_change("alarms")),
             notifier=notifier,
@@ -199,9 +218,23 @@ async def bell(station: Station) -> AsyncIterator[None]:
         await station.runner.stop()
 
 
+def _icecast(settings: Settings) -> Icecast | None:
+    streams = settings.streams
+    if streams.mode != "icecast" or streams.icecast_url is None or streams.icecast_password is None:
+        return None
+    return Icecast(streams.icecast_url, streams.icecast_password.get_secret_value())
+
+
 def _limits(settings: Settings) -> Limits:
     paper = settings.paper
     return Limits(max_pages=paper.max_pages, time_s=paper.time_limit_s, memory_mb=paper.memory_mb)
+
+
+@asynccontextmanager
+async def streams(station: Station) -> AsyncIterator[None]:
+    """Upper radios are fetched, and people are heard."""
+    async with _running(station.relays.run(), "relays"), _running(station.talks.run(), "talks"):
+        yield
 
 
 @asynccontextmanager
@@ -257,7 +290,18 @@ async def live_pages(station: Station) -> AsyncIterator[None]:
             station.live.close()
 
 
-START_ORDER: tuple[Start, ...] = (broker, renderers, wire, keys, bell, import_desk, voice_desk, alarms, live_pages)
+START_ORDER: tuple[Start, ...] = (
+    broker,
+    renderers,
+    wire,
+    keys,
+    bell,
+    streams,
+    import_desk,
+    voice_desk,
+    alarms,
+    live_pages,
+)
 
 
 @asynccontextmanager

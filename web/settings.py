@@ -157,6 +157,27 @@ class RecordingSettings(_Section):
     """Longest recording that is taken."""
 
 
+class StreamsSettings(_Section):
+    """`[streams]`: what is heard while it is made, relays of upper radios and people who speak."""
+
+    mode: Literal["own", "icecast"] = "own"
+    """`own`: poles hear people who speak from this server; `icecast`: through an Icecast, for many poles"""
+    icecast_url: str | None = Field(default=None, pattern=r"^http://[A-Za-z0-9.\[\]:-]+$")
+    """Address of the Icecast, as server and poles reach it, e.g. `http://10.0.0.3:8001`."""
+    icecast_password: SecretStr | None = None
+    """Password of its sources."""
+    relay_local: bool = False
+    """Allow relays of radios on this very machine."""
+    live_minutes: int = Field(default=10, ge=1, le=120)
+    """Longest live announcement, in minutes."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.mode == "icecast" and (self.icecast_url is None or self.icecast_password is None):
+            raise ValueError("mode icecast needs icecast_url and icecast_password")
+        return self
+
+
 class SignInSettings(_Section):
     """`[sign_in]`: how often signing in may be tried."""
 
@@ -246,6 +267,7 @@ class Settings(_Section):
     paper: PaperSettings = PaperSettings()
     recordings: RecordingSettings = RecordingSettings()
     sign_in: SignInSettings = SignInSettings()
+    streams: StreamsSettings = StreamsSettings()
     notify: NotifySettings = NotifySettings()
 
     @property
@@ -267,6 +289,16 @@ class Settings(_Section):
     def recordings_dir(self) -> Path:
         """Folder of whole recordings."""
         return self.data_dir / "recordings"
+
+    @property
+    def sources_dir(self) -> Path:
+        """Folder of the secrets of sources of bulletins."""
+        return self.data_dir / "sources"
+
+    @property
+    def live_dir(self) -> Path:
+        """Folder of what people are saying; emptied at the start."""
+        return self.data_dir / "live"
 
     @property
     def papers_dir(self) -> Path:

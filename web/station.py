@@ -13,9 +13,12 @@ from broadcast.alarms_watch import AlarmWatch
 from broadcast.communes import get_commune
 from broadcast.db import reading
 from broadcast.importing import ImportDesk
+from broadcast.live_desk import LiveDesk
 from broadcast.notify_sending import Notifier
 from broadcast.playout import Playout
+from broadcast.relay_desk import RelayDesk
 from broadcast.rendering import RendererPool
+from broadcast.sources_desk import SourceDesk
 from players.child import ChildState
 from players.errors import BrokerError
 from players.hub import Hub
@@ -53,7 +56,10 @@ class Parts:
     runner: Runner
     live: LiveFeed
     imports: ImportDesk
+    sources: SourceDesk
     voice_desk: VoiceDesk
+    relays: RelayDesk
+    talks: LiveDesk
     alarms: AlarmWatch
     notifier: Notifier
     render_parts: Callable[[Iterable[Part]], dict[Part, str]]
@@ -76,7 +82,10 @@ class Station:
         self.runner = parts.runner
         self.live = parts.live
         self.imports = parts.imports
+        self.sources = parts.sources
         self.voice_desk = parts.voice_desk
+        self.relays = parts.relays
+        self.talks = parts.talks
         self.alarms = parts.alarms
         self.notifier = parts.notifier
         self._render_parts = parts.render_parts

@@ -19,6 +19,7 @@ LEADER = frozenset({"leader"})
 EDITORS = frozenset({"officer", "leader", "admin"})
 ADMIN = frozenset({"admin"})
 CALLERS = frozenset({"leader", "head", "admin"})
+SPEAKERS = frozenset({"officer", "leader", "head"})
 
 PAGES: dict[str, frozenset[str]] = {
     "GET /": SIGNED_IN,
@@ -42,6 +43,13 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /ban-tin/{bulletin_id}": WRITERS,
     "POST /ban-tin/{bulletin_id}/nghe": WRITERS,
     "POST /ban-tin/{bulletin_id}/luon-doc": WRITERS,
+    "GET /hop-thu": WRITERS,
+    "POST /hop-thu/{item_id}": WRITERS,
+    "GET /nguon-tin": ADMIN,
+    "GET /nguon-tin/moi": ADMIN,
+    "POST /nguon-tin/moi": ADMIN,
+    "GET /nguon-tin/{slug}": ADMIN,
+    "POST /nguon-tin/{slug}": ADMIN,
     "GET /mau-tin": WRITERS,
     "GET /mau-tin/moi": WRITERS,
     "POST /mau-tin/moi": WRITERS,
@@ -63,6 +71,7 @@ PAGES: dict[str, frozenset[str]] = {
     "GET /luot-phat/{broadcast_id}": SIGNED_IN,
     "POST /luot-phat/{broadcast_id}/dung": SIGNED_IN,
     "POST /luot-phat/{broadcast_id}/huy": SIGNED_IN,
+    "GET /phat-truc-tiep": SPEAKERS,
     "GET /khan-cap": CALLERS,
     "POST /khan-cap": CALLERS,
     "POST /khan-cap/xem-truoc": CALLERS,
@@ -106,6 +115,7 @@ PAGES: dict[str, frozenset[str]] = {
     "GET /lich-phat.ics": EVERYBODY,
     "GET /gio-phat": CALLERS - {"head"},
     "POST /gio-phat": CALLERS - {"head"},
+    "POST /gio-phat/cum-loa/{slug}": CALLERS - {"head"},
     "GET /chuong-trinh": WRITERS,
     "POST /chuong-trinh/thoi-tiet": WRITERS,
     "GET /chuong-trinh/moi": LEADER,
@@ -182,6 +192,14 @@ API: dict[str, frozenset[str]] = {
     "PUT /api/entries/{entry_id}/days/{on}": WRITERS,
     "DELETE /api/entries/{entry_id}/days/{on}": WRITERS,
     "GET /api/entries/{entry_id}/advice": SIGNED_IN,
+    "GET /api/inbox": WRITERS,
+    "GET /api/inbox/clashes": WRITERS,
+    "POST /api/inbox/{item_id}/choose": WRITERS,
+    "POST /api/inbox/{item_id}/set-aside": WRITERS,
+    "POST /api/inbox/{item_id}/order": WRITERS,
+    "GET /api/sources": ADMIN,
+    "POST /api/sources": ADMIN,
+    "PUT /api/sources/{slug}": ADMIN,
     "GET /api/templates": SIGNED_IN,
     "POST /api/templates": WRITERS,
     "GET /api/templates/{template_id}": SIGNED_IN,
@@ -247,6 +265,11 @@ API: dict[str, frozenset[str]] = {
     "GET /api/events": SIGNED_IN,
     "GET /clips/{sha256}": SIGNED_IN,
     "GET /streams/{broadcast_id}": SIGNED_IN,
+    "GET /streams/{broadcast_id}/{position}": frozenset(),
+    "POST /api/live": SPEAKERS,
+    "GET /api/live/{broadcast_id}": SIGNED_IN,
+    "POST /api/live/{broadcast_id}/sound/{part}": SIGNED_IN,
+    "POST /api/live/{broadcast_id}/stop": SIGNED_IN,
 }
 STREAMS = {"GET /truc-tiep", "GET /khan-cap/luot/{broadcast_id}/truc-tiep", "GET /api/events"}
 """They do not end by themselves; tests/web/test_live.py opens them."""
@@ -261,6 +284,7 @@ NODE_KEY = NodeKey.generate()
 BULLETIN = {"title": "Tin", "script": "Họp lúc 8h.", "zones": ["thon-dong"], "airs_now": True}
 PROGRAMME = {"name": "Sáng", "parts": [{"kind": "bulletins"}]}
 TEMPLATE = {"name": "Họp", "title": "Họp", "script": "Họp lúc {giờ: giờ}."}
+SOURCE = {"name": "Tỉnh", "kind": "folder", "address": "/nguon", "officer": "officer", "leader": "leader"}
 ENTRY = {"programme": 1, "zones": ["thon-dong"], "airs_at": "05:30", "from_on": "2026-09-22"}
 BODIES: dict[str, object] = {
     "POST /api/bulletins": BULLETIN,
@@ -269,6 +293,7 @@ BODIES: dict[str, object] = {
     "POST /api/bulletins/{bulletin_id}/return": {"reason": "Thiếu giờ."},
     "POST /api/broadcasts/{broadcast_id}/stop": {},
     "POST /api/emergencies": {"zones": ["thon-dong"], "text": "Nước lên.", "key": "k" * 20},
+    "POST /api/live": {"zones": ["thon-dong"], "key": "k" * 20},
     "POST /api/alarms/{alarm_id}/acknowledge": {"note": "Đã gọi thợ."},
     "POST /api/nodes": {"slug": "cot-1", "name": "Cột 1", "zones": ["thon-dong"]},
     "POST /api/normalize": {"text": "8h"},
@@ -276,6 +301,10 @@ BODIES: dict[str, object] = {
     "POST /api/voices/{voice}/try": {"text": "Xin chào."},
     "PUT /api/recordings/{recording_id}": {"name": "A", "language": "ium", "is_shared": True, "revision": 1},
     "POST /api/recordings/{recording_id}/trim": {"start_ms": 0, "end_ms": 900, "revision": 1},
+    "POST /api/inbox/{item_id}/set-aside": {"reason": "Không hợp."},
+    "POST /api/inbox/{item_id}/order": {"order": "own-first"},
+    "POST /api/sources": {**SOURCE, "slug": "tinh"},
+    "PUT /api/sources/{slug}": SOURCE,
     "POST /api/templates": TEMPLATE,
     "PUT /api/templates/{template_id}": {**TEMPLATE, "revision": 1},
     "POST /api/templates/{template_id}/bulletins": {"values": {}},
@@ -333,6 +362,8 @@ def filled(route: str) -> tuple[str, str]:
         .replace("{kid}", NODE_KEY.kid)
         .replace("{token_id}", "9999")
         .replace("{alarm_id}", "9999")
+        .replace("{position}", "0")
+        .replace("{part}", "0")
     )
     return method, re.sub(r"\{\w+\}", "none", path) + ("?broadcast=none" if path == "/api/as-run" else "")
 

@@ -1,17 +1,20 @@
 """A broadcast as one running MP3, for a pole whose store lacks its clips."""
 
+import asyncio
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import StreamingResponse
 
 from broadcast.db import reading
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot
-from broadcast.models import BroadcastState, DeliveryState, User
+from broadcast.models import BroadcastRelay, BroadcastState, DeliveryState, User
 from broadcast.nodes import get_node, zones_of_node
+from broadcast.relay_source import TROUBLE_TEXTS, RelayFailed
 from broadcast.views import BroadcastCard, broadcast_card
+from players.messages import MAX_RELAYS
 from tts.errors import ClipError
 from tts.stream import STREAM_TYPE, stream_clips
 from web.api.clips import require_listener
@@ -46,6 +49,45 @@ def send_stream(
     return StreamingResponse(_begun(paths, offset_ms), media_type=STREAM_TYPE)
 
 
+@router.get(
+    "/streams/{broadcast_id}/{position}",
+    response_class=StreamingResponse,
+    responses={200: {"content": {STREAM_TYPE: {}}}, **answers(401, 403, 404, 409, 422, 503)},
+)
+async def send_relay(
+    broadcast_id: str,
+    position: Annotated[int, Path(ge=0, lt=MAX_RELAYS)],
+    request: Request,
+    station: StationDep,
+) -> StreamingResponse:
+    """What is made while it sounds: an upper radio, or somebody who speaks, from where it is. For nodes."""
+    is_live = await asyncio.to_thread(_relay_for, station, request, broadcast_id, position)
+    if is_live:
+        said = station.talks.listen(broadcast_id)
+        if said is None:
+            raise Refusal(409, "broadcast-over", "Buổi phát trực tiếp đã kết thúc.")
+        return StreamingResponse(said, media_type=STREAM_TYPE)
+    try:
+        return StreamingResponse(await station.relays.listen(broadcast_id, position), media_type=STREAM_TYPE)
+    except RelayFailed as error:
+        raise Refusal(503, "relay-failed", f"Không tiếp âm được: {TROUBLE_TEXTS[error.trouble]}.") from error
+
+
+def _relay_for(station: Station, request: Request, broadcast_id: str, position: int) -> bool:
+    """Let pass a node that is to hear this; whether somebody speaks."""
+    listener = require_listener(request, station)
+    if not isinstance(listener, str):
+        raise Refusal(403, "nodes-only", "Chỉ cụm loa nghe được luồng này.")
+    card = _card_for(station, broadcast_id, listener)
+    if not _may_still_sound(card, listener):
+        raise Refusal(409, "broadcast-over", "Lượt phát này đã kết thúc hoặc đã hủy.")
+    with reading(station.engine) as session:
+        relay = session.get(BroadcastRelay, (broadcast_id, position))
+    if relay is None:
+        raise Refusal(404, "no-relay", "Lượt phát này không có phần tiếp âm ấy.")
+    return relay.is_live
+
+
 def _may_still_sound(card: BroadcastCard, node: str | None) -> bool:
     """Whether it is not over; at a pole that had others to play first, not before it has had its last word."""
     if card.row.state in {*COMING, BroadcastState.ON_AIR}:
@@ -68,7 +110,7 @@ def _card_for(station: Station, broadcast_id: str, listener: str | User) -> Broa
         return card
 
 
-def _begun(paths: list[Path], offset_ms: int) -> Iterator[bytes]:
+def _begun(paths: list[FilePath], offset_ms: int) -> Iterator[bytes]:
     """The stream, its first block already made: a broken clip is an error answer, not a torn stream."""
     blocks = stream_clips(paths, offset_ms)
     try:

@@ -15,7 +15,7 @@ from players.node.record import wav_header
 MICROSECONDS = 1_000_000
 LIVE_CACHING_MS = 300
 """What VLC keeps back of a live stream against a line that stutters: all of it is heard so much later."""
-STALL_S = 4.0
+STALL_S = 3.0
 """A live stream of which nothing is heard for so long has broken off."""
 _OPTIONS = (
     "--intf=dummy",

@@ -127,12 +127,11 @@ class NativePlaying:
             OutputFailed: nothing has moved for a while.
         """
         while "ended" not in self._came:
-            moved_at = self._moved_at
             try:
-                async with asyncio.timeout(STALL_S):
+                async with asyncio.timeout(STALL_S / 4):
                     await self._until("ended")
             except TimeoutError as error:
-                if self._moved_at == moved_at:
+                if self._monotonic() - (self._moved_at or self._starts or 0.0) > STALL_S:
                     self._ended = self._monotonic()
                     raise OutputFailed(f"nothing came for {STALL_S:.0f} s") from error
 

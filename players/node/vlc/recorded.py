@@ -106,14 +106,15 @@ class RecordedPlaying:
     async def _until_over(self) -> float:
         """Wait for the end of a live stream; a stall ends it."""
         ended = asyncio.ensure_future(self._fed.finished())
+        came, came_at = self._feed.came, self._monotonic()
         try:
-            while True:
-                came = self._feed.came
-                await asyncio.wait({ended}, timeout=STALL_S)
-                if ended.done():
-                    return await ended
-                if self._feed.came == came:
+            while not ended.done():
+                await asyncio.wait({ended}, timeout=STALL_S / 4)
+                if self._feed.came != came:
+                    came, came_at = self._feed.came, self._monotonic()
+                elif self._monotonic() - came_at > STALL_S:
                     self._fed.fail(f"nothing came for {STALL_S:.0f} s")
+            return await ended
         finally:
             ended.cancel()
 

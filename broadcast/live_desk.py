@@ -1,0 +1,238 @@
+"""Who is speaking now: takes their sound as it comes, hands it to the poles, and keeps it as a clip."""
+
+import asyncio
+import base64
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from sqlalchemy import Engine
+
+from broadcast.db import session_of
+from broadcast.errors import Conflict, NotFound
+from broadcast.live import end_live, forget_open
+from broadcast.recorders import RecorderLost, run_recorder
+from broadcast.recordings import keep_clip
+from broadcast.relay_source import Channel, RelayFailed, Transcoder
+from tts.record_job import TakeJob, Taken
+
+log = logging.getLogger(__name__)
+
+MAX_PART_BYTES = 512 * 1024
+MAX_TALK_BYTES = 64 * 1024 * 1024
+QUIET_FOR = timedelta(seconds=12)
+"""A phone of which nothing came for so long has gone: its announcement is over."""
+MAX_TALKS = 20
+_LOOK_EVERY_S = 1.0
+_MARGIN = timedelta(seconds=20)
+"""The limit counts from the first word; chime and way there come before it."""
+_ICECAST_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Icecast:
+    """A server that hands live sound on to many. `password` is that of its sources."""
+
+    url: str
+    password: str = field(repr=False)
+
+    def heard_at(self, name: str) -> str:
+        """Where poles hear it."""
+        return f"{self.url.rstrip('/')}/{name}.mp3"
+
+
+@dataclass
+class _Talk:
+    """One announcement being made."""
+
+    path: Path
+    file: BinaryIO
+    ends_at: datetime
+    heard_at: datetime
+    channel: Channel = field(default_factory=Channel)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    next_part: int = 0
+    size: int = 0
+    passing_on: "asyncio.Task[None] | None" = None
+
+    def __post_init__(self) -> None:
+        self.transcoder = Transcoder(self.channel)
+
+
+class LiveDesk:
+    """Takes what people say.
+
+    Args:
+        engine: the database.
+        folder: where what is said is kept until it is a clip.
+        store: the folder of clips.
+        target_lufs: how loud clips are.
+        clock: the present.
+        on_change: told "broadcasts" when somebody has ended.
+        icecast: where poles hear it, instead of from us.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        folder: Path,
+        store: Path,
+        target_lufs: float,
+        clock: Callable[[], datetime],
+        on_change: Callable[[str], None],
+        icecast: Icecast | None,
+    ) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._store = store
+        self._target_lufs = target_lufs
+        self._clock = clock
+        self._on_change = on_change
+        self.icecast = icecast
+        self._talks: dict[str, _Talk] = {}
+
+    async def run(self) -> None:
+        """End what has reached its limit and what nobody speaks into any more, until cancelled; then everything."""
+        await asyncio.to_thread(self._begin)
+        try:
+            while True:
+                await asyncio.sleep(_LOOK_EVERY_S)
+                now = self._clock()
+                for broadcast_id, talk in tuple(self._talks.items()):
+                    if now >= talk.ends_at or now - talk.heard_at > QUIET_FOR:
+                        await self.end(broadcast_id)
+        finally:
+            for broadcast_id in tuple(self._talks):
+                await self.end(broadcast_id)
+
+    def require_room(self) -> None:
+        """Refuse before anything is announced.
+
+        Raises:
+            Conflict: too many speak at once.
+        """
+        if len(self._talks) >= MAX_TALKS:
+            raise Conflict("too-many-talks", "Đang có quá nhiều người phát trực tiếp. Hãy thử lại sau.")
+
+    async def begin(self, broadcast_id: str, lasts_at_most: timedelta) -> None:
+        """Be ready for what is said. Twice changes nothing."""
+        if broadcast_id in self._talks:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._folder / f"{broadcast_id}.sent"
+        now = self._clock()
+        talk = self._talks[broadcast_id] = _Talk(path, path.open("wb"), now + lasts_at_most + _MARGIN, now)
+        await talk.transcoder.start()
+        if self.icecast is not None:
+            passing_on = _pass_on(self.icecast, self.icecast.heard_at(broadcast_id), talk.channel)
+            talk.passing_on = asyncio.create_task(passing_on, name=f"icecast {broadcast_id}")
+
+    async def take(self, broadcast_id: str, part: int, data: bytes) -> int:
+        """The next stretch of sound, in the container the browser makes; gives the part that is wanted next.
+
+        A part that came already is not taken twice: a phone sends it again when it was not answered.
+
+        Raises:
+            NotFound: it is over.
+            Conflict: a part before it is missing, or it is too much.
+        """
+        talk = self._talks.get(broadcast_id)
+        if talk is None:
+            raise NotFound("live-over", "Buổi phát trực tiếp đã kết thúc.")
+        async with talk.turn:
+            if part > talk.next_part:
+                raise Conflict("part-missing", "Thiếu một đoạn âm thanh trước đoạn này.")
+            talk.heard_at = self._clock()
+            if part < talk.next_part or not data:
+                return talk.next_part
+            if talk.size + len(data) > MAX_TALK_BYTES:
+                raise Conflict("too-long", "Buổi phát trực tiếp quá dài.")
+            talk.next_part, talk.size = part + 1, talk.size + len(data)
+            talk.file.write(data)
+            try:
+                await talk.transcoder.feed(data)
+            except RelayFailed as error:
+                raise Conflict("no-sound", "Không nhận ra âm thanh từ micrô của trình duyệt này.") from error
+            return talk.next_part
+
+    def listen(self, broadcast_id: str) -> AsyncIterator[bytes] | None:
+        """What is being said, from where it is; none when nobody speaks."""
+        talk = self._talks.get(broadcast_id)
+        return None if talk is None else talk.channel.listen()
+
+    def is_open(self, broadcast_id: str) -> bool:
+        """Whether it is being spoken."""
+        return broadcast_id in self._talks
+
+    async def end(self, broadcast_id: str) -> None:
+        """It is over: poles hear the rest of it, and it is kept. Twice changes nothing."""
+        talk = self._talks.pop(broadcast_id, None)
+        if talk is None:
+            return
+        await talk.transcoder.finish()
+        await talk.transcoder.stop()
+        if talk.passing_on is not None:
+            await asyncio.wait({talk.passing_on}, timeout=_ICECAST_WITHIN_S)
+            talk.passing_on.cancel()
+        talk.file.close()
+        await asyncio.to_thread(self._keep, broadcast_id, talk.path)
+        self._on_change("broadcasts")
+
+    def _begin(self) -> None:
+        for path in self._folder.glob("*"):
+            path.unlink(missing_ok=True)
+        with session_of(self._engine) as session:
+            forget_open(session, self._clock())
+
+    def _keep(self, broadcast_id: str, path: Path) -> None:
+        ended_at = self._clock()
+        master = path.with_suffix(".flac")
+        job = TakeJob(
+            source=path, master=master, store=self._store, target_lufs=self._target_lufs, max_length_s=4 * 3600
+        )
+        taken = None
+        try:
+            taken = run_recorder(job)
+        except RecorderLost as error:
+            log.warning("what was said in %s is not kept: %s", broadcast_id, error)
+        with session_of(self._engine) as session:
+            if isinstance(taken, Taken):
+                keep_clip(session, taken.cut, ended_at)
+            end_live(session, broadcast_id, taken.cut.sha256 if isinstance(taken, Taken) else None, ended_at)
+        for left in (path, master):
+            left.unlink(missing_ok=True)
+
+
+async def _pass_on(icecast: Icecast, address: str, channel: Channel) -> None:
+    """Be a source of Icecast (its `PUT` of HTTP/1.0), for as long as the channel goes on."""
+    parts = urlsplit(address)
+    listening = channel.listen()
+    try:
+        async with asyncio.timeout(_ICECAST_WITHIN_S):
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
+            secret = base64.b64encode(f"source:{icecast.password}".encode()).decode()
+            head = (
+                f"PUT {parts.path} HTTP/1.0\r\nHost: {parts.netloc}\r\nAuthorization: Basic {secret}\r\n"
+                "Content-Type: audio/mpeg\r\nIce-Public: 0\r\nExpect: 100-continue\r\n\r\n"
+            )
+            writer.write(head.encode())
+            said = await reader.readuntil(b"\r\n")
+        if b" 100 " not in said and b" 200 " not in said:
+            log.error("Icecast refuses: %s", said.decode(errors="replace").strip())
+            writer.close()
+            return
+        try:
+            async for block in listening:
+                writer.write(block)
+                await writer.drain()
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+    except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        log.error("Icecast at %s: %s", parts.netloc, error or type(error).__name__)  # noqa: TRY400 - nothing is learnt from where

@@ -1,0 +1,146 @@
+"""Speaking live: open, send what is said as it is said, stop."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import BaseModel, Field
+
+from broadcast.airings import clips_of
+from broadcast.errors import BroadcastError
+from broadcast.live import get_live, note_refusal, open_live
+from broadcast.live_desk import MAX_PART_BYTES
+from broadcast.models import Broadcast, BroadcastState, LiveAnnouncement
+from web.api.schemas import Sent, SlugText
+from web.deps import Door, scoped
+from web.errors import Refusal, answers
+
+router = APIRouter(prefix="/api/live", tags=["live"])
+Writer = Annotated[Door, Depends(scoped("write"))]
+Reader = Annotated[Door, Depends(scoped("read"))]
+LiveId = Annotated[str, Path(max_length=100)]
+
+
+class LiveRequest(Sent):
+    """Where to speak; `key` names this press: sent twice it is one announcement."""
+
+    zones: tuple[SlugText, ...] = Field(max_length=500)
+    key: str = Field(max_length=200)
+
+
+class LiveReply(BaseModel):
+    """An announcement: when the speaker is heard from, once the poles have been told, and whether it is over."""
+
+    broadcast: str
+    state: BroadcastState
+    speaks_at: datetime | None
+    """When the chime is over."""
+    ends_at: datetime | None
+    """When its time is over."""
+    is_over: bool
+    now: datetime
+    """By the server's clock, for a phone whose own is wrong."""
+
+
+class PartReply(BaseModel):
+    """Which part of the sound is wanted next."""
+
+    next_part: int
+
+
+@router.post("", status_code=201, responses=answers(401, 403, 404, 409, 413, 422))
+async def open_announcement(asked: LiveRequest, door: Writer) -> LiveReply:
+    """Chime at once in these villages, then let who asked be heard. Refusals are in the audit log."""
+    try:
+        door.station.talks.require_room()
+        live = await asyncio.to_thread(_open, door, asked)
+    except BroadcastError as error:
+        await asyncio.to_thread(_note_refusal, door, asked, error.code)
+        raise
+    if live.ended_at is None:
+        limit = timedelta(minutes=door.station.settings.streams.live_minutes)
+        await door.station.talks.begin(live.broadcast_id, limit)
+    door.station.nudge()
+    return await asyncio.to_thread(_reply, door, live.broadcast_id)
+
+
+@router.get("/{broadcast_id}", responses=answers(401, 403, 404, 422))
+def read_announcement(broadcast_id: LiveId, door: Reader) -> LiveReply:
+    """How one's own announcement stands."""
+    return _reply(door, broadcast_id)
+
+
+@router.post(
+    "/{broadcast_id}/sound/{part}",
+    responses=answers(401, 403, 404, 409, 413, 422),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def take_sound(
+    broadcast_id: LiveId, part: Annotated[int, Path(ge=0, le=1_000_000)], request: Request, door: Writer
+) -> PartReply:
+    """The next stretch of sound, counted from 0, as the browser's recorder makes it (WebM, Ogg or MP4)."""
+    await asyncio.to_thread(_require_own, door, broadcast_id)
+    data = await request.body()
+    if len(data) > MAX_PART_BYTES:
+        raise Refusal(413, "body-too-long", "Đoạn âm thanh quá dài.")
+    return PartReply(next_part=await door.station.talks.take(broadcast_id, part, data))
+
+
+@router.post("/{broadcast_id}/stop", responses=answers(401, 403, 404, 409, 413, 422))
+async def stop_announcement(broadcast_id: LiveId, door: Writer) -> LiveReply:
+    """Be heard no more, at once. What was said is kept."""
+    await asyncio.to_thread(_require_own, door, broadcast_id)
+    await door.station.talks.end(broadcast_id)
+    door.station.nudge()
+    return await asyncio.to_thread(_reply, door, broadcast_id)
+
+
+def _require_own(door: Door, broadcast_id: str) -> None:
+    with door.read() as session:
+        get_live(session, broadcast_id, door.user)
+
+
+def _open(door: Door, asked: LiveRequest) -> LiveAnnouncement:
+    streams, icecast = door.station.settings.streams, door.station.talks.icecast
+    with door.work() as session:
+        made = open_live(
+            session,
+            door.user,
+            asked.zones,
+            door.now,
+            key=asked.key,
+            lasts_at_most=timedelta(minutes=streams.live_minutes),
+            heard_at=icecast.heard_at if icecast is not None else None,
+        )
+        return get_live(session, made.id, door.user)
+
+
+def _note_refusal(door: Door, asked: LiveRequest, code: str) -> None:
+    with door.work() as session:
+        note_refusal(session, door.user, asked.zones, code, door.now)
+
+
+def _reply(door: Door, broadcast_id: str) -> LiveReply:
+    with door.read() as session:
+        live = get_live(session, broadcast_id, door.user)
+        broadcast = session.get_one(Broadcast, broadcast_id)
+        clips = clips_of(session, broadcast_id) or ()
+    speaks_at = ends_at = None
+    if broadcast.starts_at is not None and clips:
+        speaks_at = broadcast.starts_at + timedelta(milliseconds=sum(clip.duration_ms for clip in clips))
+        ends_at = broadcast.starts_at + timedelta(milliseconds=broadcast.duration_ms or 0)
+    is_over = live.ended_at is not None or not door.station.talks.is_open(broadcast_id)
+    return LiveReply(
+        broadcast=broadcast_id,
+        state=broadcast.state,
+        speaks_at=speaks_at,
+        ends_at=ends_at,
+        is_over=is_over,
+        now=door.station.clock(),
+    )
