@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from itertools import pairwise
+from itertools import combinations
 
 import sqlalchemy
 from sqlmodel import Session, and_, col, or_, select
@@ -189,12 +189,18 @@ def _check(rules: Rules) -> None:
     if len(rules.windows) > MAX_WINDOWS:
         raise InvalidInput("too-many-windows", f"Tối đa {MAX_WINDOWS} khoảng giờ.", "windows")
     ordered = sorted(rules.windows, key=lambda window: window.opens)
-    for first, second in pairwise(ordered):
-        if first.closes == time.min or second.opens < first.closes:
+    for first, second in combinations(ordered, 2):
+        if _share_a_day(first, second) and (first.closes == time.min or second.opens < first.closes):
             raise InvalidInput("windows-overlap", "Các khoảng giờ chồng lên nhau.", "windows")
 
 
+def _share_a_day(first: Window, second: Window) -> bool:
+    return not first.days or not second.days or not set(first.days).isdisjoint(second.days)
+
+
 def _holds(outer: Window, inner: Window) -> bool:
+    if outer.days and not (inner.days and set(inner.days) <= set(outer.days)):
+        return False
     ends_in = outer.closes == time.min or (inner.closes != time.min and inner.closes <= outer.closes)
     return outer.opens <= inner.opens and ends_in
 

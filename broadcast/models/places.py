@@ -44,6 +44,8 @@ class Zone(SQLModel, table=True):
     name: str
     windows: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
     """Its own, inside the commune's; none: the commune's."""
+    volumes: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
+    """How loud its poles are by time of day: windows with `gain_db`, added to the commune's."""
     sessions_a_day: int | None = None
     session_minutes: int | None = None
     day_minutes: int | None = None
@@ -69,6 +71,8 @@ class Node(SQLModel, table=True):
     """Of the word on the commune's keys that it says it holds."""
     renewal: int = 0
     """The renewal at which it got its key and its password."""
+    volumes: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
+    """Its own, in place of its villages'."""
 
 
 class NodeZone(SQLModel, table=True):

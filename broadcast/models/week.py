@@ -67,6 +67,8 @@ class TimetableEntry(SQLModel, table=True):
     until_on: date | None = None
     max_minutes: int | None = None
     """A longer programme is not aired; none leaves it to the rules of commune and village."""
+    resume_within_minutes: int = 0
+    """Broken off at a pole, it goes on there where it was, if that is possible so soon after; 0: it does not."""
     is_active: bool = True
     revision: int = 1
     """Grows with every change: of two people who change it at once the second is told."""

@@ -1,14 +1,21 @@
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
+import pytest
 from sqlmodel import Session, select
 
 from broadcast.airtime import begin_due, close_finished, mark_cued
 from broadcast.communes import set_windows
 from broadcast.documents import LISTED_AFTER, build_documents
+from broadcast.entries import create_entry
+from broadcast.errors import InvalidInput, NotFound
 from broadcast.models import BroadcastState, WireVersion
 from broadcast.nodes import revoke_node, set_node_zones
+from broadcast.programmes import create_programme
+from broadcast.rules import Rules, set_commune_rules, set_zone_rules
 from broadcast.stopping import cancel_broadcast
-from players.messages import CuedBroadcast, Timetable, Window
+from broadcast.volumes import set_node_volumes, set_zone_volumes
+from broadcast.windows import ALL_DAY
+from players.messages import CuedBroadcast, Timetable, Volume, Window, ZoneRules
 from tests.broadcast.airing_kit import LASTS, add_broadcast, add_pole, render
 from tests.broadcast.conftest import House
 
@@ -107,3 +114,48 @@ def test_a_paired_poles_configuration_says_zones_and_windows(unit: Session, hous
     revoke_node(unit, "dong-1", now)
     documents = build_documents(unit, now)
     assert (dict(documents.configs), documents.gone_nodes) == ({}, ("dong-1",))
+
+
+def test_a_pole_holds_the_rules_of_its_villages_and_its_volume_by_hours(
+    unit: Session, house: House, now: datetime
+) -> None:
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    quiet, soft = (Volume(opens=time(5), closes=time(6), gain_db=gain_db) for gain_db in (-9.0, -15.0))
+    set_commune_rules(unit, Rules(windows=ALL_DAY, sessions_a_day=3), now, "lanhdao")
+    weekend = Window(opens=time(6), closes=time(11), days=(5, 6))
+    set_zone_rules(unit, "thon-dong", Rules(windows=(weekend,), sessions_a_day=2, day_minutes=30), now, "lanhdao")
+    set_zone_volumes(unit, "thon-dong", (quiet,), now, "lanhdao")
+    config = build_documents(unit, now).configs["nodes/dong-1/config"]
+    assert config.rules == (ZoneRules(zone="thon-dong", windows=(weekend,), sessions_a_day=2, day_minutes=30),)
+    assert config.volumes == (quiet,)
+    set_node_volumes(unit, "dong-1", (soft,), now, "lanhdao")
+    changed = build_documents(unit, now).configs["nodes/dong-1/config"]
+    assert (changed.volumes, changed.version) == ((soft,), config.version + 1)
+
+
+def test_a_volume_is_for_a_village_or_pole_that_is_there_and_there_are_not_too_many(
+    unit: Session, house: House, now: datetime
+) -> None:
+    with pytest.raises(NotFound):
+        set_node_volumes(unit, "khong-co", (), now, "lanhdao")
+    with pytest.raises(NotFound):
+        set_zone_volumes(unit, "khong-co", (), now, "lanhdao")
+    with pytest.raises(InvalidInput, match="too-many-volumes"):
+        set_zone_volumes(unit, "thon-dong", [Volume(opens=time(n), closes=time(n, 30), gain_db=-1) for n in range(13)],
+                         now, "lanhdao")  # fmt: skip
+
+
+def test_a_line_says_how_long_it_may_be_broken_off(unit: Session, house: House, now: datetime) -> None:
+    broadcast = add_broadcast(unit, house, now, at=HOUR)
+    render(unit, broadcast, now)
+    programme = create_programme(unit, house.commune, name="Sáng", greeting="", closing="", now=now, actor="canbo")
+    day = now.date()
+    entry = create_entry(
+        unit, programme, zones=["thon-dong"], airs_at=time(5), from_on=day, now=now, actor="canbo",
+        resume_within_minutes=5,
+    )  # fmt: skip
+    assert east(unit, now).broadcasts[0].resume_within_ms == 0
+    broadcast.entry_id = entry.id
+    unit.add(broadcast)
+    unit.flush()
+    assert east(unit, now).broadcasts[0].resume_within_ms == 5 * 60_000

@@ -48,7 +48,7 @@ def test_an_entry_is_changed_whole_and_the_log_says_how(
 ) -> None:
     changed = replace(
         draft, zones=("thon-tay", "thon-dong"), airs_at=time(6), weekdays=(), dates=(date(2026, 6, 9),),
-        lunar_days=(15, 1), until_on=date(2026, 7, 1), skips_holidays=True, max_minutes=15,
+        lunar_days=(15, 1), until_on=date(2026, 7, 1), skips_holidays=True, max_minutes=15, resume_within_minutes=5,
     )  # fmt: skip
     edit_entry(unit, row_id(entry.id), 1, changed, now, "canbo2")
     assert draft_of_entry(unit, entry) == replace(changed, lunar_days=(1, 15), zones=("thon-dong", "thon-tay"))
@@ -89,6 +89,7 @@ def test_of_two_who_edit_at_once_the_second_is_told_and_nothing_is_overwritten(
         ({"until_on": date(2026, 5, 31)}, "days-reversed", "until_on"),
         ({"until_on": date(2200, 5, 31)}, "day-out-of-range", "until_on"),
         ({"max_minutes": 0}, "bad-length", "max_minutes"),
+        ({"resume_within_minutes": 241}, "bad-resume", "resume_within_minutes"),
     ],
 )
 def test_what_cannot_be_used_is_named_and_changes_nothing(

@@ -52,3 +52,23 @@ def test_a_sound_fits_when_its_two_halves_fit(at: datetime, first: int, second: 
 def test_windows_are_kept_and_said() -> None:
     assert windows_of(stored_windows(DAY)) == DAY
     assert say_windows((*DAY, Window(opens=time(21), closes=time.min))) == "05:00–11:00, 16:00–20:00, 21:00–24:00"
+
+
+WEEKEND = Window(opens=time(6), closes=time(11), days=(5, 6))
+
+
+@pytest.mark.parametrize(("day", "fits"), [(6, False), (7, True), (8, True), (9, False)])
+def test_a_window_of_single_weekdays_counts_on_those(day: int, fits: bool) -> None:
+    """7 March 2026 is a Saturday."""
+    at = datetime(2026, 3, day, 8, tzinfo=VIET_NAM)
+    assert fits_windows((WEEKEND,), VIET_NAM, at, timedelta(minutes=1)) is fits
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [((0, 1, 2, 3, 4), "T2-T6 "), ((5, 6), "T7+CN "), ((0, 2), "T2+T4 "), ((6,), "CN "), ((), "")],
+)
+def test_weekdays_are_kept_and_said(days: tuple[int, ...], said: str) -> None:
+    window = WEEKEND.model_copy(update={"days": days})
+    assert windows_of(stored_windows((window,))) == (window,)
+    assert say_windows((window,)) == f"{said}06:00–11:00"

@@ -6,11 +6,13 @@ import pytest
 from fastapi import FastAPI
 
 from broadcast.communes import get_commune
+from broadcast.documents import build_documents
 from broadcast.entries import EntryDraft, add_entry
 from broadcast.models import row_id
-from broadcast.nodes import create_node
+from broadcast.nodes import create_node, list_nodes
 from broadcast.programmes import create_programme
 from broadcast.rules import Rules, rules_of_zone, set_commune_rules
+from broadcast.volumes import volumes_for, volumes_of
 from broadcast.windows import ALL_DAY
 from broadcast.zones import list_zones
 from tests.web.conftest import NOW, Commune, Programs, SignIn
@@ -40,6 +42,11 @@ async def test_a_leader_sets_the_communes_rules_and_a_stricter_village(browse: S
         (COMMUNE, {"windows": "sáng"}, "windows"),
         (COMMUNE, {"day_minutes": "1500"}, "day_minutes"),
         (EAST, {"sessions_a_day": "hai"}, "sessions_a_day"),
+        (EAST, {"volumes": "05:00-06:00"}, "volumes"),
+        (EAST, {"volumes": "05:00-06:00 -90"}, "volumes"),
+        (EAST, {"volumes": "sáng -9"}, "volumes"),
+        (COMMUNE, {"windows": "CN-T2 05:00-06:00"}, "windows"),
+        (COMMUNE, {"windows": "T2-T6 05:00-08:00, T3 07:00-09:00"}, "windows"),
     ],
 )
 async def test_what_is_wrong_is_said_in_its_own_form_and_kept_as_typed(
@@ -54,9 +61,35 @@ async def test_what_is_wrong_is_said_in_its_own_form_and_kept_as_typed(
     assert len(admin.page.css(".field .error")) == 1
 
 
+async def test_hours_of_weekdays_and_volumes_by_hours_come_back_as_they_were_typed(
+    browse: SignIn, commune: Commune
+) -> None:
+    with commune.work() as session:
+        create_node(session, get_commune(session), "dong-1", "Cột đầu làng", ["thon-dong"], NOW, actor="quantri")
+    leader = await browse("leader")
+    await leader.get("/gio-phat")
+    await leader.send(COMMUNE, windows="T2-T6 05:00-07:00, t7+cn 06:00-11:00")
+    assert leader.attributes(f"{COMMUNE} [name=windows]")["value"] == "T2-T6 05:00-07:00, T7+CN 06:00-11:00"
+    await leader.send(EAST, windows="T2-T6 05:30-07:00", volumes="05:00-06:00 -9 dB, T7+CN 20:00-24:00 −12.5")
+    assert leader.attributes(f"{EAST} [name=volumes]")["value"] == "05:00-06:00 -9, T7+CN 20:00-24:00 -12.5"
+    pole = "[data-volumes=dong-1]"
+    await leader.send(pole, volumes="05:00-07:00 -15")
+    assert leader.attributes(f"{pole} [name=volumes]")["value"] == "05:00-07:00 -15"
+    await leader.send(pole, volumes="05:00-07:00 to")
+    assert leader.answer.status_code == 422
+    assert leader.attributes(f"{pole} [name=volumes]")["value"] == "05:00-07:00 to"
+    with commune.work() as session:
+        zones = list_zones(session)
+        config = build_documents(session, NOW).configs
+        (node,) = list_nodes(session)
+        assert volumes_for(node, zones) == volumes_of(node)
+        assert [volume.gain_db for volume in volumes_of(node)] == [-15.0]
+    assert config == {}, "it is not paired"
+
+
 async def test_a_program_reads_and_sets_rules(api: Programs) -> None:
     leader = api("leader")
-    morning = {"opens": "05:00:00", "closes": "11:30:00"}
+    morning = {"opens": "05:00:00", "closes": "11:30:00", "days": [0, 1]}
     kept = await leader.put("/api/rules", json={"windows": [morning], "sessions_a_day": 2})
     assert kept.json()["commune"]["windows"] == [morning]
     wider = await leader.put("/api/rules/zones/thon-dong", json={"windows": [{"opens": "04:00", "closes": "06:00"}]})

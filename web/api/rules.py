@@ -65,7 +65,7 @@ def _keep(door: Door, keep: Callable[[Session], Any]) -> AllRulesReply:
 def _rules(asked: RulesBody) -> Rules:
     try:
         windows = [
-            Window(opens=one.opens.replace(tzinfo=None), closes=one.closes.replace(tzinfo=None))
+            Window(opens=one.opens.replace(tzinfo=None), closes=one.closes.replace(tzinfo=None), days=one.days)
             for one in asked.windows
         ]
     except ValidationError as error:
@@ -80,7 +80,7 @@ def _rules(asked: RulesBody) -> Rules:
 
 def _body(rules: Rules) -> RulesBody:
     return RulesBody(
-        windows=tuple(WindowBody(opens=one.opens, closes=one.closes) for one in rules.windows),
+        windows=tuple(WindowBody(opens=one.opens, closes=one.closes, days=one.days) for one in rules.windows),
         sessions_a_day=rules.sessions_a_day,
         session_minutes=rules.session_minutes,
         day_minutes=rules.day_minutes,

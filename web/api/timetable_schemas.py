@@ -28,6 +28,7 @@ class EntryRequest(Sent):
     lunar_days: tuple[int, ...] = Field(default=(), max_length=30)
     skips_holidays: bool = False
     max_minutes: int | None = None
+    resume_within_minutes: int = 0
 
 
 class EntryChangeRequest(EntryRequest):
@@ -71,6 +72,7 @@ class EntryReply(BaseModel):
     from_on: date
     until_on: date | None
     max_minutes: int | None
+    resume_within_minutes: int
     is_active: bool
     changes: list[DayReply]
 
@@ -124,6 +126,8 @@ class WindowBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     opens: time
     closes: time
+    days: tuple[Weekday, ...] = Field(default=(), max_length=7)
+    """The weekdays on which it counts, 0 being Monday; none: all."""
 
 
 class RulesBody(Sent):

@@ -38,6 +38,16 @@ Planner = Annotated[Door, Depends(allowed(Action.EDIT_TIMETABLE))]
 EntryId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
+RESUMES = (
+    ("0", "Không phát tiếp"),
+    ("2", "Phát tiếp nếu gián đoạn dưới 2 phút"),
+    ("5", "Phát tiếp nếu gián đoạn dưới 5 phút"),
+    ("15", "Phát tiếp nếu gián đoạn dưới 15 phút"),
+    ("60", "Phát tiếp nếu gián đoạn dưới 60 phút"),
+)
+"""What an officer can choose for a broadcast that is broken off, in minutes."""
+
+
 class Choice(Protocol):
     """A village that can be chosen."""
 
@@ -66,6 +76,7 @@ class Typed:
     from_on: str = ""
     until_on: str = ""
     max_minutes: str = ""
+    resume_within_minutes: str = "0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +98,7 @@ class EntryPage(Page, Typed):
     zones: Sequence[Choice]
     programmes: Sequence[ProgrammeChoice]
     weekdays: Sequence[str] = WEEKDAYS
+    resumes: Sequence[tuple[str, str]] = RESUMES
     changes: Sequence[DayRow] = ()
     advice: Sequence[Advice] = ()
     problem: Refusal | None = None
@@ -148,6 +160,7 @@ def typed_in(form: Fields) -> Typed:
         from_on=form.text("from_on"),
         until_on=form.text("until_on"),
         max_minutes=form.text("max_minutes"),
+        resume_within_minutes=form.text("resume_within_minutes") or "0",
     )
 
 
@@ -168,6 +181,7 @@ def draft_in(typed: Typed) -> EntryDraft:
         lunar_days=[parse_whole(day, "lunar_days") for day in typed.lunar_days.replace(",", " ").split()],
         skips_holidays=typed.skips_holidays,
         max_minutes=parse_whole(typed.max_minutes, "max_minutes") if typed.max_minutes.strip() else None,
+        resume_within_minutes=parse_whole(typed.resume_within_minutes, "resume_within_minutes"),
     )
 
 
@@ -229,6 +243,7 @@ def _typed_of(draft: EntryDraft) -> Typed:
         from_on=draft.from_on.isoformat(),
         until_on=draft.until_on.isoformat() if draft.until_on else "",
         max_minutes=str(draft.max_minutes or ""),
+        resume_within_minutes=str(draft.resume_within_minutes),
     )
 
 
