@@ -216,6 +216,8 @@ class Agent:
             self._renewing.compare(self._state.config)
         if former is not self._state:
             self._cueing.nudge()
+        if self._state.has_pack and not former.has_pack:
+            self._announce("pack", clips=len(self._state.pack_clips))
 
     def _tell_trust(self, *, is_trusted: bool) -> None:
         """Say at once when the time has become known well enough, or is not any more."""

@@ -70,7 +70,7 @@ def kept_clips(state: NodeState) -> frozenset[str]:
     """The clips that must not make room for others: they are still to be played, or sound."""
     tracks = (track for track in state.tracks.values() if track.phase is not Phase.DONE and track.listed)
     kept = {clip.sha256 for track in tracks for clip in track.item.all_clips}
-    return frozenset(kept | {clip.sha256 for pack in state.packs.values() for clip in pack.clips})
+    return state.pack_clips | kept
 
 
 class Cueing:

@@ -180,6 +180,16 @@ class NodeState:
         )
         return tuple(listing) or self.zones
 
+    @property
+    def pack_clips(self) -> frozenset[str]:
+        """What is held ready for emergencies."""
+        return frozenset(clip.sha256 for pack in self.packs.values() for clip in pack.clips)
+
+    @property
+    def has_pack(self) -> bool:
+        """Whether all of that is in the store."""
+        return bool(self.packs) and self.pack_clips <= self.clips
+
     def has_clips(self, item: CuedBroadcast) -> bool:
         """Whether all clips of a broadcast are in the store."""
         return all(clip.sha256 in self.clips for clip in item.clips)

@@ -83,7 +83,7 @@ async def test_an_emergencys_bytes_go_ahead_of_its_order(stage: Stage) -> None:
         assert isinstance(order, Play)
         assert order.item.urgency is Urgency.EMERGENCY
         assert order.item.starts_at - stage.now == timedelta(seconds=0.12)
-        assert (order.item.lead_ms, order.item.growing) == (1000, False)
+        assert (order.item.lead_ms, order.item.growing) == (order.item.clips[0].duration_ms, False)
         assert east.clips == {order.item.clips[0].sha256: data}
 
 

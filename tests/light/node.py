@@ -21,7 +21,7 @@ from players.node.pairing import load_identity, pair
 from players.node.state import Abilities, NodeState
 from players.node.store import NodeStore
 from players.signing import NodeKey
-from tests.light.output import TimedOutput
+from tests.light.output import Heard, TimedOutput
 
 CLIPS_BYTES = 4 * 1024 * 1024
 """Each node's store: a few bulletins, so that old ones make room as they do on a pole's card."""
@@ -52,11 +52,12 @@ class NotingStore(NodeStore):
         self._note = note
         self._said: dict[str, tuple[PlaybackReport, float]] = {}
 
-    def save(self, state: NodeState, reports: Sequence[PlaybackReport]) -> None:
+    def save(self, state: NodeState, reports: Sequence[PlaybackReport]) -> bool:
         """See `NodeStore`."""
-        super().save(state, reports)
+        has_written = super().save(state, reports)
         now = time.time()
         self._said.update({report.report: (report, now) for report in reports})
+        return has_written
 
     def acknowledged(self, reports: Sequence[str]) -> None:
         """See `NodeStore`."""
@@ -80,6 +81,7 @@ class LightNode:
         client: with the server's address as its base; shared by all.
         announce: takes what happens, as `loalang-node run --events` prints it.
         note: takes each acknowledged report.
+        heard: takes what its output does, see `tests.light.output`.
     """
 
     def __init__(
@@ -89,11 +91,12 @@ class LightNode:
         client: httpx.AsyncClient,
         announce: Callable[[Mapping[str, Any]], None],
         note: Callable[[Told], None],
+        heard: Heard = lambda *_: None,
     ) -> None:
         identity, key = load_identity(folder)
         self.name = identity.node
         self.store = NotingStore(note)
-        self._agent = Agent(_parts(folder, identity, key, server_url, client, self.store, announce))
+        self._agent = Agent(_parts(folder, identity, key, server_url, client, self.store, announce, heard))
 
     async def run(self) -> None:
         """Play until `leave`."""
@@ -131,8 +134,9 @@ def _parts(
     client: httpx.AsyncClient,
     store: NotingStore,
     announce: Callable[[Mapping[str, Any]], None],
+    heard: Heard,
 ) -> NodeParts:
-    output = TimedOutput()
+    output = TimedOutput(heard)
     abilities = Abilities(output.name, None, pulls=True)
     return NodeParts(
         credentials=Credentials(folder, identity, key),

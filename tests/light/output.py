@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import soundfile
@@ -11,13 +12,22 @@ from players.messages import Reason
 from players.node.errors import ClipRefused
 from players.node.output import Sound, Sounded
 
+DECODED_FRAMES = 4800
+"""As much as `players.node.feed` has decoded before it says that a sound is ready."""
+
+Heard = Callable[[str, str, float], None]
+"""Takes "ready" or "sounds", the first clip's SHA-256, and when: seconds of the machine's monotonic clock."""
+
 
 class TimedOutput:
-    """See `AudioOutput`. What is played is opened and measured, not decoded."""
+    """See `AudioOutput`. What is played is opened, its first samples are decoded, all of it is measured."""
 
     name = "silent"
     plays_streams = False
     error: str | None = None
+
+    def __init__(self, heard: Heard = lambda *_: None) -> None:
+        self._heard = heard
 
     async def open(self) -> None:
         """See `AudioOutput`."""
@@ -27,7 +37,8 @@ class TimedOutput:
         if not sound.paths:
             raise OutputMissing("a light node plays no streams")
         lasts_s = await asyncio.to_thread(_length_s, sound.paths)
-        return TimedPlaying(max(0.0, lasts_s - sound.from_ms / 1000))
+        self._heard("ready", sound.paths[0].stem, time.monotonic())
+        return TimedPlaying(max(0.0, lasts_s - sound.from_ms / 1000), sound.paths[0].stem, self._heard)
 
     async def close(self) -> None:
         """See `AudioOutput`."""
@@ -38,8 +49,10 @@ class TimedPlaying:
 
     note: str | None = None
 
-    def __init__(self, lasts_s: float) -> None:
+    def __init__(self, lasts_s: float, clip: str, heard: Heard) -> None:
         self._lasts_s = lasts_s
+        self._clip = clip
+        self._heard = heard
         self._starts = 0.0
 
     def start(self, at: float) -> None:
@@ -49,6 +62,8 @@ class TimedPlaying:
     async def started(self) -> float:
         """See `Playing`."""
         await asyncio.sleep(self._starts - time.monotonic())
+        # As late as the loop comes to it: where an output would be handed the sample.
+        self._heard("sounds", self._clip, time.monotonic())
         return self._starts
 
     async def finished(self) -> float:
@@ -66,6 +81,8 @@ class TimedPlaying:
 
 def _length_s(paths: tuple[Path, ...]) -> float:
     try:
+        with soundfile.SoundFile(paths[0]) as file:
+            file.read(DECODED_FRAMES, dtype="float32")
         return sum(float(soundfile.info(path).duration) for path in paths)
     except (soundfile.LibsndfileError, OSError) as error:
         raise ClipRefused(Reason.CLIP_CORRUPT, str(error)) from error
