@@ -5,7 +5,8 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.message import EmailMessage
+from email.header import Header
+from email.mime.text import MIMEText
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from typing import Any, Literal
@@ -36,14 +37,9 @@ class MailOptions:
 
 def write_mail(
     options: MailOptions, commune: str, documents: Sequence[Mapping[str, Any]], zone: ZoneInfo, now: datetime
-) -> EmailMessage:
+) -> MIMEText:
     """One mail about all of these (`broadcast.notify.document_of`), in Vietnamese, in the commune's time."""
     opened = sum(document["event"] == NoticeEvent.OPENED for document in documents)
-    mail = EmailMessage()
-    mail["Subject"] = f"[Loa Làng] {commune}: " + (f"{opened} cảnh báo mới" if opened else "cảnh báo đã hết")
-    mail["From"], mail["To"] = options.sender, ", ".join(options.recipients)
-    mail["Date"], mail["Message-ID"] = format_datetime(now), make_msgid(domain="loalang.invalid")
-    mail["Auto-Submitted"] = "auto-generated"
     lines = [f"{commune}, {now.astimezone(zone):%H:%M %d/%m/%Y}"]
     for event, heading in _SECTIONS:
         said = [_line(document, zone) for document in documents if document["event"] == event]
@@ -51,11 +47,17 @@ def write_mail(
             more = [f"… và {len(said) - _LINES_AT_MOST} cảnh báo nữa"] if len(said) > _LINES_AT_MOST else []
             lines += ["", f"{heading} ({len(said)}):", *said[:_LINES_AT_MOST], *more]
     lines += ["", "Mở trang “Cảnh báo” của Loa Làng để xem và bấm “Đã biết”."]
-    mail.set_content("\n".join(lines))
+    mail = MIMEText("\n".join(lines), "plain", "utf-8")
+    # EmailMessage of Python 3.11 loses spaces where it folds a subject that is not ASCII.
+    about = f"{opened} cảnh báo mới" if opened else "cảnh báo đã hết"
+    mail["Subject"] = Header(f"[Loa Làng] {commune}: {about}", "utf-8")
+    mail["From"], mail["To"] = options.sender, ", ".join(options.recipients)
+    mail["Date"], mail["Message-ID"] = format_datetime(now), make_msgid(domain="loalang.invalid")
+    mail["Auto-Submitted"] = "auto-generated"
     return mail
 
 
-def send_mail(options: MailOptions, mail: EmailMessage) -> None:
+def send_mail(options: MailOptions, mail: MIMEText) -> None:
     """Hand it to the mail server. Blocks: for a thread.
 
     Raises:
