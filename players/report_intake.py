@@ -8,6 +8,8 @@ from players.messages import PlaybackReport
 
 log = logging.getLogger(__name__)
 
+GATHER_S = 0.1
+"""Reports that come together are stored together: each batch costs a commit to disk."""
 MAX_BATCH = 200
 MAX_WAITING = 20_000
 FIRST_PAUSE_S = 0.5
@@ -50,6 +52,8 @@ class ReportIntake:
         """Store what comes, until cancelled."""
         while True:
             await self._has_some.wait()
+            if len(self._waiting) < self._most:
+                await asyncio.sleep(GATHER_S)
             batch = [self._waiting.pop(name) for name in list(self._waiting)[: self._most]]
             if not self._waiting:
                 self._has_some.clear()

@@ -33,6 +33,7 @@ from scheduler.planner import plan_entry
 log = logging.getLogger(__name__)
 
 TICK_S = 2.0
+REPORTS_GATHER_S = 0.3
 PLAN_EVERY = timedelta(seconds=30)
 """Without news the timetable is looked through this often: the slow tick that repairs everything."""
 FORGET_EVERY = timedelta(hours=1)
@@ -80,6 +81,7 @@ class Runner:
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._urgent = asyncio.Event()
         self._routine = asyncio.Event()
+        self._soon: asyncio.TimerHandle | None = None
         self._prompt = asyncio.Event()
         self._aside = asyncio.Event()
         self._changed_entries: set[int] = set()
@@ -89,7 +91,7 @@ class Runner:
         self._troubles: dict[str, Trouble] = {}
         self._tasks: list[asyncio.Task[None]] = []
         renderers.listen(self._look_at_all)
-        playout.listen(self._look)
+        playout.listen(self._look_soon)
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:
@@ -112,6 +114,8 @@ class Runner:
     async def stop(self) -> None:
         """Ring no more; a step that is under way is left to its transaction."""
         self._scheduler.shutdown(wait=False)
+        if self._soon is not None:
+            self._soon.cancel()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -138,6 +142,15 @@ class Runner:
         """Time has passed, or reports came: what is planned and published stays as it is."""
         self._urgent.set()
         self._routine.set()
+
+    def _look_soon(self) -> None:
+        """Reports came, and more will: what they may end is looked at once for all of them. On the event loop."""
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(REPORTS_GATHER_S, self._look_now)
+
+    def _look_now(self) -> None:
+        self._soon = None
+        self._look()
 
     async def _tick(self) -> None:
         self._aside.set()

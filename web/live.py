@@ -15,6 +15,10 @@ from sse_starlette import ServerSentEvent
 logger = logging.getLogger(__name__)
 GATHER = timedelta(milliseconds=250)
 """Changes that come together are sent together."""
+GATHER_MOST = timedelta(milliseconds=600)
+"""When two hundred poles report at once, showing them takes its time: then more changes are gathered, up to this."""
+RESTS = 2
+"""Between two rounds the feed rests this many times as long as the last one took."""
 REPAIR = timedelta(seconds=5)
 """Presence and "coming" also change by the clock alone."""
 
@@ -87,6 +91,8 @@ class LiveFeed:
 
     async def run(self) -> None:
         """Render and hand out, after each change and at least every `REPAIR`, until cancelled."""
+        loop = asyncio.get_running_loop()
+        took = 0.0
         while True:
             try:
                 async with asyncio.timeout(REPAIR.total_seconds()):
@@ -94,9 +100,11 @@ class LiveFeed:
             except TimeoutError:
                 pass
             else:
-                await asyncio.sleep(GATHER.total_seconds())
+                await asyncio.sleep(min(max(GATHER.total_seconds(), RESTS * took), GATHER_MOST.total_seconds()))
             self._changed.clear()
+            began_at = loop.time()
             await self._hand_out(self._clients)
+            took = loop.time() - began_at
 
     def events(
         self, parts: Iterable[Part], still_allowed: Callable[[], bool], heartbeat: timedelta = timedelta(seconds=15)
