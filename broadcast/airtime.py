@@ -161,14 +161,17 @@ def begin_due(session: Session, now: datetime) -> list[str]:
 
 def close_finished(session: Session, now: datetime) -> list[str]:
     """End what is over: as soon as every pole has had its last word, or when its grace has passed."""
-    has_open = select(Delivery.broadcast_id).where(col(Delivery.state).in_(OPEN_DELIVERIES))
+    has_open = select(Delivery.broadcast_id).where(col(Delivery.state).in_(OPEN_DELIVERIES)).distinct()
+    untold = set(session.exec(has_open))
     is_over = and_(col(Broadcast.state).not_in(COMING), col(Broadcast.id).in_(has_open))
     query = select(Broadcast).where(or_(Broadcast.state == BroadcastState.ON_AIR, is_over))
     closed = []
     for broadcast in session.exec(query.order_by(col(Broadcast.id))).all():
+        waits = now < _waits_until(broadcast)
+        if waits and broadcast.id in untold:
+            continue
         deliveries = deliveries_of(session, broadcast.id)
-        is_told = all(delivery.state not in OPEN_DELIVERIES for delivery in deliveries)
-        if now < _waits_until(broadcast) and not (is_told and deliveries):
+        if waits and not deliveries:
             continue
         for delivery in deliveries:
             _conclude_delivery(session, delivery)

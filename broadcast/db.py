@@ -24,6 +24,8 @@ from broadcast.errors import DatabaseNewer, DatabaseUnusable
 
 BUSY_TIMEOUT_MS = 10_000
 _POOL = 40
+_STATEMENTS = 16
+"""Prepared statements each connection keeps: some ten kB each, and there are many connections."""
 _READING = "loalang_reading"
 _WRITERS = "loalang_writers"
 _PRAGMAS = (
@@ -51,8 +53,10 @@ def open_engine(url: str) -> Engine:
         raise ValueError("the database needs a file")
     # As many as the web's worker threads: nobody waits for a connection, readers wait for nobody.
     # The one given back last is taken first: those that only a rush needs stay cold.
-    engine = create_engine(address, pool_size=_POOL, max_overflow=_POOL, pool_use_lifo=True)
-    if engine.dialect.name == "sqlite":
+    is_sqlite = address.get_backend_name() == "sqlite"
+    extra = {"cached_statements": _STATEMENTS} if is_sqlite else {}
+    engine = create_engine(address, pool_size=_POOL, max_overflow=_POOL, pool_use_lifo=True, connect_args=extra)
+    if is_sqlite:
         try:
             Path(address.database or "").touch(mode=0o600)
         except OSError as error:
