@@ -18,14 +18,13 @@ from players.messages import (
     Heartbeat,
     NodeActivity,
     PlaybackReport,
-    Reason,
     RelayPart,
 )
 from players.node.airing import next_wake, waiting
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
-from players.node.cueing import Cueing, kept_clips
+from players.node.cueing import Cueing, kept_clips, made_room
 from players.node.errors import ClipRefused
 from players.node.events import (
     Action,
@@ -337,13 +336,14 @@ class Agent:
         if sha256 in self._state.clips:
             return
         try:
-            removed = await asyncio.to_thread(self._parts.clips.put, sha256, data, kept_clips(self._state))
+            keep, spare = kept_clips(self._state, self._clock.now().at)
+            removed = await asyncio.to_thread(self._parts.clips.put, sha256, data, keep, spare)
         except ClipRefused as error:
             log.warning("pushed clip %s: %s", sha256[:12], error.detail)
             self.emit(ClipTrouble(sha256, error.reason, error.detail))
             return
         for name in removed:
-            self.emit(ClipTrouble(name, Reason.CLIP_UNAVAILABLE, "made room for others"))
+            self.emit(made_room(name))
         self.emit(ClipStored(sha256))
 
     async def time_known(self) -> None:

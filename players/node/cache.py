@@ -7,7 +7,8 @@ them in threads.
 import errno
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+import shutil
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -18,6 +19,8 @@ from players.node.errors import ClipRefused
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BLOCK = 1 << 20
+MOST_RESERVED_BYTES = 16 * 1024**2
+"""So much of the disk, at most, is left to the node's state and its reports."""
 _DRAFT = ".draft"
 
 
@@ -59,8 +62,8 @@ class ClipStore:
             path.unlink(missing_ok=True)
         return right
 
-    def put(self, sha256: str, data: bytes, keep: Collection[str] = ()) -> frozenset[str]:
-        """Store a clip that came in one piece.
+    def put(self, sha256: str, data: bytes, keep: Collection[str] = (), spare: Sequence[str] = ()) -> frozenset[str]:
+        """Store a clip that came in one piece; `keep` and `spare` as in `make_room`.
 
         Returns:
             The clips that had to make room for it.
@@ -70,7 +73,7 @@ class ClipStore:
         """
         if len(data) > MAX_CLIP_BYTES or hashlib.sha256(data).hexdigest() != sha256:
             raise ClipRefused(Reason.CLIP_CORRUPT, f"the bytes that came are not clip {sha256[:12]}")
-        removed = self.make_room(len(data), keep)
+        removed = self.make_room(len(data), keep, spare)
         draft = self._folder / f".{token_hex(8)}{_DRAFT}"
         try:
             with draft.open("wb") as file:
@@ -131,8 +134,13 @@ class ClipStore:
         except OSError:
             return  # gone or read-only: then it goes when it goes
 
-    def make_room(self, size_bytes: int, keep: Collection[str]) -> frozenset[str]:
-        """Remove clips that are not to be kept, least recently used first, until so many bytes fit.
+    def make_room(self, size_bytes: int, keep: Collection[str], spare: Sequence[str] = ()) -> frozenset[str]:
+        """Remove clips until so many bytes fit: first those nobody needs any more, least recently used first.
+
+        Args:
+            size_bytes: of what is to come.
+            keep: clips that are not touched.
+            spare: clips that are needed, but later than what is to come: they go after all others, in this order.
 
         Returns:
             The clips that were removed.
@@ -140,19 +148,26 @@ class ClipStore:
         Raises:
             ClipRefused: even without them there is no room.
         """
-        files = sorted(_files_of(self._folder), key=lambda entry: entry[0].st_mtime)
-        total = sum(stat.st_size for stat, _ in files)
-        removed = set()
-        for stat, path in files:
-            if total + size_bytes <= self._max_bytes:
-                break
-            if path.stem not in keep and path.suffix != _DRAFT:
-                path.unlink(missing_ok=True)
-                total -= stat.st_size
-                removed.add(path.stem)
-        if total + size_bytes > self._max_bytes:
+        last = {name: place for place, name in enumerate(spare, 1)}
+        files = sorted(_files_of(self._folder), key=lambda entry: (last.get(entry[1].stem, 0), entry[0].st_mtime))
+        lacking = self._lacking(size_bytes, sum(stat.st_size for stat, _ in files))
+        may_go = [(stat, path) for stat, path in files if path.stem not in keep and path.suffix != _DRAFT]
+        if lacking > sum(stat.st_size for stat, _ in may_go):
             raise ClipRefused(Reason.DISK_FULL, "the clip store is full of clips that are still to be played")
+        removed = set()
+        for stat, path in may_go:
+            if lacking <= 0:
+                break
+            path.unlink(missing_ok=True)
+            lacking -= stat.st_size
+            removed.add(path.stem)
         return frozenset(removed)
+
+    def _lacking(self, size_bytes: int, used_bytes: int) -> int:
+        """How many bytes have to go before so many can come: by the store's own size, and by the disk's."""
+        disk = shutil.disk_usage(self._folder)
+        reserve = min(MOST_RESERVED_BYTES, disk.total // 50)
+        return max(used_bytes + size_bytes - self._max_bytes, size_bytes + reserve - disk.free)
 
     def _keep(self, draft: Path, sha256: str) -> None:
         draft.replace(self.path(sha256))

@@ -66,11 +66,26 @@ def _of_track(track: Track) -> list[Wanted]:
     ]
 
 
-def kept_clips(state: NodeState) -> frozenset[str]:
-    """The clips that must not make room for others: they are still to be played, or sound."""
-    tracks = (track for track in state.tracks.values() if track.phase is not Phase.DONE and track.listed)
-    kept = {clip.sha256 for track in tracks for clip in track.item.all_clips}
-    return state.pack_clips | kept
+def kept_clips(state: NodeState, needed_at: datetime) -> tuple[frozenset[str], tuple[str, ...]]:
+    """What may not make room for a clip that is needed then, and what may, the farthest first, if nothing else does.
+
+    Untouched is what sounds, what is to sound sooner, and all that is held for emergencies.
+    """
+    first: dict[str, datetime] = {}
+    for track in state.tracks.values():
+        if track.phase is not Phase.DONE and track.listed:
+            for clip in track.item.all_clips:
+                at = needed_at if track.is_emergency or track.is_sounding else track.item.starts_at
+                first[clip.sha256] = min(at, first.get(clip.sha256, at))
+    kept = state.pack_clips | {name for name, at in first.items() if at <= needed_at}
+    spare = sorted(first.keys() - kept, key=lambda name: first[name], reverse=True)
+    return kept, tuple(spare)
+
+
+def made_room(sha256: str) -> ClipTrouble:
+    """A clip had to go."""
+    log.warning("the disk is full: clip %s makes room for what is needed sooner", sha256[:12])
+    return ClipTrouble(sha256, Reason.DISK_FULL, "the disk is full: it made room for what was needed sooner")
 
 
 class Cueing:
@@ -145,7 +160,9 @@ class Cueing:
             if wait_s > 0:
                 pause_s = min(pause_s, wait_s)
             elif len(self._running) < AT_ONCE:
-                self._running[clip.sha256] = asyncio.create_task(self._fetch(clip), name=f"fetch {clip.sha256[:12]}")
+                self._running[clip.sha256] = asyncio.create_task(
+                    self._fetch(clip, one.needed_at), name=f"fetch {clip.sha256[:12]}"
+                )
         return pause_s
 
     def _forget_all_but(self, wanted: set[str]) -> None:
@@ -164,11 +181,11 @@ class Cueing:
             return 0.0
         return not_before - monotonic
 
-    async def _fetch(self, clip: ClipRef) -> None:
+    async def _fetch(self, clip: ClipRef, needed_at: datetime) -> None:
         try:
-            keep = kept_clips(self._look())
-            for removed in await asyncio.to_thread(self._clips.make_room, clip.size_bytes, keep):
-                self._emit(ClipTrouble(removed, Reason.CLIP_UNAVAILABLE, "made room for others"))
+            keep, spare = kept_clips(self._look(), needed_at)
+            for removed in await asyncio.to_thread(self._clips.make_room, clip.size_bytes, keep, spare):
+                self._emit(made_room(removed))
             await self._fetcher.fetch(clip)
         except ClipRefused as error:
             self._failed(clip.sha256, error)

@@ -5,19 +5,23 @@ import os
 import resource
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from players.messages import ClipRef, Reason
+from players.messages import ClipRef, Reason, Urgency
 from players.node.cache import ClipStore
+from players.node.cueing import kept_clips
 from players.node.errors import ClipRefused
 from players.node.fetch import ClipFetcher, spread_s
 from players.signing import NodeKey, make_ticket
 from tests.fakes.fake_server import FakeDoor, FakeServer
+from tests.fakes.small_disk import small_disk
 from tests.players.node.conftest import NodeBox
+from tests.players.node.pole import clip, item
+from tests.players.node.test_state import play, ready, timetable
 
 MakeClip = Callable[..., ClipRef]
 
@@ -150,9 +154,9 @@ def test_a_clip_that_has_rotted_is_thrown_away(store: ClipStore) -> None:
 def test_room_is_made_by_what_was_not_used_longest_and_is_not_wanted(tmp_path: Path) -> None:
     store = ClipStore(tmp_path, 3500)
     blobs = [blob(1000, seed) for seed in range(4)]
-    for age, (data, clip) in enumerate(blobs[:3]):
-        store.put(clip.sha256, data)
-        os.utime(store.path(clip.sha256), (age, age))
+    for age, (data, one) in enumerate(blobs[:3]):
+        store.put(one.sha256, data)
+        os.utime(store.path(one.sha256), (age, age))
     oldest, second = blobs[0][1].sha256, blobs[1][1].sha256
     assert store.put(blobs[3][1].sha256, blobs[3][0], keep={oldest}) == {second}
     everything = store.scan()
@@ -160,6 +164,37 @@ def test_room_is_made_by_what_was_not_used_longest_and_is_not_wanted(tmp_path: P
     with pytest.raises(ClipRefused) as full:
         store.put(blob(1000, 9)[1].sha256, blob(1000, 9)[0], keep=everything)
     assert full.value.reason is Reason.DISK_FULL
+
+
+def test_a_full_disk_drops_what_is_needed_last_first_and_nothing_that_is_needed_sooner() -> None:
+    pole = ready()
+    at = pole.now + timedelta(hours=1)
+    days = [item(f"day-{day}", at + timedelta(days=day), number=day) for day in (1, 2, 3, 4)]
+    pole.feed(timetable(1, *days), play("o", item("flood", at, Urgency.EMERGENCY, number=9), pole.now))
+    keep, spare = kept_clips(pole.state, at + timedelta(days=2))
+    assert keep == {clip(number).sha256 for number in (1, 2, 9)}
+    assert spare == (clip(4).sha256, clip(3).sha256)
+
+
+def test_what_is_needed_later_goes_after_what_nobody_needs_and_the_farthest_first(tmp_path: Path) -> None:
+    store = ClipStore(tmp_path, 3500)
+    blobs = [blob(1000, seed) for seed in range(5)]
+    for age, (data, one) in enumerate(blobs[:3]):
+        store.put(one.sha256, data)
+        os.utime(store.path(one.sha256), (age, age))
+    far, near, unused = (one.sha256 for _, one in blobs[:3])
+    assert store.put(blobs[3][1].sha256, blobs[3][0], spare=(far, near)) == {unused}
+    kept = {blobs[3][1].sha256}
+    assert store.put(blobs[4][1].sha256, blobs[4][0], keep=kept, spare=(far, near)) == {far}
+
+
+def test_a_disk_that_others_fill_is_reckoned_with(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "card", 1024) as card:
+        store = ClipStore(card / "clips", 1 << 30)
+        (card / "others").write_bytes(bytes(600 * 1024))
+        first, second = blob(200 * 1024, 1), blob(300 * 1024, 2)
+        store.put(first[1].sha256, first[0])
+        assert store.put(second[1].sha256, second[0]) == {first[1].sha256}
 
 
 def test_room_is_made_while_other_fetches_finish_and_begin(tmp_path: Path) -> None:
