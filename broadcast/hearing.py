@@ -6,7 +6,18 @@ from sqlmodel import Session, col, or_, select
 
 from broadcast.bulletins import get_bulletin
 from broadcast.errors import NotFound
-from broadcast.models import Broadcast, BroadcastPart, BroadcastZone, Bulletin, BulletinPart, Recording, Rendering, User
+from broadcast.models import (
+    Broadcast,
+    BroadcastPart,
+    BroadcastRelay,
+    BroadcastZone,
+    Bulletin,
+    BulletinPart,
+    LiveAnnouncement,
+    Recording,
+    Rendering,
+    User,
+)
 from broadcast.recordings import visible_to
 
 
@@ -20,7 +31,7 @@ def may_hear(session: Session, user: User, sha256: str) -> bool:
     if session.exec(visible_to(user).where(Recording.clip_sha256 == sha256)).first() is not None:
         return True
     keys = session.exec(select(Rendering.key).where(Rendering.clip_sha256 == sha256)).all()
-    bulletins, broadcasts = _bulletins(session, keys, sha256), _broadcasts(session, keys)
+    bulletins, broadcasts = _bulletins(session, keys, sha256), _broadcasts(session, keys, sha256)
     if not bulletins and not broadcasts:
         return session.exec(select(Recording.id).where(Recording.clip_sha256 == sha256)).first() is None
     return any(_sees(session, user, bulletin) for bulletin in bulletins) or _is_for(session, user, broadcasts)
@@ -34,9 +45,12 @@ def _bulletins(session: Session, keys: Sequence[str], sha256: str) -> Sequence[s
     return [*session.exec(of_texts), *session.exec(of_parts)]
 
 
-def _broadcasts(session: Session, keys: Sequence[str]) -> Sequence[str]:
+def _broadcasts(session: Session, keys: Sequence[str], sha256: str) -> Sequence[str]:
     parts = or_(col(BroadcastPart.rendering_key).in_(keys), col(BroadcastPart.next_key).in_(keys))
-    return session.exec(select(Broadcast.id).join(BroadcastPart).where(parts).distinct()).all()
+    said_live = select(LiveAnnouncement.broadcast_id).where(LiveAnnouncement.clip_sha256 == sha256)
+    instead = select(BroadcastRelay.broadcast_id).where(BroadcastRelay.fallback_sha256 == sha256)
+    spoken = session.exec(select(Broadcast.id).join(BroadcastPart).where(parts).distinct())
+    return [*spoken, *session.exec(said_live), *session.exec(instead)]
 
 
 def _sees(session: Session, user: User, bulletin_id: str) -> bool:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, func, select
 
 from broadcast.alarm_poles import Pole, look_at_pole
 from broadcast.alarm_rules import Fact, Key, Look
+from broadcast.communes import get_commune, local_zone
 from broadcast.models import (
     AlarmKind,
     Broadcast,
@@ -20,7 +21,12 @@ from broadcast.models import (
     Rendering,
     RenderingState,
 )
+from broadcast.morning import say_silent
+from broadcast.morning_checks import result_of_this_morning
 from broadcast.notify import failing_channels
+from broadcast.relay_source import TROUBLE_TEXTS
+from broadcast.relay_source import Trouble as RelayTrouble
+from broadcast.relays import recent_failures
 from broadcast.views import NodeRow, broadcast_rows, deliveries_of_each, missed, node_rows
 from players.broker_watch import BrokerWatch, DoorEvent
 from players.child import ChildPhase, ChildState
@@ -76,7 +82,28 @@ class Surroundings:
             facts += _of_door(station.broker.watch, now)
         facts += [*_of_voice(session), *_of_renderer(session, open_keys, now)]
         facts += [*_of_missed(session, now), *_of_silent(session, now), *_of_notices(session)]
+        facts += self._of_morning(session, now)
+        facts += _of_relays(session, now)
         return Look(tuple(facts), frozenset().union(*(look.unknown for look in looks)))
+
+    def voice_trouble(self) -> str:
+        """Why the commune's voice cannot speak now; empty when it can. In a worker thread."""
+        renderers = self.station.renderers
+        if any(state.phase is not ChildPhase.RUNNING for state in renderers.states):
+            return "bộ tạo âm thanh không chạy."
+        if renderers.loaded is None:
+            return "bộ tạo âm thanh đang khởi động."
+        return renderers.loaded.fallback_reason or ""
+
+    def _of_morning(self, session: Session, now: datetime) -> Iterator[Fact]:
+        notify, zone = self.station.settings.notify, local_zone(get_commune(session))
+        result = result_of_this_morning(session, notify.morning_at, notify.morning_until, now)
+        if result is not None and result.silent:
+            on = result.checked_at.astimezone(zone).date()
+            title = f"Sáng nay sẽ không phát: {say_silent(result, zone)}"
+            yield Fact(
+                AlarmKind.MORNING, on.isoformat(), title, "Xem trang Kiểm tra sáng để biết vì sao và phải làm gì."
+            )
 
     def _look_at_node(self, row: NodeRow, open_keys: Collection[Key], now: datetime) -> Look:
         heard = self.station.heard_of(row.slug)
@@ -94,6 +121,13 @@ class Surroundings:
 
 def _is_ours(row: NodeRow) -> bool:
     return row.is_paired and not row.is_revoked
+
+
+def _of_relays(session: Session, now: datetime) -> Iterator[Fact]:
+    for relay in recent_failures(session, now):
+        title = f"Tiếp âm {relay.name} không được: {TROUBLE_TEXTS[RelayTrouble(relay.failure or RelayTrouble.ENDED)]}"
+        detail = "Cụm loa đã làm như chọn trong chương trình. Hãy mở thử địa chỉ của đài."
+        yield Fact(AlarmKind.RELAY_FAILED, f"{relay.broadcast_id}/{relay.position}", title, detail)
 
 
 def _of_processes(states: Iterable[ChildState]) -> Iterator[Fact]:

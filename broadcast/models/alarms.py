@@ -24,6 +24,7 @@ class AlarmKind(StrEnum):
     POLE_DOUBLE = "pole-double"
     DELIVERY_SILENT = "delivery-silent"
     BROADCAST_MISSED = "broadcast-missed"
+    RELAY_FAILED = "relay-failed"
     MORNING = "morning"
     SERVER_PROCESS = "server-process"
     SERVER_STEP = "server-step"

@@ -1,5 +1,6 @@
 """One airing, pole by pole; stopping what sounds and cancelling what is to come."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -7,7 +8,10 @@ from fastapi import APIRouter, Response
 from markupsafe import Markup
 
 from broadcast.errors import NotFound
+from broadcast.models import LiveAnnouncement
 from broadcast.permissions import Action, may
+from broadcast.relay_source import TROUBLE_TEXTS, Trouble
+from broadcast.relays import relays_of, say_relay
 from broadcast.views import BroadcastCard, broadcast_card
 from players.messages import Urgency
 from web.deps import Door, PostedForm, SignedIn
@@ -27,6 +31,10 @@ class BroadcastPage(Page):
     deliveries: Markup
     is_emergency: bool
     may_read_bulletin: bool
+    relays: Sequence[tuple[str, str]]
+    """In words, and what the server found wrong with them; empty for nothing."""
+    said: str | None
+    """The clip of what somebody said live."""
 
 
 @router.get("/luot-phat/{broadcast_id}")
@@ -35,12 +43,20 @@ def show_broadcast(broadcast_id: str, door: SignedIn) -> Response:
     card = visible_card(door, broadcast_id)
     with door.read() as session:
         part = Part("deliveries", scope_of(session, door.user), broadcast_id)
+        relays = [
+            (say_relay(one.name, one.lasts_ms), TROUBLE_TEXTS[Trouble(one.failure)] if one.failure else "")
+            for one in relays_of(session, [broadcast_id]).get(broadcast_id, ())
+            if not one.is_live
+        ]
+        live = session.get(LiveAnnouncement, broadcast_id)
     html = door.station.render_parts([part])
     page = BroadcastPage(
         card=card,
         deliveries=Markup(html.get(part, "")),  # noqa: S704 - our own template
         is_emergency=card.row.urgency is Urgency.EMERGENCY and may(door.user, Action.RAISE_EMERGENCY),
         may_read_bulletin=may(door.user, Action.WRITE_BULLETIN) or bool(door.approves),
+        relays=relays,
+        said=live.clip_sha256 if live is not None else None,
     )
     return door.show(page)
 
