@@ -70,8 +70,8 @@ class Airing:
         more = [("/them", "/them")]
         return [*more, *((f"/luot-phat/{broadcast}", "/luot-phat/…") for broadcast in self.aired[-1:])]
 
-    async def go_on(self, random: Random, *, words: int = 14) -> None:
-        """Until cancelled."""
+    async def go_on(self, random: Random, *, words: int = 70) -> None:
+        """Until cancelled. By itself a notice of 70 words sounds for half a minute, as notices do."""
         while True:
             title = f"Bản tin {len(self.aired) + 1}"
             bulletin = await self._client.air_now(title, sentences(random, words), self._zones)
