@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, delete
 
+from broadcast.alarms import forget_old_alarms
 from broadcast.models import IssuedOrder, StoredReport, UserSession
+from broadcast.morning_checks import forget_old_checks
+from broadcast.notify import forget_old_notices
 
 REPORTS_KEPT = timedelta(days=90)
 """A pole tells a report again until it is acknowledged; one that comes still later changes nothing."""
@@ -16,7 +19,10 @@ ORDERS_KEPT = timedelta(days=30)
 
 
 def forget_old(session: Session, now: datetime) -> None:
-    """Forget counted reports, expired orders and sessions that are over."""
+    """Forget counted reports, expired orders, sessions that are over, alarms that are settled."""
     session.exec(delete(StoredReport).where(col(StoredReport.stored_at) < now - REPORTS_KEPT))
     session.exec(delete(IssuedOrder).where(col(IssuedOrder.expires_at) < now - ORDERS_KEPT))
     session.exec(delete(UserSession).where(col(UserSession.expires_at) <= now))
+    forget_old_alarms(session, now)
+    forget_old_notices(session, now)
+    forget_old_checks(session, now)

@@ -24,7 +24,7 @@ from players.messages import Urgency
 from tts.chimes import Chime
 from tts.clip_store import ClipStore
 from tts.errors import ClipError, StoreFull
-from tts.render_job import ClipLine, Rendered, RenderFailed, RenderJob, SentenceLine
+from tts.render_job import ClipLine, Ready, Rendered, RenderFailed, RenderJob, SentenceLine
 from tts.voices import FALLBACK_VOICE
 
 __all__ = ["MAX_ATTEMPTS", "RendererPool", "due_rendering", "store_rendered", "want_rendering"]
@@ -82,6 +82,11 @@ class RendererPool:
     def states(self) -> tuple[ChildState, ...]:
         """How both processes are, for the page."""
         return self._bulletins.state, self._emergencies.state
+
+    @property
+    def loaded(self) -> Ready | None:
+        """Who is loaded to speak emergencies, by the renderer's own word; none until it has said so."""
+        return self._emergencies.ready
 
     def listen(self, on_rendered: Callable[[], None]) -> None:
         """Have this called after each rendering that is done or given up."""

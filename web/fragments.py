@@ -15,6 +15,7 @@ from broadcast.communes import get_commune, local_zone
 from broadcast.db import reading
 from broadcast.imports import waiting_before
 from broadcast.models import Alarm, DeliveryState, DocumentImport, ImportState, User
+from broadcast.morning_checks import result_of_this_morning
 from broadcast.permissions import Action, may
 from broadcast.views import (
     BroadcastRow,
@@ -30,6 +31,7 @@ from broadcast.views import (
 from broadcast.zones import zones_open_to
 from web.emergency_part import emergency_part
 from web.live import Part
+from web.mornings import MorningView, view_of
 from web.poles import PoleRow, pole_rows
 from web.templating import Page, render_text
 
@@ -50,6 +52,14 @@ class AlarmsPart(Page):
     alarms: Sequence[Alarm]
     waiting: int
     known: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MorningPart(Page):
+    """What the check of this morning found; nothing before and after the morning."""
+
+    template: ClassVar[str] = "live/morning.html"
+    view: MorningView | None
 
 
 @dataclass(frozen=True)
@@ -165,7 +175,7 @@ def scope_of(session: Session, user: User) -> str:
 
 def now_parts(scope: str) -> tuple[Part, ...]:
     """The live parts of the page "Now"."""
-    return tuple(Part(name, scope) for name in ("alarms", "onair", "nodes", "coming"))
+    return tuple(Part(name, scope) for name in ("alarms", "morning", "onair", "nodes", "coming"))
 
 
 def is_open_to(session: Session, user: User, zone_slugs: Iterable[str]) -> bool:
@@ -195,6 +205,13 @@ def _alarms(moment: Moment, part: Part) -> Page:
     alarms = alarms_in(moment.session, None if part.scope == EVERYTHING else part.scope)
     waiting = [alarm for alarm in alarms if alarm.acknowledged_at is None]
     return AlarmsPart(alarms=waiting[:ALARMS_SHOWN], waiting=len(waiting), known=len(alarms) - len(waiting))
+
+
+def _morning(moment: Moment, part: Part) -> Page:
+    notify = moment.station.settings.notify
+    result = result_of_this_morning(moment.session, notify.morning_at, notify.morning_until, moment.now)
+    own = None if part.scope == EVERYTHING else part.scope
+    return MorningPart(view=None if result is None else view_of(moment.session, result, own, moment.zone))
 
 
 def _on_air(moment: Moment, part: Part) -> Page:
@@ -266,6 +283,7 @@ def _status(moment: Moment, part: Part) -> str:
 
 _MAKERS: Mapping[str, Callable[[Moment, Part], Page | str | None]] = {
     "alarms": _alarms,
+    "morning": _morning,
     "onair": _on_air,
     "coming": _coming,
     "nodes": _nodes,

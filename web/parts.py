@@ -18,6 +18,7 @@ from broadcast.errors import NotFound
 from broadcast.importing import ImportDesk
 from broadcast.live_desk import Icecast, LiveDesk
 from broadcast.models import Commune
+from broadcast.morning_watch import MorningWatch
 from broadcast.notify_mail import MailOptions
 from broadcast.notify_sending import Notifier, NotifyOptions
 from broadcast.notify_webhook import WebhookOptions
@@ -164,6 +165,15 @@ def make_station(
             voice_desk=VoiceDesk(settings.voices_dir, engine, clock, on_installed),
             alarms=AlarmWatch(engine, surroundings.look, notifier.channels, clock, lambda: on_change("alarms")),
             notifier=notifier,
+            morning=MorningWatch(
+                engine,
+                presence,
+                surroundings.voice_trouble,
+                settings.notify.morning_at,
+                settings.notify.morning_until,
+                clock,
+                lambda: on_change("morning"),
+            ),
             live=LiveFeed(fragments.render, settings.http.max_live_clients),
             render_parts=fragments.render,
         )
@@ -275,8 +285,12 @@ def _notify_options(given: NotifySettings) -> NotifyOptions:
 
 @asynccontextmanager
 async def alarms(station: Station) -> AsyncIterator[None]:
-    """What is wrong becomes an alarm, and people are told."""
-    async with _running(station.alarms.run(), "alarms"), _running(station.notifier.run(), "notifier"):
+    """What is wrong becomes an alarm, and people are told; mornings are checked."""
+    async with (
+        _running(station.alarms.run(), "alarms"),
+        _running(station.notifier.run(), "notifier"),
+        _running(station.morning.run(), "morning"),
+    ):
         yield
 
 

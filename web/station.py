@@ -14,6 +14,7 @@ from broadcast.communes import get_commune
 from broadcast.db import reading
 from broadcast.importing import ImportDesk
 from broadcast.live_desk import LiveDesk
+from broadcast.morning_watch import MorningWatch
 from broadcast.notify_sending import Notifier
 from broadcast.playout import Playout
 from broadcast.relay_desk import RelayDesk
@@ -62,6 +63,7 @@ class Parts:
     talks: LiveDesk
     alarms: AlarmWatch
     notifier: Notifier
+    morning: MorningWatch
     render_parts: Callable[[Iterable[Part]], dict[Part, str]]
 
 
@@ -88,6 +90,7 @@ class Station:
         self.talks = parts.talks
         self.alarms = parts.alarms
         self.notifier = parts.notifier
+        self.morning = parts.morning
         self._render_parts = parts.render_parts
         self.recordings = RecordingDesk(parts.settings, parts.engine, parts.clips)
         self.sign_in = SignInDoor(parts.engine, parts.settings.sign_in)

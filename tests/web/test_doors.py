@@ -132,6 +132,8 @@ PAGES: dict[str, frozenset[str]] = {
     "GET /canh-bao": SIGNED_IN,
     "POST /canh-bao/{alarm_id}/da-biet": SIGNED_IN,
     "POST /canh-bao/gui-thu/{channel}": ADMIN,
+    "GET /kiem-tra-sang": SIGNED_IN,
+    "POST /kiem-tra-sang": SIGNED_IN,
     "GET /cum-loa": SIGNED_IN,
     "POST /cum-loa": ADMIN,
     "POST /cum-loa/{slug}/ma-ghep": ADMIN,

@@ -28,7 +28,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _voices(commands.add_parser("voices", help="the voices that are installed or could be"))
     _lexicon(commands.add_parser("lexicon", help="the commune's own words, and how it says numbers"))
     _timetable(commands.add_parser("timetable", help="what will sound, with reasons for what will not"))
+    _emergency(commands.add_parser("emergency", help="raise an emergency now, and watch it pole by pole"))
     _forecast(commands.add_parser("forecast", help="what a pole will sound, as a file to listen to"))
+    _check(commands.add_parser("check", help="what will not sound until noon, and why; status 1 when something"))
     _normalize(commands.add_parser("normalize", help="a text per line in, its spoken form per line out"))
     _speak(commands.add_parser("speak", help="read a text aloud into a file"))
     _import(commands.add_parser("import", help="the draft text of a document, a scan or a photo"))
@@ -185,6 +187,25 @@ def _day_count(text: str) -> int:
     if not 1 <= count <= MAX_TIMETABLE_DAYS:
         raise argparse.ArgumentTypeError(f"from 1 to {MAX_TIMETABLE_DAYS}")
     return count
+
+
+def _emergency(parser: argparse.ArgumentParser) -> None:
+    _settings(parser)
+    parser.add_argument("--zone", action="append", metavar="SLUG", help="a village; repeat")
+    parser.add_argument("--text", help="what is to be said, at most 600 characters; or")
+    parser.add_argument("--template", metavar="KEY", help="a prepared message, with")
+    parser.add_argument("--slot", action="append", metavar="NAME=VALUE", help="its slots; repeat")
+    parser.add_argument("--all-clear", metavar="BROADCAST", help="end that emergency, and say so where it was heard")
+    parser.add_argument("--drill", action="store_true", help="an exercise: said as such before and after")
+    parser.add_argument("--user", metavar="USERNAME", help="who presses (asked for); or a token in LOALANG_TOKEN")
+    parser.add_argument("--url", help="of the server (default: as this machine's settings say)")
+    parser.add_argument("--wait", type=float, default=120, metavar="S", help="how long to watch (default: 120 s)")
+    parser.add_argument("--no-wait", action="store_true", help="end when the server has it")
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    _settings(parser)
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
 
 
 def _forecast(parser: argparse.ArgumentParser) -> None:

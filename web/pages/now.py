@@ -22,6 +22,7 @@ class NowPage(Page):
 
     template: ClassVar[str] = "now.html"
     alarms: Markup
+    morning: Markup
     onair: Markup
     nodes: Markup
     coming: Markup
@@ -40,7 +41,15 @@ def show_now(door: SignedIn) -> Response:
     with door.read() as session:
         parts = now_parts(scope_of(session, door.user))
     html = {part.name: Markup(text) for part, text in door.station.render_parts(parts).items()}  # noqa: S704 - our own templates
-    return door.show(NowPage(alarms=html["alarms"], onair=html["onair"], nodes=html["nodes"], coming=html["coming"]))
+    return door.show(
+        NowPage(
+            alarms=html["alarms"],
+            morning=html["morning"],
+            onair=html["onair"],
+            nodes=html["nodes"],
+            coming=html["coming"],
+        )
+    )
 
 
 @router.get("/them")
