@@ -202,16 +202,30 @@ def approve_bulletin(
     windows = windows_of_commune(commune)
     if bulletin.airs_now and not fits_windows(windows, local_zone(commune), now, timedelta()):
         raise Conflict("quiet-hours", f"Đang là giờ yên tĩnh. Chỉ phát được trong {say_windows(windows) or 'giờ mở'}.")
-    move(bulletin, BulletinState.APPROVED)
     _note_decision(bulletin, user, authority, now)
     bulletin.was_heard = was_heard
+    detail = {"revision": revision, "heard": was_heard, **_said(authority)}
+    record(session, now, user.username, "approve-bulletin", bulletin.id, detail)
+    return _let_air(session, bulletin, user, now)
+
+
+def pass_bulletin(session: Session, bulletin: Bulletin, source: str, now: datetime) -> Bulletin:
+    """Let a submitted bulletin of a source be aired without approval: so the commune has set it for that source."""
+    _require_submitted(bulletin)
+    bulletin.decided_at = now
+    record(session, now, "loalang", "pass-bulletin", bulletin.id, {"revision": bulletin.revision, "source": source})
+    return _let_air(session, bulletin, None, now)
+
+
+def _let_air(session: Session, bulletin: Bulletin, user: User | None, now: datetime) -> Bulletin:
+    """Its clip is wanted from now on, and its broadcast planned if it asks for an instant."""
+    move(bulletin, BulletinState.APPROVED)
     is_alone = bulletin.airs_now or bulletin.airs_at is not None
-    chime = bulletin.urgency.value if is_alone else None
     rendering = want_rendering(
         session,
         said_of(session, bulletin),
-        commune.voice,
-        chime,
+        get_commune(session).voice,
+        bulletin.urgency.value if is_alone else None,
         bulletin.urgency,
         now,
         has_closing_chime=is_alone,
@@ -219,8 +233,6 @@ def approve_bulletin(
     )
     bulletin.rendering_key = rendering.key
     session.add(bulletin)
-    detail = {"revision": revision, "heard": was_heard, **_said(authority)}
-    record(session, now, user.username, "approve-bulletin", bulletin.id, detail)
     if is_alone:
         _plan(session, bulletin, user, now)
     return bulletin
@@ -346,7 +358,7 @@ def _check_instant(session: Session, airs_at: datetime | None, now: datetime) ->
         raise InvalidInput("quiet-hours", f"Giờ phát rơi vào giờ yên tĩnh. Giờ được phát: {said}.", "airs_at")
 
 
-def _plan(session: Session, bulletin: Bulletin, user: User, now: datetime) -> None:
+def _plan(session: Session, bulletin: Bulletin, user: User | None, now: datetime) -> None:
     """Its one broadcast. An edited bulletin that is approved again gets another, by its revision."""
     zone_ids = [row_id(zone.id) for zone in zones_of_bulletin(session, bulletin.id)]
     broadcast = Broadcast(
@@ -358,7 +370,7 @@ def _plan(session: Session, bulletin: Bulletin, user: User, now: datetime) -> No
         is_now=bulletin.airs_now,
         starts_at=bulletin.airs_at,
         created_at=now,
-        made_by_id=user.id,
+        made_by_id=user.id if user else None,
     )
     add_broadcast(session, broadcast, zone_ids, [bulletin.rendering_key] if bulletin.rendering_key else [])
 

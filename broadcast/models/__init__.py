@@ -26,6 +26,7 @@ from broadcast.models.places import Commune, Node, NodeZone, Zone
 from broadcast.models.presses import EmergencyPin, EmergencyPolicy, HeldPress, PhoneContact
 from broadcast.models.recordings import BulletinPart, Recording
 from broadcast.models.relays import BroadcastRelay, LiveAnnouncement
+from broadcast.models.sources import ClashOrder, ItemState, Source, SourceItem, SourceKind
 from broadcast.models.speech import Clip, Rendering
 from broadcast.models.states import (
     BroadcastState,
@@ -71,6 +72,7 @@ __all__ = [
     "BulletinState",
     "BulletinTemplate",
     "BulletinZone",
+    "ClashOrder",
     "Clip",
     "Commune",
     "DayWeather",
@@ -89,6 +91,7 @@ __all__ = [
     "HeldState",
     "ImportState",
     "IssuedOrder",
+    "ItemState",
     "LexiconEntry",
     "LiveAnnouncement",
     "MorningCheck",
@@ -108,6 +111,9 @@ __all__ = [
     "Rendering",
     "RenderingState",
     "Role",
+    "Source",
+    "SourceItem",
+    "SourceKind",
     "SpecialDay",
     "SpecialDayKind",
     "StoredReport",

@@ -21,6 +21,7 @@ from broadcast.bulletins import (
 )
 from broadcast.delegations import Deputy, deputies
 from broadcast.errors import BroadcastError, InvalidInput
+from broadcast.inbox import source_of_bulletin
 from broadcast.lexicon import words_since
 from broadcast.lifecycle import may_move
 from broadcast.models import Bulletin, BulletinState, LexiconEntry
@@ -82,6 +83,8 @@ class BulletinPage(Page):
     may_withdraw: bool
     approvers: Sequence[str]
     """Who could approve it: nobody who wrote or changed it."""
+    source: str
+    """From where outside the commune it came; empty for its own."""
     reason: str = ""
     taught: Taught | None = None
     sound: Sound | None = None
@@ -237,10 +240,16 @@ def _show(
             reason=reason,
             sound=sound,
             problem=problem,
+            source=_source(session, bulletin_id),
             approvers=approvers_of(session, bulletin.urgency, door.now, {bulletin.author_id, bulletin.editor_id}),
             **_possible(session, door, bulletin),
         )
     return door.show(page, problem.status if problem else 200)
+
+
+def _source(session: Session, bulletin_id: str) -> str:
+    found = source_of_bulletin(session, bulletin_id)
+    return "" if found is None else f"{found[1].name} ({found[0].item}, lần {found[0].revision})"
 
 
 def _possible(session: Session, door: Door, bulletin: Bulletin) -> dict[str, bool]:

@@ -107,7 +107,7 @@ def keep_new(form: PostedForm, door: Writer) -> Response:
             add_template(session, draft, door.user, door.now)
     except BroadcastError as error:
         return _show_typed(door, form, 0, refusal_of(error))
-    return door.go("/mau-tin", "da-luu-mau")
+    return door.go("/mau-tin", "da-luu-mau-tin")
 
 
 @router.get("/mau-tin/{template_id}")
@@ -143,7 +143,7 @@ def keep_changed(template_id: TemplateId, form: PostedForm, door: Writer) -> Res
     if form.text("act") == "remove":
         with door.work() as session:
             remove_template(session, template_id, door.user, door.now)
-        return door.go("/mau-tin", "da-bo-mau")
+        return door.go("/mau-tin", "da-bo-mau-tin")
     try:
         revision, draft = parse_whole(form.text("revision"), "revision"), _draft_in(form)
         with door.work() as session:
@@ -153,7 +153,7 @@ def keep_changed(template_id: TemplateId, form: PostedForm, door: Writer) -> Res
         if refusal.status == 404:
             raise
         return _show_typed(door, form, template_id, refusal)
-    return door.go("/mau-tin", "da-luu-mau")
+    return door.go("/mau-tin", "da-luu-mau-tin")
 
 
 def _draft_in(form: Fields) -> TemplateDraft:

@@ -1,0 +1,210 @@
+"""Items of priority: put in by themselves, before what has time. Where the commune has one of its own, it is asked.
+
+Until somebody has decided, the commune's own is said first.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from sqlmodel import Session, col, or_, select
+
+from broadcast.audit import record
+from broadcast.bulletins import pass_bulletin, submit_bulletin, write_bulletin, zones_of_bulletin
+from broadcast.communes import get_commune, local_zone, windows_of_commune
+from broadcast.errors import Conflict, NotFound
+from broadcast.lifecycle import COMING
+from broadcast.models import (
+    Broadcast,
+    Bulletin,
+    BulletinState,
+    ClashOrder,
+    ItemState,
+    Placement,
+    Source,
+    SourceItem,
+    User,
+)
+from broadcast.permissions import Action, require
+from broadcast.placements import PLACED_FOR, Campaign, place_campaign, placements_on
+from broadcast.windows import fits_windows
+from broadcast.zones import list_zones
+from players.messages import Urgency
+
+LEAD = timedelta(minutes=2)
+"""What airs by itself without approval begins so much later: its sound has to be made."""
+CLASHES_WITHIN = timedelta(minutes=15)
+_BESIDE = timedelta(seconds=1)
+"""Of two of one urgency the one that begins first is heard first, and the other waits for it."""
+
+
+def put_in(session: Session, source: Source, row: SourceItem, now: datetime) -> None:
+    """Make a bulletin of an item of priority, and put it where its source's setting says.
+
+    Raises:
+        NotAllowed: the officer in whose name it is written may write no more.
+        Conflict, InvalidInput: the programme is full, or a text cannot be used.
+    """
+    officer = session.get_one(User, source.officer_id)
+    is_alone = source.programme_id is None
+    airs_at = _next_open(session, now + LEAD) if is_alone and not source.needs_approval else None
+    bulletin = write_bulletin(
+        session,
+        officer,
+        title=row.title,
+        script=row.text,
+        zones=row.zones or [zone.slug for zone in list_zones(session)],
+        urgency=Urgency.PRIORITY,
+        airs_at=airs_at,
+        airs_now=is_alone and source.needs_approval,
+        now=now,
+    )
+    row.bulletin_id, row.state = bulletin.id, ItemState.PUT_IN
+    session.add(row)
+    days = _days(session, row, now)
+    if source.programme_id is not None:
+        campaign = Campaign(programmes=[source.programme_id], from_on=days[0], until_on=days[-1])
+        place_campaign(session, bulletin, campaign, now, officer.username)
+    submit_bulletin(session, bulletin.id, officer, now)
+    if not source.needs_approval:
+        pass_bulletin(session, bulletin, source.slug, now)
+    rival = (
+        _rival_in(session, source, bulletin, days) if source.programme_id is not None else _rival_at(session, bulletin)
+    )
+    if rival is not None:
+        row.rival_id, row.order = rival.id, ClashOrder.ASKED
+    _arrange(session, bulletin, rival, is_first=False, now=now)
+
+
+def clashes(session: Session) -> list[tuple[SourceItem, Bulletin, Bulletin]]:
+    """Items whose order a person may still choose, each with its bulletin and the commune's own."""
+    query = select(SourceItem).where(SourceItem.state == ItemState.PUT_IN, col(SourceItem.rival_id).is_not(None))
+    found = []
+    for row in session.exec(query.order_by(col(SourceItem.received_at).desc())).all():
+        ours = session.get_one(Bulletin, row.bulletin_id or "")
+        rival = session.get_one(Bulletin, row.rival_id or "")
+        if BulletinState.WITHDRAWN not in {ours.state, rival.state}:
+            found.append((row, ours, rival))
+    return found
+
+
+def decide_order(session: Session, item_id: int, order: ClashOrder, user: User, now: datetime) -> SourceItem:
+    """Say which of the two comes first.
+
+    Raises:
+        NotFound, NotAllowed: there is no such item, or the user writes no bulletins.
+        Conflict: there is nothing to be decided any more.
+    """
+    require(user, Action.WRITE_BULLETIN)
+    row = session.get(SourceItem, item_id)
+    if row is None:
+        raise NotFound("no-item", "Không có tin này trong hộp thư.")
+    if order is ClashOrder.ASKED or row.id not in {one.id for one, _, _ in clashes(session)}:
+        raise Conflict("no-clash", "Không còn gì phải chọn thứ tự.")
+    row.order, row.decided_by_id = order, user.id
+    session.add(row)
+    bulletin, rival = session.get_one(Bulletin, row.bulletin_id or ""), session.get_one(Bulletin, row.rival_id or "")
+    _arrange(session, bulletin, rival, is_first=order is ClashOrder.SOURCE_FIRST, now=now)
+    said = {"item": row.item, "bulletin": bulletin.id, "own": rival.id, "order": order.value}
+    record(session, now, user.username, "order-clash", str(row.id), said)
+    return row
+
+
+def _days(session: Session, row: SourceItem, now: datetime) -> list[date]:
+    """The days on which it is said: a few, and none after its expiry."""
+    zone = local_zone(get_commune(session))
+    today = now.astimezone(zone).date()
+    last = today + PLACED_FOR - timedelta(days=1)
+    if row.expires_at is not None:
+        last = max(today, min(last, row.expires_at.astimezone(zone).date()))
+    return [today + timedelta(days=n) for n in range((last - today).days + 1)]
+
+
+def _next_open(session: Session, at: datetime) -> datetime:
+    """The instant, or when the commune's horns may sound again after it."""
+    commune = get_commune(session)
+    windows, zone = windows_of_commune(commune), local_zone(commune)
+    local = at.astimezone(zone)
+    opens = [
+        datetime.combine(local.date() + timedelta(days=day), window.opens, zone) for day in (0, 1) for window in windows
+    ]
+    candidates = [at, *sorted(one for one in opens if one > at)]
+    found = next((one for one in candidates if fits_windows(windows, zone, one, timedelta())), None)
+    if found is None:
+        raise Conflict("quiet-hours", "Xã chưa cho phép phát giờ nào.")
+    return found.astimezone(at.tzinfo)
+
+
+def _is_own(session: Session, bulletin: Bulletin) -> bool:
+    """Whether a bulletin is the commune's own."""
+    query = select(SourceItem.id).where(SourceItem.bulletin_id == bulletin.id, SourceItem.state == ItemState.PUT_IN)
+    return session.exec(query).first() is None
+
+
+def _shares_village(session: Session, one: Bulletin, two: Bulletin) -> bool:
+    first, second = ({zone.id for zone in zones_of_bulletin(session, each.id)} for each in (one, two))
+    return bool(first & second)
+
+
+def _rival_in(session: Session, source: Source, bulletin: Bulletin, days: Sequence[date]) -> Bulletin | None:
+    """The commune's own bulletin of priority in the same programme on one of these days."""
+    waits = {BulletinState.SUBMITTED, BulletinState.APPROVED}
+    for on in days:
+        for _, other in placements_on(session, source.programme_id or 0, on):
+            is_rival = other.id != bulletin.id and other.urgency is Urgency.PRIORITY and other.state in waits
+            if is_rival and _is_own(session, other) and _shares_village(session, bulletin, other):
+                return other
+    return None
+
+
+def _rival_at(session: Session, bulletin: Bulletin) -> Bulletin | None:
+    """The commune's own bulletin of priority that airs by itself at about the same time."""
+    if bulletin.airs_at is None:
+        return None
+    query = select(Bulletin).join(Broadcast, col(Broadcast.bulletin_id) == col(Bulletin.id))
+    query = query.where(
+        Bulletin.id != bulletin.id,
+        Bulletin.urgency == Urgency.PRIORITY,
+        col(Broadcast.state).in_(COMING),
+        col(Broadcast.starts_at) >= bulletin.airs_at - CLASHES_WITHIN,
+        col(Broadcast.starts_at) <= bulletin.airs_at + CLASHES_WITHIN,
+    )
+    others = session.exec(query.order_by(col(Broadcast.starts_at))).all()
+    return next((one for one in others if _is_own(session, one) and _shares_village(session, bulletin, one)), None)
+
+
+def _arrange(session: Session, bulletin: Bulletin, rival: Bulletin | None, *, is_first: bool, now: datetime) -> None:
+    """Put it in its place: first of all, or after those of priority and before what has time."""
+    placed = session.exec(select(Placement).where(Placement.bulletin_id == bulletin.id)).all()
+    for placement in placed:
+        _arrange_in(session, placement, is_first=is_first)
+    if not placed and rival is not None:
+        _retime(session, bulletin, rival, is_first=is_first, now=now)
+    session.flush()
+
+
+def _arrange_in(session: Session, placement: Placement, *, is_first: bool) -> None:
+    query = select(Placement, Bulletin.urgency).join(Bulletin).where(Placement.programme_id == placement.programme_id)
+    query = query.where(or_(col(Placement.until_on).is_(None), col(Placement.until_on) >= placement.from_on))
+    rows = session.exec(query.order_by(col(Placement.position), col(Placement.id))).all()
+    others = [(one, urgency) for one, urgency in rows if one.id != placement.id]
+    urgent = [place for place, (_, urgency) in enumerate(others) if urgency is Urgency.PRIORITY]
+    order = [one for one, _ in others]
+    order.insert(0 if is_first or not urgent else urgent[-1] + 1, placement)
+    for position, one in enumerate(order):
+        one.position = position
+        session.add(one)
+
+
+def _retime(session: Session, bulletin: Bulletin, rival: Bulletin, *, is_first: bool, now: datetime) -> None:
+    """Have its own broadcast begin just before the other's, or just after: the poles let one wait for the other."""
+    query = select(Broadcast).where(col(Broadcast.state).in_(COMING))
+    its_own = session.exec(query.where(Broadcast.bulletin_id == bulletin.id)).first()
+    others = session.exec(query.where(Broadcast.bulletin_id == rival.id)).first()
+    if its_own is None or others is None or others.starts_at is None:
+        raise Conflict("no-clash", "Không còn gì phải chọn thứ tự.")
+    at = others.starts_at - _BESIDE if is_first else others.starts_at + _BESIDE
+    if at <= now:
+        raise Conflict("too-late", "Đã quá muộn để đổi thứ tự.")
+    bulletin.airs_at = its_own.starts_at = at
+    session.add(bulletin)
+    session.add(its_own)

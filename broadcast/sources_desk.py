@@ -1,0 +1,93 @@
+"""Asks the sources that are due, and hands what they give to the inbox. The runner calls it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from broadcast.db import reading, session_of
+from broadcast.errors import BroadcastError
+from broadcast.inbox import is_known, note_bad, take_item
+from broadcast.models import Source
+from broadcast.sources import BadItem, Item, Parcel, SourceUnreachable, bad_name, read_item
+from broadcast.sources_kept import SecretFiles, due_sources, open_source
+
+log = logging.getLogger(__name__)
+
+
+class SourceDesk:
+    """Reads sources.
+
+    Args:
+        engine: The database.
+        secrets: The sources' secrets.
+        clock: The present.
+        on_news: Called when something came that is to be aired, planned or shown.
+    """
+
+    def __init__(
+        self, engine: Engine, secrets: SecretFiles, clock: Callable[[], datetime], on_news: Callable[[], None]
+    ) -> None:
+        self._engine = engine
+        self.secrets = secrets
+        self._clock = clock
+        self._on_news = on_news
+
+    async def ask_due(self) -> None:
+        """Ask every source that is due, one beside the other: a slow one holds up none."""
+        due = await asyncio.to_thread(self._due)
+        if due:
+            await asyncio.gather(*(self.ask(source) for source in due))
+
+    async def ask(self, source: Source) -> None:
+        """Ask one source, and note how that went."""
+        problem = None
+        try:
+            secrets = await asyncio.to_thread(self.secrets.load, source.slug)
+            opened = open_source(source, secrets)
+            for parcel in await opened.fetch():
+                found = await asyncio.to_thread(self._take, source, parcel)
+                await opened.settle(parcel, found)
+        except SourceUnreachable as error:
+            problem = str(error)[:500]
+            log.warning("the source %s was not read: %s", source.slug, error)
+        await asyncio.to_thread(self._note, source, problem)
+
+    def _due(self) -> list[Source]:
+        with reading(self._engine) as session:
+            return due_sources(session, self._clock())
+
+    def _take(self, source: Source, parcel: Parcel) -> str:
+        """One item, in a unit of work of its own: what is bad about one harms no other. What is bad about it."""
+        now, problem = self._clock(), parcel.problem
+        try:
+            if not problem:
+                self._take_item(source, read_item(parcel.data), now)
+                return ""
+        except BadItem as error:
+            problem = str(error)
+        except BroadcastError as error:
+            problem = error.message
+        with session_of(self._engine) as session:
+            note_bad(session, source, bad_name(parcel.data, parcel.name), f"{parcel.name}: {problem}", now)
+        return problem
+
+    def _take_item(self, source: Source, item: Item, now: datetime) -> None:
+        # A feed lists the same items again and again: only what is new waits for its turn to write.
+        with reading(self._engine) as session:
+            if is_known(session, source, item):
+                return
+        with session_of(self._engine) as session:
+            take_item(session, source, item, now)
+        self._on_news()
+
+    def _note(self, source: Source, problem: str | None) -> None:
+        now = self._clock()
+        with session_of(self._engine) as session:
+            row = session.get_one(Source, source.id)
+            row.asked_at, row.error = now, problem
+            if problem is None:
+                row.answered_at = now
+            session.add(row)
