@@ -10,7 +10,7 @@ from broadcast.audit import record
 from broadcast.emergency_repeats import end_repeats
 from broadcast.errors import Conflict, NotAllowed, NotFound
 from broadcast.lifecycle import COMING, WhyNot, move
-from broadcast.models import Broadcast, BroadcastState, Delivery, IssuedOrder, Node, Role, User
+from broadcast.models import Broadcast, BroadcastState, Delivery, DeliveryState, IssuedOrder, Node, Role, User
 from broadcast.nodes import get_node, zones_of_node
 from broadcast.orders import issue_stop, void_orders, zones_of
 from broadcast.permissions import Action, require
@@ -51,6 +51,8 @@ def stop_broadcast(
         return _stop_at_node(session, broadcast_id, user, now, get_node(session, node))
     broadcast = _broadcast_for(session, broadcast_id, user)
     has_repeats = end_repeats(session, broadcast.follows_id or broadcast.id, now)
+    if broadcast.state in COMING and _sounds_somewhere(session, broadcast):
+        move(broadcast, BroadcastState.ON_AIR)  # a pole's word came before this server's next look at the clock
     if broadcast.state in COMING:
         return cancel_broadcast(session, broadcast_id, user, now)
     if broadcast.state is BroadcastState.ON_AIR:
@@ -82,6 +84,11 @@ def stop_stragglers(session: Session, playing: Mapping[str, str], now: datetime)
             issue_stop(session, broadcast, now, [slug])
             stragglers.append(slug)
     return stragglers
+
+
+def _sounds_somewhere(session: Session, broadcast: Broadcast) -> bool:
+    query = select(Delivery.id).where(Delivery.broadcast_id == broadcast.id, Delivery.state == DeliveryState.PLAYING)
+    return session.exec(query.limit(1)).first() is not None
 
 
 def _was_taken_back(broadcast: Broadcast) -> bool:

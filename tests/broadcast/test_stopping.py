@@ -6,11 +6,11 @@ from sqlmodel import Session, select
 from broadcast.airtime import begin_due, begin_now, close_finished, mark_cued
 from broadcast.errors import Conflict, NotAllowed, NotFound
 from broadcast.lifecycle import move
-from broadcast.models import Broadcast, BroadcastState, IssuedOrder
+from broadcast.models import Broadcast, BroadcastState, DeliveryState, IssuedOrder
 from broadcast.orders import due_orders, mark_sent
 from broadcast.stopping import cancel_broadcast, stop_broadcast, stop_stragglers
 from players.messages import Stop
-from tests.broadcast.airing_kit import LASTS, add_broadcast, add_pole, render
+from tests.broadcast.airing_kit import LASTS, add_broadcast, add_pole, delivery_of, render
 from tests.broadcast.conftest import House
 
 HOUR = timedelta(hours=1)
@@ -40,6 +40,21 @@ def test_what_is_on_air_is_stopped_not_cancelled(unit: Session, house: House, on
     assert isinstance(due.order, Stop)
     assert due.order.broadcast == on_air.id
     assert due.order.expires_at == now + HOUR + LASTS + timedelta(minutes=2)
+
+
+def test_what_a_pole_began_before_the_server_saw_its_minute_is_stopped(
+    unit: Session, house: House, now: datetime
+) -> None:
+    pole = add_pole(unit, house, "dong-1", "thon-dong", now)
+    broadcast = add_broadcast(unit, house, now, at=HOUR)
+    render(unit, broadcast, now)
+    mark_cued(unit, {broadcast.id})
+    delivery = delivery_of(unit, broadcast, pole)
+    move(delivery, DeliveryState.PLAYING)
+    unit.add(delivery)
+    stop_broadcast(unit, broadcast.id, house.officer, now + HOUR)
+    assert (broadcast.state, broadcast.reason) == (BroadcastState.CUT, "stopped-by-user")
+    assert orders(unit) == [("stop", ["thon-dong"], [])]
 
 
 def test_pressing_stop_again_sends_it_again(unit: Session, house: House, on_air: Broadcast, now: datetime) -> None:
