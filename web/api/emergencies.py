@@ -31,7 +31,7 @@ Writer = Annotated[Door, Depends(scoped("write"))]
 
 @router.post("", status_code=201, responses=answers(401, 403, 404, 409, 413, 422, 429))
 def call_out(asked: EmergencyRequest, door: Writer) -> EmergencyMade:
-    """Press the emergency button: it sounds at once, above everything else. One key is one press, however often sent."""
+    """Press the emergency button: it sounds at once, above everything else. One key is one press, sent twice too."""
     try:
         pressed = door.station.presses.press(door.user, asked.press(), asked.pin, door.now)
     except Wait as error:

@@ -65,17 +65,24 @@ class House:
     mqtt_port: int
     passwords: dict[str, str]
     server: ExitStack = field(default_factory=ExitStack)
+    child: subprocess.Popen[bytes] = field(init=False, repr=False)
+    host: str = "127.0.0.1"
+    """Anything but this machine's own loopback is served by TLS, with the commune's own certificate."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self.host == '127.0.0.1' else 'https'}://{self.host}:{self.port}"
 
     def start(self) -> None:
         """Start the server and wait until all its parts run."""
         command = [sys.executable, "-m", "web.cli", "serve", "--data", str(self.folder), "--port", str(self.port)]
+        command += ["--host", self.host]
         log = self.folder / "server.log"
         child = self.server.enter_context(process(command, log, LOALANG_MQTT__PORT=str(self.mqtt_port)))
-        transport = httpx.HTTPTransport(retries=60)  # refused connections, with a growing pause between them
+        self.child = child
+        transport = httpx.HTTPTransport(
+            verify=False, retries=60
+        )  # refused connections, with a growing pause between them
         with httpx.Client(base_url=self.url, trust_env=False, transport=transport, timeout=30) as client:
             for _ in range(100):
                 assert child.poll() is None, (self.folder / "server.log").read_text()
@@ -86,6 +93,12 @@ class House:
         raise AssertionError((self.folder / "server.log").read_text())
 
     def stop(self) -> None:
+        self.server.close()
+
+    def kill(self) -> None:
+        """As when the plug is pulled."""
+        self.child.kill()
+        self.child.wait(timeout=20)
         self.server.close()
 
     def pair(self, slug: str, name: str, zone: str, *output: str) -> Path:
@@ -145,10 +158,11 @@ class People:
     complaints: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
 
-    def sign_in(self, username: str, screen: str = "desktop", *, scripts: bool = True) -> Page:
+    def sign_in(self, username: str, screen: str = "desktop", *, scripts: bool = True, at: str = "") -> Page:
+        """`at`: by another way to the server than straight to it."""
         width, height = SCREENS[screen]
         context = self.chromium.new_context(
-            base_url=self.house.url,
+            base_url=at or self.house.url,
             viewport={"width": width, "height": height},
             locale="vi-VN",
             timezone_id="Asia/Ho_Chi_Minh",
