@@ -39,10 +39,11 @@ class FakeRadio:
 
     wave: Wave
     folder: Path
-    good_s: float = 2.0
+    good_s: float = 4.0
     elsewhere: str = ""
     listeners: list[str] = field(default_factory=list)
     _port: int = 0
+    _answering: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def url(self, misdeed: Misdeed = Misdeed.NONE) -> str:
         return f"http://127.0.0.1:{self._port}/{misdeed}"
@@ -51,17 +52,23 @@ class FakeRadio:
     async def running(self) -> AsyncIterator["FakeRadio"]:
         self._mp3 = self._encoded("live.mp3", self.wave)
         self._silence = self._encoded("silent.mp3", np.zeros(len(self.wave)))
-        server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._take, "127.0.0.1", 0)
         self._port = server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
             server.close()
+            for task in self._answering:
+                task.cancel()
+            await asyncio.gather(*self._answering, return_exceptions=True)
 
     def _encoded(self, name: str, wave: Wave) -> bytes:
         path = self.folder / name
         soundfile.write(path, wave, RATE, format="MP3", subtype="MPEG_LAYER_III")
         return path.read_bytes()
+
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._answering.add(asyncio.create_task(self._answer(reader, writer)))
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -98,9 +105,10 @@ class FakeRadio:
         lasts_s = len(self.wave) / RATE
         until_s = self.good_s if misdeed in {Misdeed.STALLS, Misdeed.DIES} else lasts_s
         began, sent = asyncio.get_running_loop().time(), 0
-        while sent < len(data) * until_s / lasts_s:
+        whole = int(len(data) * until_s / lasts_s)
+        while sent < whole:
             gone_s = asyncio.get_running_loop().time() - began + _TURN_S
-            due = int(len(data) * min(gone_s, until_s) / lasts_s)
+            due = min(whole, int(len(data) * gone_s / lasts_s))
             writer.write(data[sent:due])
             await writer.drain()
             sent = due
