@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 GOLD ?= ../shared/normalization/dev.tsv
 
 APT_RUN := python3-venv mosquitto espeak-ng ffmpeg libportaudio2 libasound2-plugins libvlc5 vlc-plugin-base tesseract-ocr tesseract-ocr-vie
-APT_TEST := fonts-dejavu-core fonts-freefont-ttf pulseaudio pulseaudio-utils chromium iproute2 iptables
+APT_TEST := snapserver snapclient fonts-dejavu-core fonts-freefont-ttf pulseaudio pulseaudio-utils chromium iproute2 iptables
 APT := $(APT_RUN) $(APT_TEST)
 
-.PHONY: help setup apt demo test check format screenshots images clean constraints bench-normalize bench-speech bench-planner bench-crash bench-load
+.PHONY: help setup apt demo test check format screenshots images clean constraints bench-normalize bench-speech bench-planner bench-crash bench-load bench-sync node-wheels
 
 help:
 	@echo 'make demo    a commune on this machine, speaking (Ctrl-C ends it)'
@@ -86,6 +86,12 @@ bench-load: setup
 
 bench-planner: setup
 	@$(BIN)/python -m tests.bench.bench_planner
+
+bench-sync: setup
+	@$(BIN)/python -m tests.bench.bench_sync $(SYNC)
+
+node-wheels: setup
+	@$(BIN)/python -m tests.bench.node_wheels
 
 bench-crash: setup
 	@$(BIN)/python -m tests.crash --runs 200

@@ -16,6 +16,7 @@ from players.node.board_clock import BoardClock, plain_board
 from players.node.rate import Rate, RateFilter
 
 KEPT_SAMPLES = 8
+KEPT_FOR_S = 600.0
 MAX_WAIT_S = 5.0
 """A reply that took longer says too little about the time."""
 MAX_ASKED = 16
@@ -122,7 +123,7 @@ class NodeClock:
             return False
         half_s = (received - asked) / 2
         sample = _Sample(server_at.timestamp(), half_s, received - half_s)
-        self._samples = (*self._samples, sample)[-KEPT_SAMPLES:]
+        self._samples = _closest((*self._samples, sample), received, self._rates.rate)
         best = self._best() or sample
         self._rates.learn(best.taken, best.server_s - best.taken, best.doubt_s)
         self._told_at = self.at(self.monotonic())
@@ -200,6 +201,20 @@ class NodeClock:
         votes = [sum(abs(at - other) <= error + doubt for other, doubt, _ in spans) for at, error, _ in spans]
         best = max(zip(votes, spans, strict=True), key=lambda one: (one[0], -one[1][1]), default=None)
         return None if best is None else best[1][2]
+
+
+def _closest(samples: tuple[_Sample, ...], uptime: float, rate: Rate) -> tuple[_Sample, ...]:
+    """The samples to keep, in their order: when there are too many, without an old one or that which says least.
+
+    A quick answer is worth more than eight slow ones after it. Yet none is kept for long: a server whose clock was put
+    right is to be followed.
+    """
+    if len(samples) <= KEPT_SAMPLES:
+        return samples
+    if uptime - samples[0].taken > KEPT_FOR_S:
+        return samples[1:]
+    worst = max(samples, key=lambda sample: sample.error_s(uptime, rate))
+    return tuple(sample for sample in samples if sample is not worst)
 
 
 def _carried(kept: KeptTime, board: BoardClock) -> _Sample | None:

@@ -41,6 +41,9 @@ LONGEST_PAUSE_S = 8.0
 RESEND_S = 10.0
 """A report that was not acknowledged goes out again after this."""
 QUICK_REQUESTS = 8
+MOST_QUICK_REQUESTS = 24
+"""So many in all, until the clock is close: poles within earshot of each other are to begin together."""
+CLOSE_MS = 1.0
 QUICK_PAUSE_S = 0.3
 CALM_PAUSE_S = 64.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -230,6 +233,7 @@ class Link:
             await connection.publish(self._topics.time_request(self._identity.node), request.to_json())
             asked += 1
             is_settled = asked >= QUICK_REQUESTS and self._clock.trusted
+            is_settled = is_settled and (asked >= MOST_QUICK_REQUESTS or (self._clock.error_ms or 0.0) <= CLOSE_MS)
             await asyncio.sleep(CALM_PAUSE_S if is_settled else QUICK_PAUSE_S * min(asked, 10))
 
     async def _send_heartbeats(self, connection: Connection) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import sounddevice
 
 from players.errors import OutputMissing
+from players.node.dac_timeline import DacTimeline
 from players.node.fed import FedPlaying
 from players.node.feed import Feed, Samples
 from players.node.output import SAMPLE_RATE, Sound
@@ -53,6 +54,7 @@ class PortAudioOutput:
         self._playing: tuple[FedPlaying, ...] = ()
         self._stream: Any = None
         self._asked_at = 0.0
+        self._timeline = DacTimeline(SAMPLE_RATE)
         self._watch: asyncio.Task[None] | None = None
         self._error: str | None = None
 
@@ -101,6 +103,7 @@ class PortAudioOutput:
                 callback=self._fill,
             )
             self._asked_at = self._monotonic()
+            self._timeline = DacTimeline(SAMPLE_RATE)
             self._stream.start()
         except (sounddevice.PortAudioError, ValueError) as error:
             self._error = f"no sound device: {error}"
@@ -131,7 +134,9 @@ class PortAudioOutput:
         now = self._monotonic()
         self._asked_at = now
         samples = np.zeros(frames, np.float32)
-        first_at = now + times.outputBufferDacTime - times.currentTime
+        if status.output_underflow:
+            self._timeline.ran_dry()
+        first_at = self._timeline.begins_at(frames, now + times.outputBufferDacTime - times.currentTime)
         for playing in self._playing:
             if status.output_underflow:
                 playing.starved()

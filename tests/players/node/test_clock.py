@@ -294,3 +294,30 @@ class TestThisMachine:
         file.write_text("no clock")
         assert read_rtc(file) is None
         assert read_rtc(tmp_path / "none") is None
+
+
+def off_s(clock: NodeClock, world: World) -> float:
+    return abs((clock.now().at - world.true_time()).total_seconds())
+
+
+def test_a_quick_answer_is_worth_more_than_many_slow_ones_after_it() -> None:
+    world = World()
+    clock = world.clock()
+    world.round_trip(clock, 0.001, 0.001)
+    for _ in range(30):
+        world.pass_(3)
+        world.round_trip(clock, 0.001, 0.08)
+    assert off_s(clock, world) < 0.002
+
+
+def test_a_server_whose_clock_was_put_right_is_followed_within_a_quarter_of_an_hour() -> None:
+    world = World()
+    clock = world.clock()
+    for _ in range(20):
+        world.pass_(3)
+        world.round_trip(clock, 0.001, 0.001)
+    world.lie_s = 7.0
+    for _ in range(15):
+        world.pass_(64)
+        world.round_trip(clock, 0.02, 0.03)
+    assert abs(off_s(clock, world) - 7.0) < 0.1
