@@ -3,7 +3,7 @@
 200 light nodes (`tests.light`) on the server's own Mosquitto, 50 browsers with a live page each, bulletins of half a
 minute aired one after another at all poles, others rendered meanwhile by a real Piper model. Pages are timed as the
 browsers see them, with `/api/health` beside them as a reference for how busy the machine
-itself is; a report is timed from the pole's word to the acknowledgement, a last word also to its sight on the live page.
+itself is; a report is timed from the pole's word to the acknowledgement, a last word also to its sight on the page.
 Raw evidence lies in `bench-out/load/`; `--recompute` makes the figures from it again.
 """
 
