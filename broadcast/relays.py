@@ -50,7 +50,10 @@ def clean_stream_url(text: str) -> str:
 
 def names_this_machine(url: str) -> bool:
     """Whether an address says by its own words that it is on this machine."""
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

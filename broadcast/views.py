@@ -28,6 +28,7 @@ from broadcast.models import (
     Zone,
 )
 from broadcast.orders import ends_at_of
+from broadcast.relays import relays_of, say_relay
 from broadcast.zones import sorted_by_name, zones_of_each_node
 from players.messages import ClipRef, Urgency
 
@@ -84,6 +85,8 @@ class BroadcastRow:
     deliveries: Mapping[DeliveryState, int]
     made_by: str | None
     changed_by: str | None
+    relays: tuple[str, ...] = ()
+    """Upper radios in it, in words."""
 
     @property
     def is_final(self) -> bool:
@@ -308,6 +311,7 @@ def broadcast_rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[Br
     for broadcast_id, state, count in session.exec(counted.group_by(Delivery.broadcast_id, Delivery.state)):
         states.setdefault(broadcast_id, {})[DeliveryState(state)] = count
     names = dict(session.exec(select(User.id, User.name)).all())
+    relays = relays_of(session, ids)
     return [
         BroadcastRow(
             id=one.id,
@@ -329,6 +333,7 @@ def broadcast_rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[Br
             deliveries=states.get(one.id, {}),
             made_by=names.get(one.made_by_id),
             changed_by=names.get(one.changed_by_id),
+            relays=tuple(say_relay(relay.name, relay.lasts_ms) for relay in relays.get(one.id, ()) if relay.url),
         )
         for one in found
     ]

@@ -45,6 +45,8 @@ class Line:
     ends_at: datetime | None = None
     entry_id: int | None = None
     """The entry of the timetable it comes from, if from one."""
+    relays: tuple[str, ...] = ()
+    """Upper radios in it, in words: they cannot be heard beforehand."""
 
     @property
     def will_sound(self) -> bool:
@@ -165,10 +167,18 @@ def line_of(row: BroadcastRow, clips: tuple[ClipRef, ...] = ()) -> Line:
         starts_at=row.starts_at or row.created_at,
         zones=row.zone_slugs,
         clips=clips,
-        lasts=timedelta(milliseconds=sum(clip.duration_ms for clip in clips)) if clips else None,
+        lasts=_length(row, clips),
         reason=row.reason,
         entry_id=row.entry_id,
+        relays=row.relays,
     )
+
+
+def _length(row: BroadcastRow, clips: tuple[ClipRef, ...]) -> timedelta | None:
+    if not clips:
+        return None
+    of_clips = sum(clip.duration_ms for clip in clips)
+    return timedelta(milliseconds=row.duration_ms or of_clips if row.relays else of_clips)
 
 
 def _not_planned_yet(

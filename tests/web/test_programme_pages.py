@@ -159,3 +159,46 @@ async def test_a_program_runs_a_campaign(api: Programs, commune: Commune, progra
     gone = [(await officer.delete(f"{path}/{one['id']}")).status_code for _ in range(2)]
     assert gone == [204, 404]
     assert (await officer.put("/api/weather/2026-09-23", json={"text": "nắng"})).status_code == 204
+
+
+async def test_a_leader_has_an_upper_radio_relayed(browse: SignIn, commune: Commune, programme: int) -> None:
+    leader = await browse("leader")
+    await leader.get(f"/chuong-trinh/{programme}")
+    await leader.send("#programme", "act=add-relay")
+    texts = ["", "Chào.", "", "Hết.", "Đài tỉnh"]
+    typed = {"relay_minutes": "15", "relay_after": "5", "relay_failure": "next"}
+    for wrong in ("đài tỉnh", "ftp://radio.example/a", "http://ai:mk@radio.example/a", "http://127.0.0.1:8000/a"):
+        await leader.send("#programme", "act=save", text=texts, relay_url=wrong, **typed)
+        assert leader.answer.status_code == 422, wrong
+        assert leader.text("#error-parts")
+    for wrong in ("0", "121", "mười"):
+        await leader.send(
+            "#programme", "act=save", text=texts, relay_url="http://a.example/", **typed | {"relay_minutes": wrong}
+        )
+        assert leader.answer.status_code == 422, wrong
+    await leader.send("#programme", "act=save", text=texts, relay_url="http://radio.example/live", **typed)
+    assert leader.path == "/chuong-trinh"
+    assert "tiếp âm đài tỉnh, 15 phút" in leader.text("[data-programme]")
+    with commune.work() as session:
+        part = parts_of_programme(session, programme)[-1]
+        assert (part.kind.value, part.text, part.stream_url) == ("relay", "Đài tỉnh", "http://radio.example/live")
+        assert (part.lasts_s, part.starts_after_s, part.on_failure) == (900, 300, "next")
+    await leader.get(f"/chuong-trinh/{programme}")
+    assert leader.attributes("[name=relay_url]")["value"] == "http://radio.example/live"
+
+
+async def test_a_relay_needs_its_recording_and_company(api: Programs, commune: Commune) -> None:
+    relay = {"kind": "relay", "text": "Đài tỉnh", "url": "https://radio.example/live", "minutes": 10}
+    leader = api("leader")
+    alone = await leader.post("/api/programmes", json={"name": "Tiếp âm", "parts": [relay]})
+    assert (alone.status_code, alone.json()["error"]["code"]) == (422, "only-relays")
+    without = {"name": "Tiếp âm", "parts": [{"kind": "closing", "text": "Hết."}, relay | {"on_failure": "clip"}]}
+    answer = await leader.post("/api/programmes", json=without)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "unknown-recording")
+    made = await leader.post(
+        "/api/programmes", json={"name": "A", "parts": [{"kind": "closing", "text": "Hết."}, relay]}
+    )
+    assert made.status_code == 201
+    assert made.json()["parts"][1] == relay | {
+        "recording": None, "starts_after_minutes": None, "on_failure": "silence"
+    }  # fmt: skip

@@ -5,17 +5,26 @@ from datetime import date
 from pydantic import BaseModel, ConfigDict, Field
 
 from broadcast.models import ProgrammePartKind, WhenEmpty
+from players.messages import OnFailure
 from web.api.schemas import Sent, SlugText
 from web.api.timetable_schemas import Id, Weekday
 
 
 class PartBody(BaseModel):
-    """A part: greetings and closings have a text with slots, recordings the id of one."""
+    """A part: greetings and closings have a text with slots, recordings the id of one.
+
+    A relay has the station's name as its text, `url`, `minutes`, perhaps `starts_after_minutes`, and `on_failure`, with
+    `clip` the recording that sounds in its place.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     kind: ProgrammePartKind
     text: str = Field(default="", max_length=4000)
     recording: str | None = Field(default=None, max_length=100)
+    url: str = Field(default="", max_length=1000)
+    minutes: int = Field(default=0, ge=0, le=1440)
+    starts_after_minutes: int | None = Field(default=None, ge=0, le=1440)
+    on_failure: OnFailure = OnFailure.SILENCE
 
 
 class ProgrammeRequest(Sent):

@@ -14,6 +14,7 @@ from broadcast.permissions import Action, require
 from broadcast.placements import Campaign, place_campaign, placements_of, remove_placement
 from broadcast.programme_parts import ProgrammePartDraft, parts_of_programme, set_weather
 from broadcast.programmes import ProgrammeDraft, add_programme, edit_programme, get_programme, list_programmes
+from players.messages import OnFailure
 from web.api.entries import Planner, Reader
 from web.api.programme_schemas import (
     CampaignRequest,
@@ -28,6 +29,7 @@ from web.api.programme_schemas import (
 )
 from web.deps import Door, scoped
 from web.errors import answers
+from web.relayed import require_elsewhere
 from web.typed_days import MAX_ID
 
 router = APIRouter(prefix="/api", tags=["timetable"])
@@ -58,8 +60,9 @@ def read_programmes(door: Reader) -> ProgrammesReply:
 @router.post("/programmes", status_code=201, responses=answers(401, 403, 409, 413, 422))
 def add(asked: ProgrammeRequest, door: Editor) -> ProgrammeReply:
     """Add a programme."""
+    draft = _draft(asked, door)
     with door.work() as session:
-        return reply_of(session, add_programme(session, get_commune(session), _draft(asked), door.now, door.user))
+        return reply_of(session, add_programme(session, get_commune(session), draft, door.now, door.user))
 
 
 @router.get("/programmes/{programme_id}", responses=answers(401, 403, 404, 422))
@@ -72,8 +75,9 @@ def read_programme(programme_id: Id, door: Reader) -> ProgrammeReply:
 @router.put("/programmes/{programme_id}", responses=ERRORS)
 def change(programme_id: Id, asked: ProgrammeChangeRequest, door: Editor) -> ProgrammeReply:
     """Change a programme that is still at the revision that was read; what is planned follows at once."""
+    draft = _draft(asked, door)
     with door.work() as session:
-        changed = edit_programme(session, programme_id, asked.revision, _draft(asked), door.now, door.user)
+        changed = edit_programme(session, programme_id, asked.revision, draft, door.now, door.user)
         reply = reply_of(session, changed)
     door.station.nudge()
     return reply
@@ -125,8 +129,20 @@ def take_out(bulletin_id: str, placement_id: Id, door: Planner) -> Response:
     return Response(status_code=204)
 
 
-def _draft(asked: ProgrammeRequest) -> ProgrammeDraft:
-    parts = [ProgrammePartDraft(part.kind, part.text, part.recording) for part in asked.parts]
+def _draft(asked: ProgrammeRequest, door: Door) -> ProgrammeDraft:
+    parts = [
+        ProgrammePartDraft(
+            part.kind,
+            part.text,
+            part.recording,
+            url=part.url,
+            minutes=part.minutes,
+            starts_after_minutes=part.starts_after_minutes,
+            on_failure=part.on_failure,
+        )
+        for part in asked.parts
+    ]
+    require_elsewhere(parts, door.station.settings)
     return ProgrammeDraft(asked.name, parts, asked.when_empty)
 
 
@@ -138,7 +154,15 @@ def reply_of(session: Session, programme: Programme) -> ProgrammeReply:
         name=programme.name,
         when_empty=programme.when_empty,
         parts=[
-            PartBody(kind=part.kind, text=part.text, recording=part.recording_id)
+            PartBody(
+                kind=part.kind,
+                text=part.text,
+                recording=part.recording_id,
+                url=part.stream_url or "",
+                minutes=(part.lasts_s or 0) // 60,
+                starts_after_minutes=None if part.starts_after_s is None else part.starts_after_s // 60,
+                on_failure=part.on_failure or OnFailure.SILENCE,
+            )
             for part in parts_of_programme(session, row_id(programme.id))
         ],
     )

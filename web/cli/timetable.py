@@ -39,6 +39,7 @@ def as_json(line: Line) -> dict[str, object]:
         "ends_at": line.ends_at.isoformat() if line.ends_at else None,
         "duration_ms": round(line.lasts / timedelta(milliseconds=1)) if line.lasts is not None else None,
         "zones": list(line.zones),
+        "relays": list(line.relays),
         "clips": [clip.sha256 for clip in line.clips],
         "will_sound": line.will_sound,
         "reason": line.reason,
@@ -53,5 +54,6 @@ def say(lines: Sequence[Line], zone: ZoneInfo) -> list[str]:
         at = (line.sounds_at or line.starts_at).astimezone(zone)
         lasts = "  not rendered yet" if line.lasts is None else f"  {line.lasts.total_seconds():.0f} s"
         why = f"  {'CUT' if line.sounds_at else 'WILL NOT SOUND'}: {line.reason}" if line.reason else ""
-        said.append(f"{at:%Y-%m-%d %H:%M}  {line.title}  [{', '.join(line.zones)}]{why or lasts}")
+        title = ", ".join([line.title, *line.relays])
+        said.append(f"{at:%Y-%m-%d %H:%M}  {title}  [{', '.join(line.zones)}]{why or lasts}")
     return said

@@ -11,15 +11,18 @@ from sqlmodel import Session
 
 from broadcast.communes import get_commune
 from broadcast.errors import BroadcastError, InvalidInput
-from broadcast.models import BulletinState, Programme, ProgrammePartKind, WhenEmpty, row_id
+from broadcast.models import BulletinState, Programme, ProgrammePart, ProgrammePartKind, WhenEmpty, row_id
 from broadcast.permissions import Action, may
 from broadcast.placements import move_placement, placements_on
 from broadcast.programme_parts import SPOKEN, ProgrammePartDraft, parts_of_programme, set_weather, weather_of
 from broadcast.programmes import ProgrammeDraft, add_programme, edit_programme, get_programme, list_programmes
 from broadcast.recordings import list_recordings
+from broadcast.relays import say_relay
 from broadcast.slots import SLOTS, fill_slots
+from players.messages import OnFailure
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
+from web.relayed import require_elsewhere
 from web.templating import Page
 from web.typed_days import MAX_ID, parse_day, parse_whole
 
@@ -32,11 +35,17 @@ PART_NAMES = {
     ProgrammePartKind.GREETING: "Lời chào",
     ProgrammePartKind.BULLETINS: "Bản tin trong ngày",
     ProgrammePartKind.RECORDING: "Bản ghi âm",
+    ProgrammePartKind.RELAY: "Tiếp âm đài trên",
     ProgrammePartKind.CLOSING: "Lời kết",
 }
 WHEN_EMPTY = {
     WhenEmpty.SKIP: "Không phát",
     WhenEmpty.GREETING: "Chỉ phát nhạc hiệu và lời chào",
+}
+ON_FAILURE = {
+    OnFailure.SILENCE: "Im lặng chờ hết giờ tiếp âm",
+    OnFailure.CLIP: "Phát bản ghi âm đã chọn",
+    OnFailure.NEXT: "Sang ngay phần sau",
 }
 WEATHER_DAYS = 3
 _MOVE = re.compile(r"(up|down|remove)-(\d{1,2})")
@@ -58,6 +67,10 @@ class PartRow:
     text: str = ""
     recording: str = ""
     said: str = ""
+    url: str = ""
+    minutes: str = ""
+    starts_after: str = ""
+    on_failure: str = OnFailure.SILENCE.value
 
 
 @dataclass(frozen=True)
@@ -112,6 +125,7 @@ class ProgrammePage(Page):
     recordings: Sequence[Named] = ()
     part_names: dict[ProgrammePartKind, str]
     empty_names: dict[WhenEmpty, str]
+    failure_names: dict[OnFailure, str]
     slots: Sequence[str] = SLOTS
     spoken: frozenset[ProgrammePartKind] = SPOKEN
     may_edit: bool
@@ -218,11 +232,13 @@ def _keep(door: Door, form: Fields, page: ProgrammePage) -> Response:
     if arranged is not None:
         return _show(door, replace(typed, parts=arranged))
     try:
+        draft = _draft(typed)
+        require_elsewhere(draft.parts, door.station.settings)
         with door.work() as session:
             if page.programme_id:
-                edit_programme(session, page.programme_id, typed.revision, _draft(typed), door.now, door.user)
+                edit_programme(session, page.programme_id, typed.revision, draft, door.now, door.user)
             else:
-                add_programme(session, get_commune(session), _draft(typed), door.now, door.user)
+                add_programme(session, get_commune(session), draft, door.now, door.user)
     except BroadcastError as error:
         return _show(door, replace(typed, problem=refusal_of(error)))
     door.station.nudge()
@@ -230,20 +246,51 @@ def _keep(door: Door, form: Fields, page: ProgrammePage) -> Response:
 
 
 def _typed_parts(form: Fields) -> list[PartRow]:
-    texts, recordings = form.many("text"), form.many("recording")
     kinds = {kind.value: kind for kind in ProgrammePartKind}
-    return [
-        PartRow(kinds[kind], text, recording)
-        for kind, text, recording in zip(form.many("kind"), texts, recordings, strict=False)
-        if kind in kinds
-    ]
+    typed = zip(form.many("kind"), form.many("text"), form.many("recording"), strict=False)
+    relays = zip(
+        *(form.many(name) for name in ("relay_url", "relay_minutes", "relay_after", "relay_failure")), strict=False
+    )
+    rows = []
+    for kind, text, recording in typed:
+        if kind == ProgrammePartKind.RELAY:
+            url, minutes, after, failure = next(relays, ("", "", "", ""))
+            rows.append(
+                PartRow(
+                    ProgrammePartKind.RELAY,
+                    text,
+                    recording,
+                    url=url,
+                    minutes=minutes,
+                    starts_after=after,
+                    on_failure=failure,
+                )
+            )
+        elif kind in kinds:
+            rows.append(PartRow(kinds[kind], text, recording))
+    return rows
 
 
 def _draft(typed: ProgrammePage) -> ProgrammeDraft:
     if typed.when_empty not in {value.value for value in WhenEmpty}:
         raise InvalidInput("unknown-choice", "Chọn việc làm khi không có bản tin.", "when_empty")
-    parts = [ProgrammePartDraft(part.kind, part.text, part.recording or None) for part in typed.parts]
-    return ProgrammeDraft(typed.name, parts, WhenEmpty(typed.when_empty))
+    return ProgrammeDraft(typed.name, [_part_draft(part) for part in typed.parts], WhenEmpty(typed.when_empty))
+
+
+def _part_draft(part: PartRow) -> ProgrammePartDraft:
+    if part.kind is not ProgrammePartKind.RELAY:
+        return ProgrammePartDraft(part.kind, part.text, part.recording or None)
+    if part.on_failure not in set(OnFailure):
+        raise InvalidInput("unknown-choice", "Chọn việc làm khi không tiếp âm được.", "parts")
+    return ProgrammePartDraft(
+        part.kind,
+        part.text,
+        part.recording or None,
+        url=part.url,
+        minutes=parse_whole(part.minutes, "parts"),
+        starts_after_minutes=parse_whole(part.starts_after, "parts") if part.starts_after.strip() else None,
+        on_failure=OnFailure(part.on_failure),
+    )
 
 
 def _today(door: Door) -> date:
@@ -255,7 +302,9 @@ def _day_of(text: str, door: Door) -> date:
 
 
 def _empty(door: Door) -> ProgrammePage:
-    return ProgrammePage(part_names=PART_NAMES, empty_names=WHEN_EMPTY, may_edit=True, day=_today(door))
+    return ProgrammePage(
+        part_names=PART_NAMES, empty_names=WHEN_EMPTY, failure_names=ON_FAILURE, may_edit=True, day=_today(door)
+    )
 
 
 def _stored(door: Door, programme_id: int, day: date) -> ProgrammePage:
@@ -267,14 +316,23 @@ def _stored(door: Door, programme_id: int, day: date) -> ProgrammePage:
             revision=programme.revision,
             name=programme.name,
             when_empty=programme.when_empty.value,
-            parts=[
-                PartRow(part.kind, part.text, part.recording_id or "")
-                for part in parts_of_programme(session, programme_id)
-            ],
+            parts=[_part_row(part) for part in parts_of_programme(session, programme_id)],
             may_edit=may(door.user, Action.EDIT_PROGRAMMES),
             day=day,
             placed=_placed(session, programme_id, day),
         )
+
+
+def _part_row(part: ProgrammePart) -> PartRow:
+    return PartRow(
+        part.kind,
+        part.text,
+        part.recording_id or "",
+        url=part.stream_url or "",
+        minutes=str((part.lasts_s or 0) // 60 or ""),
+        starts_after="" if part.starts_after_s is None else str(part.starts_after_s // 60),
+        on_failure=(part.on_failure or OnFailure.SILENCE).value,
+    )
 
 
 def _placed(session: Session, programme_id: int, day: date) -> list[PlacedRow]:
@@ -312,5 +370,10 @@ def _show_all(door: Door, problem: Refusal | None = None) -> Response:
 
 def _row(session: Session, programme: Programme) -> ProgrammeRow:
     parts = parts_of_programme(session, row_id(programme.id))
-    said = ", ".join(PART_NAMES[part.kind].lower() for part in parts)
+    said = ", ".join(
+        say_relay(part.text, 1000 * (part.lasts_s or 0)).lower()
+        if part.kind is ProgrammePartKind.RELAY
+        else PART_NAMES[part.kind].lower()
+        for part in parts
+    )
     return ProgrammeRow(row_id(programme.id), programme.name, said)
