@@ -111,6 +111,13 @@ def said_of(session: Session, bulletin: Bulletin) -> str:
     return join_said(part.script if part.clip_sha256 is None else ClipMark(part.clip_sha256) for part in rows)
 
 
+def said_of_each(session: Session, bulletins: Sequence[Bulletin]) -> dict[str, str]:
+    """`said_of` of several, by id: most are one text, which one statement tells of all."""
+    query = select(BulletinPart.bulletin_id).where(col(BulletinPart.bulletin_id).in_([one.id for one in bulletins]))
+    have_parts = set(session.exec(query.distinct()))
+    return {one.id: said_of(session, one) if one.id in have_parts else one.script for one in bulletins}
+
+
 def said_of_drafts(session: Session, user: User, parts: Sequence[PartDraft], bulletin: Bulletin | None = None) -> str:
     """What would be rendered of parts that are not stored yet, of a new bulletin or a changed one.
 

@@ -16,6 +16,7 @@ from players.messages import Window
 DEFAULT_VOICE = "vi_VN-vais1000-medium"
 SLOWEST, FASTEST = 0.7, 1.3
 """How fast a voice may read, against its own speed: beyond these a horn is not understood."""
+_RATE = "loalang_rate"
 
 
 def create_commune(
@@ -95,8 +96,17 @@ def set_rate(session: Session, rate: float, actor: str, now: datetime) -> Commun
     if commune.rate != rate:
         before, commune.rate = commune.rate, rate
         session.add(commune)
+        session.info.pop(_RATE, None)
         record(session, now, actor, "set-rate", commune.slug, {"before": before, "after": rate})
     return commune
+
+
+def rate_of(session: Session) -> float:
+    """How fast the voice reads, as this unit of work sees it; looked up once in it."""
+    if _RATE not in session.info:
+        session.info[_RATE] = session.exec(select(Commune.rate)).first() or 1.0
+    rate: float = session.info[_RATE]
+    return rate
 
 
 def local_zone(commune: Commune) -> ZoneInfo:

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlmodel import Session, select
 
+from broadcast.communes import rate_of
 from broadcast.errors import InvalidInput
-from broadcast.models import Commune, Rendering, RenderingState
+from broadcast.models import Rendering, RenderingState
 from broadcast.reading_rules import ReadingRules, rules_of
 from broadcast.said_script import ClipMark, split_said
 from players.messages import Urgency
@@ -74,7 +75,7 @@ def want_sentences(session: Session, script: str, voice: str, urgency: Urgency, 
 
 def sentence_keys(session: Session, script: str, voice: str) -> list[str]:
     """The keys of the renderings that `want_sentences` wants, whether they are there or not. Only reads."""
-    rate = session.exec(select(Commune.rate)).first() or 1.0
+    rate = rate_of(session)
     return [
         compute_key(piece, lines, voice, None, has_closing_chime=False, is_read_twice=False, rate=rate)
         for piece, lines in _sentence_pieces(script, rules_of(session))
@@ -83,7 +84,7 @@ def sentence_keys(session: Session, script: str, voice: str) -> list[str]:
 
 def chime_key(session: Session, chime: Chime, *, closing: bool = False) -> str:
     """The key of the rendering that `want_chime` wants. Only reads."""
-    rate = session.exec(select(Commune.rate)).first() or 1.0
+    rate = rate_of(session)
     return compute_key(None, [], "", chime.value, has_closing_chime=closing, is_read_twice=False, rate=rate)
 
 
@@ -180,7 +181,7 @@ def _wanted(
     has_closing_chime: bool = False,
     is_read_twice: bool = False,
 ) -> Rendering:
-    rate = session.exec(select(Commune.rate)).first() or 1.0
+    rate = rate_of(session)
     key = compute_key(
         script, sentences, voice, chime, has_closing_chime=has_closing_chime, is_read_twice=is_read_twice, rate=rate
     )
