@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlmodel import Session, col, select
 
 from broadcast.audit import record
-from broadcast.bulletin_parts import said_of
+from broadcast.bulletin_parts import said_of, said_of_each
 from broadcast.errors import Conflict, NotFound
 from broadcast.models import (
     Bulletin,
@@ -259,17 +259,12 @@ def _bulletin_keys(
         Rendering.rules_sha256 == rules_of(session).sha256,
     )
     known = set(session.exec(current))
-    for bulletin in bulletins.values():
-        if bulletin.programme_key not in known:
-            rendering = want_rendering(
-                session,
-                said_of(session, bulletin),
-                commune.voice,
-                None,
-                bulletin.urgency,
-                now,
-                is_read_twice=bulletin.is_read_twice,
-            )
-            bulletin.programme_key = rendering.key
-            session.add(bulletin)
+    unknown = [one for one in bulletins.values() if one.programme_key not in known]
+    for id_, said in said_of_each(session, unknown).items() if unknown else ():
+        bulletin = bulletins[id_]
+        rendering = want_rendering(
+            session, said, commune.voice, None, bulletin.urgency, now, is_read_twice=bulletin.is_read_twice
+        )
+        bulletin.programme_key = rendering.key
+        session.add(bulletin)
     return {id_: bulletin.programme_key or "" for id_, bulletin in bulletins.items()}
