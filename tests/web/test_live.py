@@ -205,12 +205,13 @@ async def test_programs_hear_the_presence_of_nodes(served: str, app: FastAPI, ap
 
 
 async def test_a_stream_needs_a_session_and_ends_with_it(served: str, browse: SignIn, commune: Commune) -> None:
-    async with httpx.AsyncClient(base_url=served) as nobody:
+    async with httpx.AsyncClient(base_url=served, timeout=20) as nobody:
         assert (await nobody.get("/truc-tiep")).status_code == 303
         assert (await nobody.get("/truc-tiep", headers={"hx-request": "true"})).status_code == 401
         assert (await nobody.get("/api/events")).status_code == 401
     officer = await browse("officer")
     with commune.work() as session:
         set_active(session, "officer", NOW, "admin", is_active=False)
-    async with httpx.AsyncClient(base_url=served, cookies={"loalang": officer.http.cookies["loalang"]}) as locked:
+    cookies = {"loalang": officer.http.cookies["loalang"]}
+    async with httpx.AsyncClient(base_url=served, cookies=cookies, timeout=20) as locked:
         assert (await locked.get("/truc-tiep")).status_code == 303

@@ -22,7 +22,7 @@ class MorningPage(Page):
 
     template: ClassVar[str] = "morning.html"
     view: MorningView | None
-    at: str
+    hour: str
     """When it is checked by itself."""
 
 
@@ -33,7 +33,7 @@ def show_morning(door: SignedIn) -> Response:
         result, scope = latest_result(session), scope_of(session, door.user)
         village = None if scope == EVERYTHING else scope
         view = None if result is None else view_of(session, result, village, door.zone)
-    return door.show(MorningPage(view=view, at=f"{door.station.settings.notify.morning_at:%H:%M}"))
+    return door.show(MorningPage(view=view, hour=f"{door.station.settings.notify.morning_at:%H:%M}"))
 
 
 @router.post("")
