@@ -20,7 +20,7 @@ from players.messages import (
     PlaybackReport,
     RelayPart,
 )
-from players.node.airing import next_wake, waiting
+from players.node.airing import needs_server, next_wake, waiting
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
@@ -58,7 +58,7 @@ log = logging.getLogger(__name__)
 
 LEAVE_WITHIN_S = 2.0
 _LONGEST_SLEEP_S = 60.0
-_DEFAULT_HEARTBEAT_S = 5.0
+_DEFAULT_HEARTBEAT_S = 15.0
 
 Announce = Callable[[Mapping[str, Any]], None]
 
@@ -282,6 +282,10 @@ class Agent:
     def heartbeat_s(self) -> float:
         """See `Duties`."""
         return _DEFAULT_HEARTBEAT_S if self._state.config is None else self._state.config.heartbeat_s
+
+    def needs_server(self) -> bool:
+        """See `Duties`."""
+        return needs_server(self._state, self._clock.now())
 
     async def heartbeat(self) -> Heartbeat:
         """See `Duties`."""

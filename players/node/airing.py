@@ -32,6 +32,7 @@ QUEUE_PATIENCE = timedelta(hours=1)
 QUEUE_TRIES = 8
 """So often what waited for its turn is tried when it has come: for about half a minute."""
 _LONGEST_PAUSE_S = 10.0
+_SOON = timedelta(seconds=10)
 
 
 def advance(state: NodeState, now: Instant) -> Step:
@@ -62,8 +63,15 @@ def deadline(track: Track) -> datetime:
         return max(starts_at + max(join, SLACK), track.expires_at or starts_at)
     if track.broken_at is not None:
         return track.broken_at + timedelta(milliseconds=track.item.resume_within_ms)
+    late = timedelta(milliseconds=track.item.late_within_ms)
     if track.queued:
-        return starts_at + max(join, QUEUE_PATIENCE)
+        return starts_at + max(join, QUEUE_PATIENCE, late)
+    return max(starts_at + late, _joins_until(track))
+
+
+def _joins_until(track: Track) -> datetime:
+    """Until then a node that is late joins at the right place."""
+    starts_at, join = track.item.starts_at, timedelta(milliseconds=track.item.join_within_ms)
     return min(starts_at + max(join, SLACK), max(track.ends_at, starts_at + SLACK))
 
 
@@ -105,6 +113,12 @@ def next_wake(state: NodeState, now: Instant) -> datetime | None:
         closes = closes_at(state.config, max(now.at, sounding.item.starts_at), state.zones_of(sounding))
         instants += [] if closes is None else [closes]
     return min((instant for instant in instants if instant > now.at), default=None)
+
+
+def needs_server(state: NodeState, now: Instant) -> bool:
+    """Whether something should sound, or is about to, that this node has not: only the server can help."""
+    due = (track for track in waiting(state) if track.listed and now.at >= track.item.starts_at - _SOON)
+    return any(not state.has_clips(track.item) for track in due)
 
 
 def _tell_cued(state: NodeState, now: Instant) -> Step:
@@ -229,6 +243,8 @@ def _place_to_begin(state: NodeState, track: Track, way: Way, now: Instant) -> i
         return track.reached_ms
     reachable, starts_at = now.at + START_LEAD[way] + state.abilities.wake_lead, track.item.starts_at
     if track.queued or reachable <= starts_at:
+        return 0
+    if track.item.late_within_ms > 0 and reachable >= _joins_until(track):
         return 0
     return round((reachable - starts_at) / timedelta(milliseconds=1))
 

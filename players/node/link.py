@@ -29,6 +29,7 @@ from players.node.events import (
     PackCame,
     TimetableCame,
 )
+from players.node.pulse import WHOLE_EVERY_S, is_news
 from players.signing import open_order, open_signed
 from players.topics import Topics
 from players.transport import Connection, Incoming, Transport
@@ -45,7 +46,6 @@ MOST_QUICK_REQUESTS = 24
 """So many in all, until the clock is close: poles within earshot of each other are to begin together."""
 CLOSE_MS = 1.0
 QUICK_PAUSE_S = 0.3
-CALM_PAUSE_S = 64.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -66,6 +66,10 @@ class Duties(Protocol):
 
     def heartbeat_s(self) -> float:
         """How often to say so."""
+        ...
+
+    def needs_server(self) -> bool:
+        """Whether something should sound that only the server has: then no connection is waited for."""
         ...
 
     def pending_reports(self) -> Awaitable[list[PlaybackReport]]:
@@ -160,6 +164,8 @@ class Link:
                     self._connection = None
                     self._duties.connection_changed(connected=False)
             pause_s = pause_after(pause_s, self._clock.monotonic() - began)
+            if self._duties.needs_server():
+                pause_s = FIRST_PAUSE_S
             await _wait(self._anew, pause_s)
             self._anew.clear()
 
@@ -201,10 +207,10 @@ class Link:
         await self._anew.wait()
         raise TransportClosed("keys have changed: connecting anew")
 
-    async def _say_presence(self, connection: Connection, *, online: bool) -> None:
+    async def _say_presence(self, connection: Connection, *, online: bool, retain: bool = True) -> None:
         node = self._identity.node
         presence = Presence(node=node, online=online)
-        await connection.publish(self._topics.presence(node), presence.to_json(), retain=True)
+        await connection.publish(self._topics.presence(node), presence.to_json(), retain=retain)
 
     async def _follow_zones(self, connection: Connection) -> None:
         subscribed: set[str] = set()
@@ -234,13 +240,18 @@ class Link:
             asked += 1
             is_settled = asked >= QUICK_REQUESTS and self._clock.trusted
             is_settled = is_settled and (asked >= MOST_QUICK_REQUESTS or (self._clock.error_ms or 0.0) <= CLOSE_MS)
-            await asyncio.sleep(CALM_PAUSE_S if is_settled else QUICK_PAUSE_S * min(asked, 10))
+            await asyncio.sleep(self._clock.calm_s if is_settled else QUICK_PAUSE_S * min(asked, 10))
 
     async def _send_heartbeats(self, connection: Connection) -> None:
+        told, told_at = None, 0.0
         while True:
             self._heartbeat_due.clear()
-            heartbeat = await self._duties.heartbeat()
-            await connection.publish(self._topics.heartbeat(self._identity.node), heartbeat.to_json())
+            heartbeat, now = await self._duties.heartbeat(), self._clock.monotonic()
+            if now - told_at >= WHOLE_EVERY_S or is_news(told, heartbeat):
+                await connection.publish(self._topics.heartbeat(self._identity.node), heartbeat.to_json())
+                told, told_at = heartbeat, now
+            else:
+                await self._say_presence(connection, online=True, retain=False)
             await _wait(self._heartbeat_due, self._duties.heartbeat_s())
 
     async def _send_reports(self, connection: Connection) -> None:

@@ -10,6 +10,9 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS outbox (sequence INTEGER PRIMARY KEY, report TEXT UNIQUE NOT NULL, body TEXT NOT NULL)"
 )
 
+MOST_REPORTS = 20_000
+"""About two years of a pole that speaks seven times a day, in 10 MB."""
+
 
 class Outbox:
     """A table of reports, oldest first. All methods block: they are called in the store's thread."""
@@ -23,6 +26,18 @@ class Outbox:
         self._connection.execute(
             "INSERT OR IGNORE INTO outbox (report, body) VALUES (?, ?)",
             (report.report, report.model_dump_json()),
+        )
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """A server that is gone for years: what was on the way to an end goes first, then the oldest ends."""
+        over = self.count() - MOST_REPORTS
+        if over <= 0:
+            return
+        self._connection.execute(
+            "DELETE FROM outbox WHERE sequence IN (SELECT sequence FROM outbox ORDER BY"
+            " json_extract(body, '$.outcome') IN ('played', 'cut', 'failed', 'missed'), sequence LIMIT ?)",
+            (over,),
         )
 
     def pending(self, limit: int) -> list[PlaybackReport]:

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
-from players.messages import ClipRef
+from players.messages import ClipRef, Play, Urgency
 from tests.fakes.fake_server import FakeDoor, FakeServer
-from tests.fakes.sounds import RATE, find, read_wave
+from tests.fakes.sounds import RATE, Wave, find, read_wave
 from tests.players.node.command import Command, identity
 
 MakeClip = Callable[..., ClipRef]
@@ -78,6 +79,54 @@ async def test_killed_in_mid_broadcast_it_says_so_once_and_never_plays_it_again(
     await paired.end(signal.SIGTERM)
     assert wired.outcomes("a") == ["received", "cued", "playing", "cut"]
     assert [event["event"] for event in paired.events if event.get("broadcast") == "a"].count("playing") == 1
+
+
+def heard_from(recording: Path, sound: Wave) -> tuple[float, float]:
+    """From which second of a sound a recording has it, and how surely."""
+    heard = read_wave(recording)
+    first = int(np.flatnonzero(np.abs(heard) > 0.001)[0])
+    place, likeness = find(heard[first : first + RATE], sound)
+    return place / RATE, likeness
+
+
+async def test_killed_in_mid_broadcast_it_goes_on_where_it_was(
+    paired: Command, wired: FakeServer, new_clip: MakeClip, tmp_path: Path
+) -> None:
+    await paired.start()
+    item = wired.item("a", [new_clip(12.0)], in_s=3, resume_within_ms=120_000)
+    await wired.schedule(item)
+    await wired.until(lambda: "playing" in wired.outcomes("a"))
+    await asyncio.sleep(3.5)
+    killed_at = wired.now()
+    await paired.end(signal.SIGKILL)
+    await paired.start()
+    final = await wired.until_final("a", limit_s=60)
+    await paired.end(signal.SIGTERM)
+    assert (final.outcome, wired.outcomes("a")) == ("played", ["received", "cued", "playing", "played"])
+    assert "broken off (restarted); it went on from" in (final.detail or "")
+    from_s, likeness = heard_from(tmp_path / "heard.wav", read_wave(tmp_path / "1.ogg"))
+    sounded_s = (killed_at - item.starts_at).total_seconds()
+    assert likeness > 0.99
+    assert sounded_s - 3 < from_s < sounded_s + 0.2, "what was heard before it was killed is not heard again"
+
+
+async def test_an_emergency_killed_in_mid_air_begins_again(
+    paired: Command, wired: FakeServer, new_clip: MakeClip, tmp_path: Path
+) -> None:
+    await paired.start()
+    await wired.until(lambda: any(beat.clock_trusted for beat in wired.heartbeats))
+    item = wired.item("flood", [new_clip(6.0)], in_s=1, urgency=Urgency.EMERGENCY)
+    await wired.order(Play(**wired.fresh("o1", 120), item=item))
+    await wired.until(lambda: "playing" in wired.outcomes("flood"))
+    await asyncio.sleep(2)
+    await paired.end(signal.SIGKILL)
+    await paired.start()
+    final = await wired.until_final("flood", limit_s=60)
+    await paired.end(signal.SIGTERM)
+    assert (final.outcome, final.detail is not None) == ("played", True)
+    from_s, likeness = heard_from(tmp_path / "heard.wav", read_wave(tmp_path / "1.ogg"))
+    assert likeness > 0.99
+    assert from_s < 0.1, "half a warning is none"
 
 
 async def test_killed_with_unacknowledged_reports_it_sends_them_again(

@@ -68,6 +68,23 @@ def test_reports_stay_in_order_until_acknowledged_and_are_there_once(tmp_path: P
     store.close()
 
 
+def test_a_full_outbox_keeps_the_ends_and_lets_the_oldest_of_the_rest_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("players.node.outbox.MOST_REPORTS", 5)
+    pole = ready()
+    pole.feed(timetable(1, item("a", pole.now + seconds(3)), item("b", pole.now + seconds(30)))).run(60)
+    store = NodeStore(tmp_path / "state.sqlite3")
+    store.load(blank(pole))
+    store.save(pole.state, pole.reports)
+    kept, count = store.pending(10)
+    assert (count, [(one.broadcast, one.outcome.value) for one in kept]) == (
+        5,
+        [("b", "cued"), ("a", "playing"), ("a", "played"), ("b", "playing"), ("b", "played")],
+    )
+    store.close()
+
+
 def test_a_save_that_fails_leaves_the_former_state_and_no_report(tmp_path: Path) -> None:
     pole = ready()
     store = NodeStore(tmp_path / "state.sqlite3")
