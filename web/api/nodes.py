@@ -14,6 +14,17 @@ from web.deps import Door, scoped
 from web.errors import answers
 
 router = APIRouter(prefix="/api/nodes", tags=["nodes"])
+_HEALTH = (
+    "volume_percent",
+    "temperature_c",
+    "under_voltage",
+    "signal",
+    "signal_percent",
+    "uptime_s",
+    "memory_free_bytes",
+    "processor_percent",
+    "disk_free_bytes",
+)
 Reader = Annotated[Door, Depends(scoped("read"))]
 Administrator = Annotated[Door, Depends(scoped("admin"))]
 
@@ -86,4 +97,5 @@ def reply_of(door: Door, row: NodeRow) -> NodeReply:
         cued=len(beat.cued) if beat else 0,
         outbox=beat.outbox if beat else None,
         version=beat.version if beat else row.version,
+        **{name: getattr(beat, name, None) for name in _HEALTH},
     )

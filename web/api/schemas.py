@@ -249,6 +249,16 @@ class NodeReply(BaseModel):
     """How many coming broadcasts it holds whole."""
     outbox: int | None
     version: str | None
+    volume_percent: int | None
+    """0 also when its sound card is muted. This and what follows: none when its board does not tell."""
+    temperature_c: int | None
+    under_voltage: bool | None
+    signal: Literal["wifi", "mobile"] | None
+    signal_percent: int | None
+    uptime_s: int | None
+    memory_free_bytes: int | None
+    processor_percent: int | None
+    disk_free_bytes: int | None
 
 
 class NodesReply(BaseModel):
