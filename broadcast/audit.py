@@ -51,3 +51,9 @@ def first_broken(session: Session) -> int | None:
             return entry.id
         previous = entry.digest
     return None
+
+
+def entries_before(session: Session, entry_id: int | None, most: int) -> list[AuditEntry]:
+    """At most so many entries before one, or the last ones; the latest first."""
+    query = select(AuditEntry).order_by(col(AuditEntry.id).desc()).limit(most)
+    return list(session.exec(query if entry_id is None else query.where(col(AuditEntry.id) < entry_id)))

@@ -34,6 +34,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _normalize(commands.add_parser("normalize", help="a text per line in, its spoken form per line out"))
     _speak(commands.add_parser("speak", help="read a text aloud into a file"))
     _import(commands.add_parser("import", help="the draft text of a document, a scan or a photo"))
+    _audit(commands.add_parser("audit", help="who did what, and whether the log of it was changed"))
+    _backup(commands.add_parser("backup", help="the whole commune in one file, while the server runs"))
+    _restore(commands.add_parser("restore", help="a commune out of its backup"))
     _install_service(commands.add_parser("install-service", help="a systemd unit for the server, printed or installed"))
     return parser.parse_args(argv)
 
@@ -197,7 +200,7 @@ def _emergency(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slot", action="append", metavar="NAME=VALUE", help="its slots; repeat")
     parser.add_argument("--all-clear", metavar="BROADCAST", help="end that emergency, and say so where it was heard")
     parser.add_argument("--drill", action="store_true", help="an exercise: said as such before and after")
-    parser.add_argument("--user", metavar="USERNAME", help="who presses (asked for); or a token in LOALANG_TOKEN")
+    parser.add_argument("--user", metavar="USERNAME", help="who presses (asked for); or a token in LOA_TOKEN")
     parser.add_argument("--url", help="of the server (default: as this machine's settings say)")
     parser.add_argument("--wait", type=float, default=120, metavar="S", help="how long to watch (default: 120 s)")
     parser.add_argument("--no-wait", action="store_true", help="end when the server has it")
@@ -239,6 +242,28 @@ def _speak(parser: argparse.ArgumentParser) -> None:
 def _install_service(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command="install_service")
     service_unit.declare(parser, Path("/var/lib/loalang"), "loalang")
+
+
+def _audit(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
+    _settings(actions.add_parser("verify", help="whether each entry follows from the one before; status 1 when not"))
+    listing = actions.add_parser("list", help="the last entries, oldest first")
+    _settings(listing)
+    listing.add_argument("--last", type=int, default=50, metavar="N", help="so many (default: 50)")
+
+
+def _backup(parser: argparse.ArgumentParser) -> None:
+    _settings(parser)
+    parser.add_argument("file", type=Path, metavar="FILE", help="a new file, such as loalang-2026-11-22.tar.gz")
+    parser.add_argument(
+        "--without-clips", action="store_true", help="smaller; the sound of what was aired is lost"
+    )
+
+
+def _restore(parser: argparse.ArgumentParser) -> None:
+    _settings(parser)
+    parser.add_argument("file", type=Path, metavar="FILE", help="what `loalang backup` wrote")
+    parser.add_argument("--replace", action="store_true", help="move what is in the data directory aside")
 
 
 def _import(parser: argparse.ArgumentParser) -> None:

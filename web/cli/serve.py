@@ -17,6 +17,7 @@ from players.errors import PlayersError
 from web.app import create_app
 from web.cli.errors import CommandError
 from web.cli.options import settings_of
+from web.data_lock import DataInUse, locked
 from web.parts import NotSetUp
 from web.settings import Settings
 
@@ -40,7 +41,12 @@ def run(args: argparse.Namespace) -> int:
     sys.setswitchinterval(_SWITCH_S)
     gc.freeze()
     gc.set_threshold(_GARBAGE_AFTER, 10, 10)
-    return _serve(settings, listener)
+    try:
+        with locked(settings.data_dir):
+            return _serve(settings, listener)
+    except DataInUse as error:
+        listener.close()
+        raise CommandError(str(error)) from error
 
 
 def _listen(settings: Settings) -> socket.socket:
