@@ -165,6 +165,11 @@ class LiveDesk:
         talk = self._talks.get(broadcast_id)
         return None if talk is None else talk.channel.listen()
 
+    def listeners(self, broadcast_id: str) -> int:
+        """How many poles hear it from here."""
+        talk = self._talks.get(broadcast_id)
+        return 0 if talk is None else talk.channel.listeners
+
     def is_open(self, broadcast_id: str) -> bool:
         """Whether it is being spoken."""
         return broadcast_id in self._talks

@@ -39,6 +39,8 @@ class LiveReply(BaseModel):
     ends_at: datetime | None
     """When its time is over."""
     is_over: bool
+    listeners: int
+    """How many poles hear it from this server just now."""
     now: datetime
     """By the server's clock, for a phone whose own is wrong."""
 
@@ -142,5 +144,6 @@ def _reply(door: Door, broadcast_id: str) -> LiveReply:
         speaks_at=speaks_at,
         ends_at=ends_at,
         is_over=is_over,
+        listeners=door.station.talks.listeners(broadcast_id),
         now=door.station.clock(),
     )

@@ -108,7 +108,8 @@ const follow = (address, over) => {
     if (!last?.speaks_at) return;
     const seconds = Math.floor((Date.now() - last.seenAt + last.serverAt - Date.parse(last.speaks_at)) / 1000);
     const isHeard = seconds >= 0;
-    state.textContent = isHeard ? "Bà con đang nghe. Hãy nói." : "Loa đang nổi nhạc hiệu, xin chờ…";
+    const poles = last.listeners ? ` ${last.listeners} cụm loa đang nối.` : "";
+    state.textContent = isHeard ? `Bà con đang nghe. Hãy nói.${poles}` : "Loa đang nổi nhạc hiệu, xin chờ…";
     const shown = Math.max(0, seconds);
     time.textContent = `${Math.floor(shown / 60)}:${String(shown % 60).padStart(2, "0")}`;
   };
