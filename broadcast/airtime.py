@@ -20,6 +20,7 @@ from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
 from broadcast.models import Broadcast, BroadcastState, Commune, Delivery, DeliveryState, Node
 from broadcast.orders import NOW_LEAD, ends_at_of, grow_play, growing_plays, issue_play, plays_of, zones_of
 from broadcast.outlook import is_ready, why_not
+from broadcast.relays import relays_of
 from broadcast.rules import apply_rules
 from players.messages import ClipRef, Play, Urgency
 
@@ -29,6 +30,9 @@ GRACE = timedelta(seconds=10)
 """After its end a broadcast waits this long for the poles' last reports."""
 SPOKEN_WITHIN = timedelta(minutes=5)
 """An emergency that began before all of it was spoken is over by then, whatever became of its words."""
+LATE_LEAD = timedelta(seconds=30)
+"""What is aired late begins so much after it was decided: poles are told, and fetch what they have not got."""
+_MENDS_ITSELF = frozenset({WhyNot.SERVER_OFF, WhyNot.NOT_SENT, WhyNot.CLIP_NOT_READY})
 OFF_AFTER = timedelta(minutes=1)
 """A start that is seen this much too late was slept through."""
 
@@ -147,6 +151,10 @@ def begin_due(session: Session, now: datetime) -> list[str]:
         if broadcast.starts_at is None or broadcast.starts_at > now:
             continue
         reason = _why_not_begun(session, broadcast, commune, now)
+        if reason in _MENDS_ITSELF and _may_be_late(session, broadcast, now):
+            reason = _put_off(session, broadcast, commune, now)
+            if reason is None:
+                continue
         if reason is not None:
             end_before_start(session, broadcast, BroadcastState.MISSED, reason, now)
         elif broadcast.is_now and not _is_sent(session, broadcast):
@@ -239,6 +247,26 @@ def _why_not_begun(session: Session, broadcast: Broadcast, commune: Commune, now
     if broadcast.starts_at is not None and now - broadcast.starts_at > OFF_AFTER:
         return WhyNot.SERVER_OFF
     return WhyNot.NOT_SENT if is_ready(session, broadcast) else WhyNot.CLIP_NOT_READY
+
+
+def _may_be_late(session: Session, broadcast: Broadcast, now: datetime) -> bool:
+    """Whether its entry lets it begin later. What an upper radio said then nobody can hear later."""
+    in_time = broadcast.late_until is not None and now + LATE_LEAD <= broadcast.late_until
+    return in_time and not relays_of(session, [broadcast.id])
+
+
+def _put_off(session: Session, broadcast: Broadcast, commune: Commune, now: datetime) -> WhyNot | None:
+    """Have it begin a little later than now, once it is ready; or why it may not be."""
+    ensure_deliveries(session, broadcast)
+    if note_duration(session, broadcast) is None:
+        return None
+    at = now + LATE_LEAD
+    reason = why_not(session, broadcast, commune, at)
+    if reason is None:
+        broadcast.due_at = broadcast.due_at or broadcast.starts_at
+        broadcast.starts_at = at
+        session.add(broadcast)
+    return reason
 
 
 def _is_sent(session: Session, broadcast: Broadcast) -> bool:

@@ -161,6 +161,8 @@ def _config(desk: _Desk, node: Node, its_zones: Sequence[Zone]) -> NodeConfig | 
         "renewal": desk.commune.renewal,
         "rules": tuple(_rules(zone, desk.budgets[row_id(zone.id)]) for zone in its_zones),
         "volumes": volumes_for(node, its_zones),
+        "delay_ms": node.delay_ms,
+        "data_mb": node.data_mb,
     }
     version = desk.version_of(f"nodes/{node.slug}/config", content)
     return NodeConfig(commune=desk.commune.slug, version=version, issued_at=desk.now, **content)
@@ -220,9 +222,15 @@ def _items(session: Session, commune: Commune, now: datetime) -> Iterator[tuple[
                 stream=None if relays else f"/streams/{broadcast.id}",
                 join_within_ms=join_ms or round(JOIN_WITHIN.total_seconds() * 1000),
                 resume_within_ms=max(join_ms or 0, resuming.get(broadcast.entry_id or 0, 0) * 60_000),
+                late_within_ms=0 if relays else _late_ms(broadcast.starts_at, broadcast.late_until),
                 relays=relays,
             ),
         )
+
+
+def _late_ms(starts_at: datetime, late_until: datetime | None) -> int:
+    late = timedelta() if late_until is None else max(timedelta(), late_until - starts_at)
+    return round(late.total_seconds() * 1000)
 
 
 def _resuming_entries(session: Session) -> dict[int, int]:

@@ -22,6 +22,7 @@ FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 """The days a timetable can name: the lunar calendar knows them all."""
 MAX_MINUTES = 240
 MAX_RESUME_MINUTES = 240
+MAX_LATE_MINUTES = 240
 _MAX_DATES = 366
 _LUNAR_DAYS = range(1, 31)
 
@@ -36,6 +37,7 @@ class EntryTimes(TypedDict, total=False):
     skips_holidays: bool
     max_minutes: int | None
     resume_within_minutes: int
+    late_within_minutes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,8 @@ class EntryDraft:
     """A longer programme is not aired; none leaves it to the rules of commune and village."""
     resume_within_minutes: int = 0
     """Broken off at a pole, it goes on there where it was, if that is possible so soon after; 0: it does not."""
+    late_within_minutes: int = 0
+    """What could not be aired at its time may still be, so soon after; 0: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +226,7 @@ def draft_of_entry(session: Session, entry: TimetableEntry) -> EntryDraft:
         skips_holidays=entry.skips_holidays,
         max_minutes=entry.max_minutes,
         resume_within_minutes=entry.resume_within_minutes,
+        late_within_minutes=entry.late_within_minutes,
     )
 
 
@@ -261,6 +266,7 @@ def said_of(session: Session, entry: TimetableEntry) -> dict[str, object]:
         "until_on": entry.until_on and entry.until_on.isoformat(),
         "max_minutes": entry.max_minutes,
         "resume_within_minutes": entry.resume_within_minutes,
+        "late_within_minutes": entry.late_within_minutes,
         "zones": [zone.slug for zone in zones_of_entry(session, entry)],
     }
 
@@ -280,12 +286,15 @@ def _take(session: Session, entry: TimetableEntry, draft: EntryDraft) -> dict[st
     if not 0 <= draft.resume_within_minutes <= MAX_RESUME_MINUTES:
         said = f"Số phút từ 0 đến {MAX_RESUME_MINUTES}."
         raise InvalidInput("bad-resume", said, "resume_within_minutes")
+    if not 0 <= draft.late_within_minutes <= MAX_LATE_MINUTES:
+        raise InvalidInput("bad-late", f"Số phút từ 0 đến {MAX_LATE_MINUTES}.", "late_within_minutes")
     entry.programme_id, entry.airs_at = draft.programme_id, to_minute(draft.airs_at)
     entry.weekdays, entry.lunar_days = sorted(set(draft.weekdays)), sorted(set(draft.lunar_days))
     entry.dates = sorted({day.isoformat() for day in draft.dates})
     entry.from_on, entry.until_on = draft.from_on, draft.until_on
     entry.skips_holidays, entry.max_minutes = draft.skips_holidays, draft.max_minutes
     entry.resume_within_minutes = draft.resume_within_minutes
+    entry.late_within_minutes = draft.late_within_minutes
     session.add(entry)
     session.flush()
     entry_id = row_id(entry.id)

@@ -74,6 +74,8 @@ class BroadcastRow:
     why: str
     is_now: bool
     starts_at: datetime | None
+    due_at: datetime | None
+    """When it was to begin, of one that is aired late."""
     ends_at: datetime | None
     duration_ms: int | None
     created_at: datetime
@@ -322,6 +324,7 @@ def broadcast_rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[Br
             why=why_text(one.reason),
             is_now=one.is_now,
             starts_at=one.starts_at,
+            due_at=one.due_at,
             ends_at=ends_at_of(one),
             duration_ms=one.duration_ms,
             created_at=one.created_at,

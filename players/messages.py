@@ -151,6 +151,11 @@ class CuedBroadcast(Message):
     0: never. An emergency always begins again while its order is valid.
     """
 
+    late_within_ms: int = Field(default=0, ge=0, le=24 * 3600 * 1000)
+    """Later than it could be joined, a node may still play it from its beginning within this after `starts_at`.
+
+    0: never.
+    """
     severity: Severity | None = None
     """Of an emergency: of two that are due, the worse sounds, of equals the newer; the other begins again after it."""
     lead_ms: int = Field(default=0, ge=0, le=60_000)
@@ -269,6 +274,10 @@ class NodeConfig(_Versioned):
     """The node's own copy of its zones' rules: it refuses by them, whatever the server says."""
     volumes: tuple[Volume, ...] = Field(default=(), max_length=24)
     """Volume by time of day; where several count, the first does."""
+    delay_ms: int = Field(default=0, ge=-200, le=2000)
+    """Everything sounds so much later here, or earlier: to be heard together with poles whose amplifiers are slower."""
+    data_mb: int | None = Field(default=None, gt=0, le=10_000_000)
+    """What the node's line may carry in a month of the commune's time, in megabytes; none: no limit."""
 
 
 class Emergencies(_Versioned):
@@ -371,6 +380,25 @@ class NodeActivity(StrEnum):
     PLAYING = "playing"
 
 
+class DataUsage(Message):
+    """What a node's line has carried in a month, in bytes, both ways."""
+
+    month: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+    """By the commune's time."""
+    control: int = Field(default=0, ge=0)
+    clips: int = Field(default=0, ge=0)
+    """Fetched over HTTP."""
+    streams: int = Field(default=0, ge=0)
+    """As far as the node itself hands them on: what VLC asks for in plain HTTP is not seen."""
+    emergencies: int = Field(default=0, ge=0)
+    """Clips that were pushed."""
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.control + self.clips + self.streams + self.emergencies
+
+
 class Heartbeat(Message):
     """Up, `nodes/<node>/heartbeat`: the node is alive, and this is how it is."""
 
@@ -419,6 +447,8 @@ class Heartbeat(Message):
     """Since the board was started."""
     memory_free_bytes: int | None = Field(default=None, ge=0)
     processor_percent: int | None = Field(default=None, ge=0, le=100)
+    data: DataUsage | None = None
+    """What its line has carried this month."""
 
     @model_validator(mode="after")
     def _playing_something(self) -> Self:

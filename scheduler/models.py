@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from broadcast.lifecycle import WhyNot
 from players.messages import Urgency
@@ -48,6 +48,8 @@ class Entry:
     dates: frozenset[date] = frozenset()
     lunar_days: frozenset[int] = frozenset()
     skips_holidays: bool = False
+    late_within: timedelta = timedelta()
+    """What could not be aired at its time may still be, so soon after."""
     changes: Mapping[date, DayChange] = field(default_factory=dict)
 
 
@@ -64,7 +66,7 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class PlannedBroadcast:
-    """A broadcast as the timetable wants it. `is_past`: its instant went by while nobody planned."""
+    """A broadcast as the timetable wants it. `is_past`: its instant has gone by."""
 
     id: str
     entry_id: int
@@ -78,3 +80,9 @@ class PlannedBroadcast:
     why_not: WhyNot | None = None
     """Why this day leaves it out."""
     urgency: Urgency = Urgency.NORMAL
+    late_until: datetime | None = None
+    """Until then it may still begin; none: at its instant or not at all."""
+    is_over: bool = False
+    """It is past, and too late to be aired."""
+    was_planned: bool = False
+    """It is here because it may still be aired late: it has its broadcast, or is none of the entry's business."""

@@ -46,8 +46,10 @@ def plan_broadcasts(
     planned = []
     for entry in entries:
         since = min(max(entry.planned_from, now - LOOK_BACK), now)
-        for occurrence in occurrences(entry, zone, since, now + horizon, calendar):
+        # What may still be aired late is looked after until it begins.
+        for occurrence in occurrences(entry, zone, min(since, now - entry.late_within), now + horizon, calendar):
             local = occurrence.starts_at.astimezone(zone)
+            late_until = occurrence.starts_at + entry.late_within if entry.late_within else None
             planned.append(
                 PlannedBroadcast(
                     id=f"e-{entry.id}-{occurrence.on:%Y%m%d}T{local:%H%M}",
@@ -60,6 +62,9 @@ def plan_broadcasts(
                     zone_ids=entry.zone_ids,
                     is_past=occurrence.starts_at <= now,
                     why_not=occurrence.why_not,
+                    late_until=late_until,
+                    is_over=(late_until or occurrence.starts_at) <= now,
+                    was_planned=occurrence.starts_at < since,
                 )
             )
     return tuple(sorted(planned, key=lambda one: (one.starts_at, one.id)))
@@ -108,6 +113,7 @@ def load_entry(session: Session, row: TimetableEntry) -> Entry | None:
         dates=frozenset(date.fromisoformat(day) for day in row.dates),
         lunar_days=frozenset(row.lunar_days),
         skips_holidays=row.skips_holidays,
+        late_within=timedelta(minutes=row.late_within_minutes),
         changes={
             change.on: DayChange(change.is_off, change.airs_at, change.programme_id)
             for change in changes_of_entry(session, row)
@@ -131,7 +137,9 @@ def _apply(session: Session, entry_id: int, plan: Sequence[PlannedBroadcast], no
     known = _known_broadcasts(session, entry_id, min((one.starts_at for one in plan), default=now))
     wanted = {_id_of(one, known): one for one in plan}
     parts = _wanted_parts(session, plan, now)
-    new = {id_: _new_broadcast(id_, one, now) for id_, one in wanted.items() if id_ not in known}
+    new = {
+        id_: _new_broadcast(id_, one, now) for id_, one in wanted.items() if id_ not in known and not one.was_planned
+    }
     add_broadcasts(
         session,
         {id_: (broadcast, parts.get(_what(wanted[id_]), Composition()).keys) for id_, broadcast in new.items()},
@@ -141,7 +149,7 @@ def _apply(session: Session, entry_id: int, plan: Sequence[PlannedBroadcast], no
         if relays := parts.get(_what(wanted[id_]), Composition()).relays:
             set_relays(session, id_, relays)
             note_duration(session, broadcast)
-    coming = [one for one in known.values() if one.state in COMING and one.starts_at and one.starts_at > now]
+    coming = [one for one in known.values() if _is_coming(one, now)]
     _refresh(session, [(one, wanted[one.id]) for one in coming if one.id in wanted], parts, now)
     for broadcast in (*new.values(), *coming):
         _end_unwanted(session, broadcast, wanted.get(broadcast.id), now)
@@ -181,7 +189,7 @@ def _wanted_parts(
     """What there is of all that is still to be aired, by programme and day."""
     days: defaultdict[int, list[date]] = defaultdict(list)
     for planned in plan:
-        if not planned.is_past and planned.why_not is None:
+        if not planned.is_over and planned.why_not is None:
             days[planned.programme_id].append(planned.on)
     return {
         (programme_id, on): composed
@@ -198,8 +206,17 @@ def _new_broadcast(id_: str, planned: PlannedBroadcast, now: datetime) -> Broadc
         urgency=planned.urgency,
         entry_id=planned.entry_id,
         starts_at=planned.starts_at,
+        late_until=planned.late_until,
         created_at=now,
     )
+
+
+def _is_coming(broadcast: Broadcast, now: datetime) -> bool:
+    """Whether it has not begun; also what waits to be aired late, which is on no pole yet."""
+    if broadcast.state not in COMING or broadcast.starts_at is None:
+        return False
+    may_be_late = broadcast.late_until is not None and broadcast.late_until > now
+    return broadcast.starts_at > now or (may_be_late and broadcast.state is BroadcastState.PLANNED)
 
 
 def _refresh(
@@ -219,8 +236,11 @@ def _refresh(
         in_zones[row.broadcast_id].add(row.zone_id)
     relays = relays_of(session, ids)
     for broadcast, planned in coming:
-        if planned.why_not is not None or planned.is_past:
+        if planned.why_not is not None or planned.is_over:
             continue
+        if (broadcast.title, broadcast.late_until) != (planned.title, planned.late_until):
+            broadcast.title, broadcast.late_until = planned.title, planned.late_until
+            session.add(broadcast)
         composed = parts[_what(planned)]
         if plans_in(relays.get(broadcast.id, ())) != list(composed.relays):
             set_relays(session, broadcast.id, composed.relays)
@@ -235,7 +255,7 @@ def _end_unwanted(session: Session, broadcast: Broadcast, wanted: PlannedBroadca
     """End what this day leaves out, what went by while the server was off, and what the timetable no longer has."""
     if wanted is not None and wanted.why_not is not None:
         end_before_start(session, broadcast, BroadcastState.CANCELLED, wanted.why_not, now)
-    elif wanted is not None and wanted.is_past:
+    elif wanted is not None and wanted.is_over:
         end_before_start(session, broadcast, BroadcastState.MISSED, WhyNot.SERVER_OFF, now)
     # Beyond the horizon the plan says nothing: a clock that jumped back must not cancel the days it forgot.
     elif wanted is None and broadcast.starts_at is not None and broadcast.starts_at < now + HORIZON:

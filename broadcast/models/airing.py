@@ -29,6 +29,10 @@ class Broadcast(SQLModel, table=True):
     """Aired by a `Play` order as soon as its clip is there; `starts_at` is set then."""
     starts_at: datetime | None = Field(default=None, sa_type=UtcInstant, index=True)
     duration_ms: int | None = None
+    late_until: datetime | None = Field(default=None, sa_type=UtcInstant)
+    """Until then it may still begin, by its entry; none: at its instant or not at all."""
+    due_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    """When it was to begin, of one that is aired late."""
     created_at: datetime = Field(sa_type=UtcInstant)
     ended_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     made_by_id: int | None = Field(default=None, foreign_key="user.id")

@@ -69,6 +69,8 @@ class TimetableEntry(SQLModel, table=True):
     """A longer programme is not aired; none leaves it to the rules of commune and village."""
     resume_within_minutes: int = 0
     """Broken off at a pole, it goes on there where it was, if that is possible so soon after; 0: it does not."""
+    late_within_minutes: int = 0
+    """What could not be aired at its time may still be, so soon after; 0: never."""
     is_active: bool = True
     revision: int = 1
     """Grows with every change: of two people who change it at once the second is told."""

@@ -102,10 +102,11 @@ def waiting(state: NodeState) -> Iterator[Track]:
 def next_wake(state: NodeState, now: Instant) -> datetime | None:
     """The next instant at which `advance` may have something to do, if nothing else happens."""
     instants: list[datetime] = []
+    lead = go_lead(state)
     for track in waiting(state):
         starts_at = track.item.starts_at
         instants += (starts_at - PREPARE_LEAD[Way.STREAM], starts_at - PREPARE_LEAD[Way.FILES])
-        instants += (starts_at - PATIENT_STREAM_LEAD, starts_at - go_lead(state), starts_at, deadline(track))
+        instants += (starts_at - PATIENT_STREAM_LEAD, starts_at - lead, starts_at, deadline(track))
         if track.retry_at is not None:
             instants.append(track.retry_at)
     sounding = state.sounding
@@ -132,8 +133,9 @@ def _tell_cued(state: NodeState, now: Instant) -> Step:
 
 def _end_hopeless(state: NodeState, now: Instant) -> Step:
     actions: tuple[Action, ...] = ()
+    lead = go_lead(state)
     for track in tuple(waiting(state)):
-        ending = _hopeless(state, track, now) if now.trusted else None
+        ending = _hopeless(state, track, now, lead) if now.trusted else None
         if ending is not None:
             track, discarded = laid_aside(track)  # noqa: PLW2901
             state, final = finished(state, track, ending.outcome, now, reason=ending.reason, detail=ending.detail)
@@ -141,8 +143,8 @@ def _end_hopeless(state: NodeState, now: Instant) -> Step:
     return state, actions
 
 
-def _hopeless(state: NodeState, track: Track, now: Instant) -> Ending | None:
-    """Why this broadcast will not be begun any more, or none."""
+def _hopeless(state: NodeState, track: Track, now: Instant, lead: timedelta) -> Ending | None:
+    """Why this broadcast will not be begun any more, or none; `lead` is `go_lead`."""
     starts_at = track.item.starts_at
     if not track.listed:
         return Ending(Outcome.MISSED, Reason.WITHDRAWN) if now.at >= starts_at else None
@@ -150,7 +152,7 @@ def _hopeless(state: NodeState, track: Track, now: Instant) -> Ending | None:
         return _expired(state, track, now)
     if track.queued and not track.is_emergency and track.attempts >= QUEUE_TRIES:
         return track.trouble  # its turn has come; what keeps it from sounding is no other broadcast
-    is_due = now.at >= starts_at - go_lead(state)
+    is_due = now.at >= starts_at - lead
     if is_due and not track.is_emergency and state.config is not None:
         refusal = _refusal(state, track, now)
         return None if refusal is None else Ending(Outcome.MISSED, refusal)
@@ -310,6 +312,7 @@ def _started(state: NodeState, track: Track, now: Instant) -> Step:
     if starts_at <= now.at and track.way is not None:
         lead = START_LEAD[track.way] + (timedelta() if sounding else state.abilities.wake_lead)
         starts_at = now.at + (EMERGENCY_START_LEAD if track.is_emergency else lead)
+    starts_at += timedelta(milliseconds=0 if state.config is None else state.config.delay_ms)
     track = replace(moved(track, Phase.STARTING), zones=state.zones_of(track))
     return state.with_track(track), (*actions, Go(track.item.broadcast, starts_at))
 

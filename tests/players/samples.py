@@ -7,6 +7,7 @@ from players.messages import (
     CommuneKeys,
     CommuneKeysChain,
     CuedBroadcast,
+    DataUsage,
     Emergencies,
     Heartbeat,
     Message,
@@ -55,6 +56,7 @@ MORNING = CuedBroadcast(
     clips=(CLIP, ClipRef(sha256="a0" * 32, size_bytes=912_004, duration_ms=301_250)),
     stream="/streams/entry-1-20260302T0530",
     resume_within_ms=300_000,
+    late_within_ms=900_000,
 )
 EVENING = CuedBroadcast(
     broadcast="entry-2-20260302T1700",
@@ -120,6 +122,8 @@ CONFIG = NodeConfig(
         ),
     ),
     volumes=(Volume(opens=time(5, 0), closes=time(6, 0), gain_db=-9.0),),
+    delay_ms=40,
+    data_mb=2000,
 )
 EMERGENCIES = Emergencies(commune=COMMUNE, version=1_772_404_200_002, issued_at=NOW, zone=ZONE, active=(PLAY,))
 PACK = PreparedPack(
@@ -160,6 +164,7 @@ HEARTBEAT = Heartbeat(
     uptime_s=86_400,
     memory_free_bytes=402_653_184,
     processor_percent=4,
+    data=DataUsage(month="2026-03", control=812_000, clips=41_300_000, streams=0, emergencies=45_000),
 )
 REPORT = PlaybackReport(
     report="report-0001",

@@ -174,6 +174,7 @@ def _draft(asked: EntryRequest) -> EntryDraft:
         skips_holidays=asked.skips_holidays,
         max_minutes=asked.max_minutes,
         resume_within_minutes=asked.resume_within_minutes,
+        late_within_minutes=asked.late_within_minutes,
     )
 
 
@@ -196,6 +197,7 @@ def reply_of(session: Session, entry: TimetableEntry) -> EntryReply:
         until_on=draft.until_on,
         max_minutes=draft.max_minutes,
         resume_within_minutes=draft.resume_within_minutes,
+        late_within_minutes=draft.late_within_minutes,
         is_active=entry.is_active,
         changes=[
             DayReply(on=one.on, is_off=one.is_off, airs_at=one.airs_at, programme=one.programme_id)

@@ -29,6 +29,8 @@ class EntryRequest(Sent):
     skips_holidays: bool = False
     max_minutes: int | None = None
     resume_within_minutes: int = 0
+    late_within_minutes: int = 0
+    """What could not be aired at its time may still be, so soon after; 0: never."""
 
 
 class EntryChangeRequest(EntryRequest):
@@ -73,6 +75,7 @@ class EntryReply(BaseModel):
     until_on: date | None
     max_minutes: int | None
     resume_within_minutes: int
+    late_within_minutes: int
     is_active: bool
     changes: list[DayReply]
 

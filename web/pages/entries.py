@@ -77,6 +77,7 @@ class Typed:
     until_on: str = ""
     max_minutes: str = ""
     resume_within_minutes: str = "0"
+    late_within_minutes: str = "0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +162,7 @@ def typed_in(form: Fields) -> Typed:
         until_on=form.text("until_on"),
         max_minutes=form.text("max_minutes"),
         resume_within_minutes=form.text("resume_within_minutes") or "0",
+        late_within_minutes=form.text("late_within_minutes").strip() or "0",
     )
 
 
@@ -182,6 +184,7 @@ def draft_in(typed: Typed) -> EntryDraft:
         skips_holidays=typed.skips_holidays,
         max_minutes=parse_whole(typed.max_minutes, "max_minutes") if typed.max_minutes.strip() else None,
         resume_within_minutes=parse_whole(typed.resume_within_minutes, "resume_within_minutes"),
+        late_within_minutes=parse_whole(typed.late_within_minutes, "late_within_minutes"),
     )
 
 
@@ -244,6 +247,7 @@ def _typed_of(draft: EntryDraft) -> Typed:
         until_on=draft.until_on.isoformat() if draft.until_on else "",
         max_minutes=str(draft.max_minutes or ""),
         resume_within_minutes=str(draft.resume_within_minutes),
+        late_within_minutes=str(draft.late_within_minutes),
     )
 
 
