@@ -16,10 +16,11 @@ import httpx
 
 from web.cli.errors import CommandError
 from web.cli.options import commune_of
-from web.settings import ENV_PREFIX, Settings
+from web.settings import Settings
 
-TOKEN_VARIABLE = f"{ENV_PREFIX}TOKEN"
-PIN_VARIABLE = f"{ENV_PREFIX}PIN"
+TOKEN_VARIABLE = "LOA_TOKEN"  # noqa: S105 - its name
+PIN_VARIABLE = "LOA_PIN"
+"""Not of the settings' own prefix: what is named so must be a setting."""
 LOOK_EVERY_S = 0.5
 TIMEOUT_S = 10.0
 TRIES = 5
