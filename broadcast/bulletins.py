@@ -30,6 +30,7 @@ from broadcast.placements import place_bulletin, programmes_of
 from broadcast.renderings import want_rendering
 from broadcast.typed_text import MAX_REASON, MAX_SCRIPT, MAX_TITLE, clean_line, clean_text
 from broadcast.windows import fits_windows, say_windows
+from broadcast.withdrawing import silence_withdrawn
 from broadcast.zones import sorted_by_name, zones_by_slug
 from players.messages import Urgency
 
@@ -259,7 +260,9 @@ def return_bulletin(session: Session, bulletin_id: str, user: User, reason: str,
 
 
 def withdraw_bulletin(session: Session, bulletin_id: str, user: User, now: datetime) -> Bulletin:
-    """Take a bulletin back for good; its broadcasts that have not begun are cancelled, programmes go on without it.
+    """Take a bulletin back for good: coming broadcasts of it are cancelled, coming programmes go on without it.
+
+    What is saying it on the air is stopped (`broadcast.withdrawing`).
 
     Raises:
         NotFound, NotAllowed: it is not for this user to see, or to withdraw.
@@ -271,7 +274,8 @@ def withdraw_bulletin(session: Session, bulletin_id: str, user: User, now: datet
     move(bulletin, BulletinState.WITHDRAWN)
     session.add(bulletin)
     _cancel_coming(session, bulletin, WhyNot.BULLETIN_WITHDRAWN, now, user)
-    record(session, now, user.username, "withdraw-bulletin", bulletin.id)
+    stopped = silence_withdrawn(session, bulletin, user, now)
+    record(session, now, user.username, "withdraw-bulletin", bulletin.id, {"stopped": stopped})
     return bulletin
 
 

@@ -15,6 +15,7 @@ from broadcast.nodes import get_node, zones_of_node
 from broadcast.orders import issue_stop, void_orders, zones_of
 from broadcast.permissions import Action, require
 
+_BY_PEOPLE = frozenset({WhyNot.STOPPED_BY_USER.value, WhyNot.BULLETIN_WITHDRAWN.value})
 OBEYS_WITHIN = timedelta(seconds=12)
 """Longer than two heartbeats: what a pole says it plays may be older than the order to stop it."""
 
@@ -93,7 +94,7 @@ def _sounds_somewhere(session: Session, broadcast: Broadcast) -> bool:
 
 def _was_taken_back(broadcast: Broadcast) -> bool:
     """Whether it is not to sound. One concluded as cut (a pole restarted) may well sound on at another."""
-    was_stopped = broadcast.state is BroadcastState.CUT and broadcast.reason == WhyNot.STOPPED_BY_USER
+    was_stopped = broadcast.state is BroadcastState.CUT and broadcast.reason in _BY_PEOPLE
     return was_stopped or broadcast.state is BroadcastState.CANCELLED
 
 
