@@ -27,6 +27,7 @@ class Plan:
     from_ms: int = 0
     gain_db: float = 0.0
     expected_ms: int | None = None
+    is_live: bool = False
     begins_in_s: float = 1.0
     stop_after_s: float | None = None
     """After the planned beginning."""
@@ -56,7 +57,7 @@ async def perform(output: AudioOutput, plan: Plan) -> Result:
 
 async def _play(output: AudioOutput, plan: Plan) -> Result:
     planned = time.monotonic() + plan.begins_in_s
-    sound = Sound(tuple(map(Path, plan.paths)), plan.url, plan.from_ms, plan.gain_db, plan.expected_ms)
+    sound = Sound(tuple(map(Path, plan.paths)), plan.url, plan.from_ms, plan.gain_db, plan.expected_ms, plan.is_live)
     try:
         playing = await asyncio.wait_for(output.prepare(sound), 15)
         playing.start(planned)

@@ -22,7 +22,8 @@ from players.node.record import WavTimeline, wav_header
 from players.node.settings import OutputSection
 from players.node.timeline import TimelineOutput
 from players.node.vlc import VlcOutput
-from tests.fakes.sounds import RATE, Wave, find, read_wave, write_clip
+from tests.fakes.fake_radio import FakeRadio, Misdeed
+from tests.fakes.sounds import RATE, Wave, find, noise, read_wave, write_clip
 from tests.players.node.performing import Plan, Result, perform
 from tests.players.node.pulse import PulseServer, missing
 
@@ -228,6 +229,43 @@ class TestStreams:
         assert heard.result.error is not None
         assert "broke off" in heard.result.error
         assert (np.abs(heard.wave) > LOUD).any()
+
+
+class TestLive:
+    """Streams that are made while they sound, by VLC into a recording and on a sound device."""
+
+    @pytest.fixture(params=["vlc-recorded", "vlc-device"])
+    def stage(self, request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
+        if request.param == "vlc-recorded":
+            return recording_stage("vlc", tmp_path)
+        return device_stage("vlc", request.getfixturevalue("pulse"))
+
+    async def test_a_live_stream_is_heard_soon_and_its_stall_is_noticed(self, stage: Stage, tmp_path: Path) -> None:
+        radio = FakeRadio(noise(10, 3), tmp_path, good_s=3.0)
+        async with radio.running():
+            heard = await stage.hear(Plan(url=radio.url(Misdeed.STALLS), is_live=True, begins_in_s=0.5))
+        assert heard.result.error == "OutputFailed: nothing came for 3 s"
+        # VLC's own output stretches a stream here and there: of three tenths of a second the one that is most alike.
+        pieces = {at_s: radio.wave[round(at_s * RATE) :][: RATE // 10] for at_s in (0.6, 1.0, 1.5)}
+        likeness, late_s = max((found[1], found[0] - at_s) for at_s, w in pieces.items() if (found := heard.place(w)))
+        assert likeness > 0.5
+        assert 0 < late_s < 5
+
+    async def test_a_live_stream_that_ends_has_ended(self, stage: Stage, tmp_path: Path) -> None:
+        radio = FakeRadio(noise(10, 3), tmp_path, good_s=2.0)
+        async with radio.running():
+            heard = await stage.hear(Plan(url=radio.url(Misdeed.DIES), is_live=True, begins_in_s=0.5))
+        assert heard.result.error is None
+        assert heard.result.started is not None
+        assert heard.result.finished is not None
+        assert 1.0 < heard.result.finished - heard.result.started < 6
+
+    async def test_a_live_stream_that_is_not_there_fails(self, stage: Stage, tmp_path: Path) -> None:
+        radio = FakeRadio(noise(1, 3), tmp_path)
+        async with radio.running():
+            heard = await stage.hear(Plan(url=radio.url(Misdeed.NOT_FOUND), is_live=True, begins_in_s=0.5))
+        assert heard.result.error == "OutputFailed: VLC cannot play what comes"
+        assert not (np.abs(heard.wave) > LOUD).any()
 
 
 async def test_silent_keeps_time_and_says_so(clips: tuple[str, ...]) -> None:
