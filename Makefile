@@ -10,7 +10,7 @@ APT_RUN := python3-venv mosquitto espeak-ng ffmpeg libportaudio2 libasound2-plug
 APT_TEST := snapserver snapclient fonts-dejavu-core fonts-freefont-ttf pulseaudio pulseaudio-utils chromium libnss3-tools iproute2 iptables icecast2
 APT := $(APT_RUN) $(APT_TEST)
 
-.PHONY: help setup apt demo test check format screenshots images clean constraints bench-normalize bench-speech bench-planner bench-crash bench-load bench-sync node-wheels
+.PHONY: help setup apt demo test check format screenshots images clean constraints bench-normalize bench-speech bench-planner bench-crash bench-load bench-emergency bench-sync node-wheels
 
 help:
 	@echo 'make demo    a commune on this machine, speaking (Ctrl-C ends it)'
@@ -83,6 +83,9 @@ bench-speech: setup
 
 bench-load: setup
 	@$(BIN)/python -m tests.bench.bench_load $(LOAD)
+
+bench-emergency: setup
+	@$(BIN)/python -m tests.bench.bench_emergency $(if $(NODES),--nodes $(NODES)) $(LOAD)
 
 bench-planner: setup
 	@$(BIN)/python -m tests.bench.bench_planner

@@ -103,8 +103,9 @@ def _nothing(_: Mapping[str, Any]) -> None:
     return
 
 
-def _print_heard(node: str, event: str, clip: str, at: float) -> None:
-    print(json.dumps({"event": event, "node": node, "clip": clip, "at": at}), flush=True)  # noqa: T201 - the evidence
+def _print_heard(node: str, event: str, asked_by: str, clip: str, at: float) -> None:
+    line = {"event": event, "node": node, "broadcast": asked_by.removeprefix("air "), "clip": clip, "at": at}
+    print(json.dumps(line), flush=True)  # noqa: T201 - the evidence
 
 
 def _print(told: Told) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import soundfile
@@ -15,8 +16,9 @@ from players.node.output import Sound, Sounded
 DECODED_FRAMES = 4800
 """As much as `players.node.feed` has decoded before it says that a sound is ready."""
 
-Heard = Callable[[str, str, float], None]
-"""Takes "ready" or "sounds", the first clip's SHA-256, and when: seconds of the machine's monotonic clock."""
+Heard = Callable[[str, str, str, float], None]
+"""Takes "ready" or "sounds", for what (the name of the task that asked: `air <broadcast>` for a broadcast's beginning),
+the first clip's SHA-256, and when: seconds of the machine's monotonic clock."""
 
 
 class TimedOutput:
@@ -37,8 +39,10 @@ class TimedOutput:
         if not sound.paths:
             raise OutputMissing("a light node plays no streams")
         lasts_s = await asyncio.to_thread(_length_s, sound.paths)
-        self._heard("ready", sound.paths[0].stem, time.monotonic())
-        return TimedPlaying(max(0.0, lasts_s - sound.from_ms / 1000), sound.paths[0].stem, self._heard)
+        task = asyncio.current_task()
+        asked_by, clip = "" if task is None else task.get_name(), sound.paths[0].stem
+        self._heard("ready", asked_by, clip, time.monotonic())
+        return TimedPlaying(max(0.0, lasts_s - sound.from_ms / 1000), partial(self._heard, "sounds", asked_by, clip))
 
     async def close(self) -> None:
         """See `AudioOutput`."""
@@ -49,10 +53,9 @@ class TimedPlaying:
 
     note: str | None = None
 
-    def __init__(self, lasts_s: float, clip: str, heard: Heard) -> None:
+    def __init__(self, lasts_s: float, sounds: Callable[[float], None]) -> None:
         self._lasts_s = lasts_s
-        self._clip = clip
-        self._heard = heard
+        self._sounds = sounds
         self._starts = 0.0
 
     def start(self, at: float) -> None:
@@ -63,7 +66,7 @@ class TimedPlaying:
         """See `Playing`."""
         await asyncio.sleep(self._starts - time.monotonic())
         # As late as the loop comes to it: where an output would be handed the sample.
-        self._heard("sounds", self._clip, time.monotonic())
+        self._sounds(time.monotonic())
         return self._starts
 
     async def finished(self) -> float:

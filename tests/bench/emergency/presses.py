@@ -31,8 +31,8 @@ class Button:
         """Let the connection go."""
         await self._http.aclose()
 
-    async def press(self, series: str, zones: Sequence[str], said: Mapping[str, Any]) -> str:
-        """Press; the broadcast's id. `pressed` is the instant before the request leaves."""
+    async def press(self, series: str, zones: Sequence[str], said: Mapping[str, Any]) -> tuple[str, float]:
+        """Press; the broadcast's id, and the instant before the request left."""
         body = {"key": uuid4().hex, "zones": list(zones), **said}
         pressed = time.monotonic()
         answer = (await self._http.post("/api/emergencies", json=body)).raise_for_status()
@@ -40,7 +40,7 @@ class Button:
         self._presses.note(
             series=series, broadcast=broadcast, zones=list(zones), pressed=pressed, answered_ms=_ms(answered - pressed)
         )
-        return broadcast
+        return broadcast, pressed
 
     async def stop(self, broadcast: str) -> None:
         """Silence it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class Tape:
                 if line.startswith(b"{"):
                     yield json.loads(line)
 
-    async def until(self, is_enough: Callable[[dict[str, Any]], bool], within_s: float) -> bool:
+    async def until(self, is_enough: Callable[[Mapping[str, Any]], bool], within_s: float) -> bool:
         """Hand over each line until one says that it is enough; whether that came in time."""
         try:
             async with asyncio.timeout(within_s):

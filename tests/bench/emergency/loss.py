@@ -1,0 +1,100 @@
+"""Presses while packets are lost and the line is cut: in a network namespace of its own, on its loopback."""
+
+import asyncio
+import subprocess
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from tests.bench.emergency.presses import PREPARED, Button
+from tests.bench.emergency.stage import listening, serving
+from tests.bench.emergency.tape import Tape
+from tests.bench.load.evidence import Evidence
+
+NODES = 20
+LOST = "0.10"
+CUT_S, BETWEEN_CUTS_S = 3.0, 12.0
+PRESS_EVERY_S = 1.6
+"""To another village each time: with ten villages one airing is over before the next comes to it."""
+LAST_WAIT_S = 25.0
+
+
+async def measure_loss(out: Path, presses: int) -> None:
+    """Press so often; the rows go to `rows.jsonl`. In the namespace already, as root."""
+    _ip("link", "set", "lo", "up")
+    logs = out / "loss"
+    logs.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="loalang-loss-") as scratch:
+        async with serving(Path(scratch), logs) as stage, listening(stage, 0, NODES) as (names, said):
+            pressed = Evidence(logs / "presses.jsonl")
+            button = Button(stage.client.base_url, stage.tokens.leader, pressed)
+            port = str(stage.mqtt_port)
+            for way in ("--sport", "--dport"):
+                _drop("-A", way, port, "-m", "statistic", "--mode", "random", "--probability", LOST)
+            cutting = asyncio.create_task(_cut_now_and_then(port))
+            try:
+                made = []
+                for number in range(presses):
+                    zone = number % len(stage.zones)
+                    broadcast, at = await button.press("loss", [stage.zones[zone]], {"template": PREPARED})
+                    made.append((broadcast, at, [name for place, name in enumerate(names) if place % 10 == zone]))
+                    await asyncio.sleep(PRESS_EVERY_S)
+                await asyncio.sleep(LAST_WAIT_S)
+            finally:
+                cutting.cancel()
+                await asyncio.gather(cutting, return_exceptions=True)
+                _run("iptables", "-F")
+            await asyncio.sleep(LAST_WAIT_S / 2)
+            await _note(made, Tape(said), button, Evidence(logs / "rows.jsonl"))
+            await button.close()
+            pressed.close()
+    with (out / "rows.jsonl").open("a") as rows:
+        rows.write((logs / "rows.jsonl").read_text())
+
+
+async def _note(made: list[tuple[str, float, list[str]]], tape: Tape, button: Button, rows: Evidence) -> None:
+    sounded: Counter[tuple[str, str]] = Counter()
+    first: dict[tuple[str, str], float] = {}
+    for line in tape.news():
+        if line["event"] == "sounds":
+            sounded[line["broadcast"], line["node"]] += 1
+            first.setdefault((line["broadcast"], line["node"]), line["at"])
+    for broadcast, at, names in made:
+        known = {row["node"]: row for row in await button.deliveries(broadcast)}
+        for name in names:
+            heard_at = first.get((broadcast, name))
+            rows.note(
+                series="loss",
+                broadcast=broadcast,
+                node=name,
+                pressed=at,
+                first_sample_at=heard_at,
+                ms=None if heard_at is None else round((heard_at - at) * 1000, 1),
+                sounded=sounded[broadcast, name],
+                acknowledged=known.get(name, {}).get("started_at") is not None,
+                is_reachable=True,
+            )
+    rows.close()
+
+
+async def _cut_now_and_then(port: str) -> None:
+    """Every line through the broker, all at once."""
+    while True:
+        await asyncio.sleep(BETWEEN_CUTS_S)
+        _drop("-I", "--dport", port)
+        try:
+            await asyncio.sleep(CUT_S)
+        finally:
+            _drop("-D", "--dport", port)
+
+
+def _drop(action: str, way: str, port: str, *more: str) -> None:
+    _run("iptables", action, "INPUT", "-p", "tcp", way, port, *more, "-j", "DROP")
+
+
+def _ip(*arguments: str) -> None:
+    _run("ip", *arguments)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, timeout=20)
