@@ -32,7 +32,20 @@ Editor = Annotated[Door, Depends(allowed(Action.EDIT_PREPARED))]
 Caller = Annotated[Door, Depends(allowed(Action.RAISE_EMERGENCY))]
 Ruler = Annotated[Door, Depends(allowed(Action.EDIT_RULES))]
 Administrator = Annotated[Door, Depends(allowed(Action.MANAGE_USERS))]
-ICONS = ("storm", "flood", "dam", "fire", "child", "epidemic", "evacuate", "siren", "phone", "all-clear", "correction")
+ICONS: Mapping[str, str] = {
+    "storm": "Bão",
+    "flood": "Lũ, ngập",
+    "dam": "Xả lũ",
+    "fire": "Cháy",
+    "child": "Trẻ em",
+    "epidemic": "Dịch bệnh",
+    "evacuate": "Sơ tán",
+    "siren": "Còi báo động",
+    "phone": "Điện thoại",
+    "all-clear": "Hết nguy hiểm",
+    "correction": "Đính chính",
+    "drill": "Diễn tập",
+}
 EMPTY_SLOTS = 2
 """Rows for further slots on the form, so that it works without JavaScript."""
 SEVERITY: Mapping[Severity, str] = {
@@ -72,7 +85,7 @@ class PreparedEditPage(Page):
     key: str
     form: Prepared
     slots: Sequence[Slot]
-    icons: Sequence[str]
+    icons: Mapping[str, str]
     severities: Mapping[Severity, str]
     kinds: Mapping[SlotKind, str]
     is_needed: bool
@@ -319,7 +332,7 @@ def _edit_page(
         key=key,
         form=form,
         slots=[*slots, *empty],
-        icons=ICONS if form.icon in ICONS else (form.icon, *ICONS),
+        icons=ICONS,
         severities=SEVERITY,
         kinds=SLOT_KIND,
         is_needed=is_needed,
