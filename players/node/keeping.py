@@ -43,6 +43,7 @@ class Keeper:
         self._look = look
         self._thread = ThreadPoolExecutor(1, "store")
         self._unsaved: list[PlaybackReport] = []
+        self._stored: NodeState | None = None
         self._saved = asyncio.Event()
         self._told_time = asyncio.Event()
         self.error: str | None = None
@@ -68,10 +69,13 @@ class Keeper:
 
     async def save(self, state: NodeState, reports: Sequence[PlaybackReport]) -> None:
         """Store the state and the reports that tell of it together; if that fails, with the next."""
+        if state is self._stored and not reports:
+            return
         self._unsaved += reports
         wrote = await self._on_disk(None, self._store.save, state, tuple(self._unsaved))
         if wrote is not None:
             self._unsaved.clear()
+            self._stored = state
         if wrote:
             self.error = None
         self._saved.set()
