@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from players.messages import Window
 
 WEEKDAY_SIGNS = ("T2", "T3", "T4", "T5", "T6", "T7", "CN")
+_FURTHEST = timedelta(days=2)
 ALL_DAY = (Window(opens=time.min, closes=time.min),)
 
 
@@ -47,6 +48,20 @@ def fits_windows(windows: Sequence[Window], zone: ZoneInfo, starts_at: datetime,
         if ends_at <= closes_at:
             return True
         reached = closes_at
+
+
+def open_until(windows: Sequence[Window], zone: ZoneInfo, at: datetime) -> datetime | None:
+    """When the hours that are open at `at` end (UTC), windows that touch taken as one; none when none is open.
+
+    At most two days ahead, as the poles reckon (`players.node.windows.closes_at`).
+    """
+    reached = closes_after(windows, zone, at)
+    while reached is not None and reached < at + _FURTHEST:
+        further = closes_after(windows, zone, reached)
+        if further is None:
+            break
+        reached = further
+    return reached
 
 
 def closes_after(windows: Sequence[Window], zone: ZoneInfo, at: datetime) -> datetime | None:

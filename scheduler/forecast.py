@@ -16,7 +16,7 @@ from broadcast.lifecycle import COMING, WhyNot
 from broadcast.models import Broadcast, BroadcastState, Commune, Node, Zone
 from broadcast.nodes import get_node, zones_of_node
 from broadcast.views import BroadcastRow, broadcast_rows
-from broadcast.windows import closes_after
+from broadcast.windows import open_until, windows_of
 from players.messages import ClipRef, Reason, Urgency
 from scheduler.planner import load_calendar, load_entry, plan_broadcasts
 
@@ -127,10 +127,22 @@ def load_lines(session: Session, now: datetime, until: datetime) -> list[Line]:
 
 def lines_of_zones(session: Session, zones: Sequence[Zone], now: datetime, until: datetime) -> list[Line]:
     """What a pole that speaks for these villages will make of its timetable."""
-    commune, slugs = get_commune(session), {zone.slug for zone in zones}
-    windows, zone = windows_of_commune(commune), local_zone(commune)
+    slugs = {zone.slug for zone in zones}
     own = [line for line in load_lines(session, now, until) if slugs & set(line.zones)]
-    return foresee(own, lambda at: closes_after(windows, zone, at))
+    return foresee(own, hours_of(get_commune(session), zones))
+
+
+def hours_of(commune: Commune, zones: Sequence[Zone]) -> Callable[[datetime], datetime | None]:
+    """When the hours that are open at an instant end at a pole of these villages: the commune's and its villages'."""
+    local = local_zone(commune)
+    own = [windows_of(zone.windows) for zone in zones if zone.windows]
+
+    def closes_at(at: datetime) -> datetime | None:
+        ends = [open_until(windows, local, at) for windows in (windows_of_commune(commune), *own)]
+        known = [end for end in ends if end is not None]
+        return min(known) if len(known) == len(ends) else None
+
+    return closes_at
 
 
 def lines_of_node(session: Session, slug: str, now: datetime, until: datetime) -> list[Line]:

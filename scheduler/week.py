@@ -27,13 +27,14 @@ from broadcast.models import (
     Zone,
     row_id,
 )
+from broadcast.nodes import nodes_of_zones
 from broadcast.rules import load_budgets
 from broadcast.vietnamese_days import LunarDay, holiday_name, lunar_day
 from broadcast.views import broadcast_rows
-from broadcast.windows import closes_after, fits_windows
+from broadcast.windows import fits_windows
 from players.messages import Urgency, Window
 from scheduler.conflicts import Span, find_overlaps
-from scheduler.forecast import Line, foresee, line_of, load_lines
+from scheduler.forecast import Line, foresee, hours_of, line_of, load_lines
 from scheduler.lengths import UNKNOWN_LASTS, Length, lengths_of
 
 DAYS = 7
@@ -71,6 +72,11 @@ class Block:
     max_minutes: int | None = None
 
     @property
+    def name(self) -> str:
+        """Its title without the day that planning puts behind it: in a grid the day is seen."""
+        return self.line.title.removesuffix(f", {self.on:%d/%m}")
+
+    @property
     def starts_at(self) -> datetime:
         """When it begins to sound, or should have."""
         return self.line.sounds_at or self.line.starts_at
@@ -94,11 +100,12 @@ class WeekDay:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """A village's seven days; `windows` are the hours in which it may sound."""
+    """A village's seven days; `windows` are the hours in which it may sound; without poles nobody hears it."""
 
     zone: Zone
     days: tuple[WeekDay, ...]
     windows: tuple[Window, ...]
+    has_poles: bool
 
 
 def load_week(session: Session, zone: Zone, first: date, now: datetime) -> Week:
@@ -121,6 +128,7 @@ def load_week(session: Session, zone: Zone, first: date, now: datetime) -> Week:
             for on in days
         ),
         tuple(windows),
+        has_poles=bool(nodes_of_zones(session, [row_id(zone.id)])),
     )
 
 
@@ -159,7 +167,7 @@ def _coming(
         replace(line, lasts=lengths[line.broadcast].lasts, reason=line.reason or refused.get(line.broadcast))
         for line in lines
     ]
-    foreseen = foresee(ready, lambda at: closes_after(windows, local, at))
+    foreseen = foresee(ready, hours_of(get_commune(session), [zone]))
     troubles = _troubles(foreseen, local, windows)
     changed = {(one.entry_id, one.on) for one in session.exec(select(EntryChange))}
     blocks = []
@@ -190,11 +198,14 @@ def _lengths(session: Session, lines: Sequence[Line]) -> dict[str, Length]:
     for line in lines:
         if line.entry_id is not None and line.broadcast in known:
             by_entry.setdefault(line.entry_id, known[line.broadcast].lasts)
-    return {
-        line.broadcast: known.get(line.broadcast)
-        or Length(by_entry.get(line.entry_id or 0, UNKNOWN_LASTS), is_estimate=True)
-        for line in lines
-    }
+    return {line.broadcast: _length(line, known, by_entry) for line in lines}
+
+
+def _length(line: Line, known: Mapping[str, Length], by_entry: Mapping[int, timedelta]) -> Length:
+    if line.lasts is not None:
+        return Length(line.lasts, is_estimate=False)
+    guess = by_entry.get(line.entry_id or 0, UNKNOWN_LASTS)
+    return known.get(line.broadcast) or Length(guess, is_estimate=True)
 
 
 def _refused(

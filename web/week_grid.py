@@ -63,14 +63,15 @@ def lay_out(week: Week, zone: ZoneInfo, asked_at: datetime | None = None) -> tup
     return grid, [_column(number, day, week, grid, zone, asked_at) for number, day in enumerate(week.days)]
 
 
-def quiet_of(windows: Sequence[Window]) -> list[tuple[int, int]]:
+def quiet_of(windows: Sequence[Window], on: date) -> list[tuple[int, int]]:
     """The stretches of a day, in minutes from midnight, that no window covers."""
     closed, minute = [], 0
-    for window in sorted(windows, key=lambda one: one.opens):
+    of_day = (one for one in windows if not one.days or on.weekday() in one.days)
+    for window in sorted(of_day, key=lambda one: one.opens):
         opens = _minute(window.opens)
         if opens > minute:
             closed.append((minute, opens))
-        minute = DAY_MINUTES if window.closes == time.min else _minute(window.closes)
+        minute = max(minute, DAY_MINUTES if window.closes == time.min else _minute(window.closes))
     return [*closed, (minute, DAY_MINUTES)] if minute < DAY_MINUTES else closed
 
 
@@ -88,7 +89,7 @@ def _grid(week: Week, zone: ZoneInfo) -> Grid:
 
 def _column(number: int, day: WeekDay, week: Week, grid: Grid, zone: ZoneInfo, asked_at: datetime | None) -> Column:
     quiet = []
-    for place, (closes, opens) in enumerate(quiet_of(week.windows)):
+    for place, (closes, opens) in enumerate(quiet_of(week.windows, day.on)):
         start, end = max(closes, grid.top), min(opens, grid.top + grid.minutes)
         if start < end:
             quiet.append(Quiet(f"q{number}-{place}", start - grid.top, end - start))

@@ -62,6 +62,7 @@ class WeekPage(Page):
     troubles: Sequence[Block]
     before: date
     after: date
+    has_poles: bool
     may_edit: bool
     nonce: str
     problem: Refusal | None = None
@@ -101,6 +102,7 @@ def show_week(door: SignedIn, thon: _Asked = "", tu: _Asked = "", ngay: _Asked =
         troubles=[one for day in week.days for one in day.blocks if one.fate == "trouble"],
         before=max(first - timedelta(days=DAYS), FIRST_DAY),
         after=min(first + timedelta(days=DAYS), LAST_DAY),
+        has_poles=week.has_poles,
         may_edit=may(door.user, Action.EDIT_TIMETABLE),
         nonce=nonce,
         problem=problem,
