@@ -17,6 +17,8 @@ from broadcast.typed_text import clean_line, clean_slug
 from broadcast.zones import sorted_by_name, zones_by_slug
 
 PAIRING_LASTS = timedelta(minutes=10)
+LEAST_DELAY_MS, MOST_DELAY_MS = -200, 2000
+MOST_DATA_MB = 10_000_000
 _CODE_SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without I, O, 0 and 1: it is read out and typed on a pole
 _CODE_LENGTH = 8
 
@@ -97,6 +99,35 @@ def revoke_node(session: Session, slug: str, now: datetime, actor: str = "loalan
         node.public_key = node.pairing_code_hash = node.pairing_expires_at = None
         session.add(node)
         record(session, now, actor, "revoke-node", slug)
+    return node
+
+
+def tune_node(
+    session: Session,
+    slug: str,
+    now: datetime,
+    actor: str = "loalang",
+    *,
+    delay_ms: int | None = None,
+    data_mb: int | None = None,
+) -> Node:
+    """Set by how much a pole's sound is delayed, and what its SIM card may take in a month.
+
+    What is none stays as it is; `data_mb` of 0 takes the limit away.
+
+    Raises:
+        InvalidInput: a number is out of its bounds.
+        NotFound: there is no such pole.
+    """
+    node = get_node(session, slug)
+    if delay_ms is not None and not LEAST_DELAY_MS <= delay_ms <= MOST_DELAY_MS:
+        raise InvalidInput("delay-out-of-bounds", "Độ trễ phải từ -200 đến 2000 mili giây.", "delay_ms")
+    if data_mb is not None and not 0 <= data_mb <= MOST_DATA_MB:
+        raise InvalidInput("data-out-of-bounds", "Dung lượng tháng phải từ 0 đến 10.000.000 MB.", "data_mb")
+    node.delay_ms = node.delay_ms if delay_ms is None else delay_ms
+    node.data_mb = node.data_mb if data_mb is None else data_mb or None
+    session.add(node)
+    record(session, now, actor, "tune-node", slug, {"delay_ms": node.delay_ms, "data_mb": node.data_mb})
     return node
 
 

@@ -235,7 +235,7 @@ class Hub:
                     return
                 try:
                     if message.payload or kind != "presence":  # an empty one forgets what was kept
-                        self._heard(node, read_from_node(node, kind, message.payload))
+                        self._heard(node, read_from_node(node, kind, message.payload), is_live=not message.retained)
                 except MalformedMessage as error:
                     self._refuse(node, kind, str(error))
             case _:
@@ -253,7 +253,7 @@ class Hub:
         self._refusals.append(Refusal(self._clock(), node, kind, why))
         self._on_change("refusals")
 
-    def _heard(self, node: str, message: FromNode) -> None:
+    def _heard(self, node: str, message: FromNode, *, is_live: bool) -> None:
         match message:
             case PlaybackReport():
                 self._intake.take(message)
@@ -261,6 +261,8 @@ class Hub:
                 self._presence.heard(message)
             case TimeRequest():
                 self._answer_later(node, message)
+            case Presence(online=True) if is_live:
+                self._presence.lives(node)
             case Presence():
                 self._presence.hint(message)
 

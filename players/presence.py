@@ -55,6 +55,11 @@ class PresenceBoard:
         """A node has proved that it is there."""
         self._rows[heartbeat.node] = _Row(heartbeat, now)
 
+    def lives(self, node: str, now: datetime) -> None:
+        """A node says that it is there and as it was: so much proves it as its last heartbeat did."""
+        row = self._rows.get(node, _Row(None, None))
+        self._rows[node] = _Row(row.heartbeat, now)
+
     def hint(self, presence: Presence, now: datetime) -> None:
         """A node, or the broker for it, says that it came or went. Coming is not proved by that."""
         row = self._rows.get(presence.node, _Row(None, None))

@@ -25,6 +25,14 @@ class PresenceWatch:
         if _shown(before) != _shown(self._board.row_of(heartbeat.node, now)):
             self._tell()
 
+    def lives(self, node: str) -> None:
+        """A node says that it is there and as it was."""
+        now = self._clock()
+        before = self._board.state_of(node, now)
+        self._board.lives(node, now)
+        if before is not self._board.state_of(node, now):
+            self._tell()
+
     def hint(self, presence: Presence) -> None:
         """A node, or the broker for it, says that it came or went."""
         now = self._clock()

@@ -85,6 +85,8 @@ def say_health(beat: Heartbeat) -> str:
         said.append(f"RAM còn {say_number(beat.memory_free_bytes // 1024**2)} MB")
     if beat.processor_percent is not None:
         said.append(f"bộ xử lý {beat.processor_percent} %")
+    if beat.data is not None:
+        said.append(f"tháng này dùng {say_number(beat.data.total // 1_000_000)} MB dữ liệu")
     return " · ".join([*said, *_say_clock(beat), f"phiên bản {beat.version}"])
 
 

@@ -25,7 +25,8 @@ class Commune(SQLModel, table=True):
     rate: float = 1.0
     """How fast it reads, against the voice's own speed."""
     gain_db: float = 0.0
-    heartbeat_s: float = 5.0
+    heartbeat_s: float = 15.0
+    """Between two signs of life of a pole: less than what makes it late, and as much as a SIM card can bear."""
     reading_style: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
     """How it likes numbers said (`tts.normalize.ReadingStyle`); what is not there is as in the north."""
     keys_version: int = Field(default=0, sa_type=BigInteger)
@@ -73,6 +74,10 @@ class Node(SQLModel, table=True):
     """The renewal at which it got its key and its password."""
     volumes: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
     """Its own, in place of its villages'."""
+    delay_ms: int = 0
+    """Its sound begins so much later (or, below zero, earlier) than that of the others: for slow amplifiers."""
+    data_mb: int | None = None
+    """What its SIM card may take in a month, in megabytes; none: as much as it likes."""
 
 
 class NodeZone(SQLModel, table=True):

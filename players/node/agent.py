@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -25,6 +26,7 @@ from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
 from players.node.cueing import Cueing, kept_clips, made_room
+from players.node.data_budget import Meter, ahead_by_budget
 from players.node.errors import ClipRefused
 from players.node.events import (
     Action,
@@ -86,6 +88,8 @@ class NodeParts:
     health: HealthProbe
     clock_improved: Callable[[], None]
     """Called in a thread whenever a good answer about the time has come; may raise `OutputError`."""
+    meter: Meter | None = None
+    """Counts what the line carries; none where nobody pays for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ class Agent:
             parts.clock,
             lambda: self._state,
             self.emit,
-            ahead=parts.ahead,
+            ahead=self._ahead,
             jitter_s=parts.jitter_s,
         )
 
@@ -259,6 +263,14 @@ class Agent:
             self._link.connect_anew()
         self._link.heartbeat_now()
 
+    def _ahead(self) -> timedelta | None:
+        """How long before its minute a clip is fetched, by what is left of the month's data."""
+        config, meter = self._state.config, self._parts.meter
+        if config is None or config.data_mb is None or meter is None:
+            return self._parts.ahead
+        zone, budget = ZoneInfo(config.timezone), config.data_mb * 1_000_000
+        return ahead_by_budget(self._parts.ahead, budget, meter.usage, self._clock.now().at, zone)
+
     def _known_time(self) -> datetime | None:
         now = self._clock.now()
         return now.at if now.trusted else None
@@ -325,6 +337,7 @@ class Agent:
             uptime_s=board.uptime_s,
             memory_free_bytes=board.memory_free_bytes,
             processor_percent=board.processor_percent,
+            data=None if self._parts.meter is None else self._parts.meter.usage,
         )
 
     async def pending_reports(self) -> list[PlaybackReport]:

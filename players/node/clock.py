@@ -16,10 +16,13 @@ from players.node.board_clock import BoardClock, plain_board
 from players.node.rate import Rate, RateFilter
 
 KEPT_SAMPLES = 8
-KEPT_FOR_S = 600.0
+KEPT_FOR_S = 1200.0
 MAX_WAIT_S = 5.0
 """A reply that took longer says too little about the time."""
 MAX_ASKED = 16
+SHORTEST_CALM_S, LONGEST_CALM_S = 64.0, 512.0
+WORTH_ASKING_S = 0.003
+"""What a crystal may have run off before the server is asked again."""
 RTC_ERROR_S = 0.1
 """How closely the board's own date, that goes on without power, is read."""
 RTC_DRIFT = 50e-6
@@ -162,6 +165,11 @@ class NodeClock:
         """By how much the synchronised time may be wrong; grows with the age of the last good answer."""
         best = self._best()
         return None if best is None else best.error_s(self._uptime(), self._rates.rate) * 1000
+
+    @property
+    def calm_s(self) -> float:
+        """How long a clock that is close stays so, by what is known of its crystal, before it has to ask again."""
+        return min(LONGEST_CALM_S, max(SHORTEST_CALM_S, WORTH_ASKING_S / self._rates.rate.error))
 
     @property
     def age_ms(self) -> float | None:

@@ -38,7 +38,7 @@ class Wanted:
     """The words of an emergency are pushed to all its nodes: one that has waited in vain fetches them."""
 
 
-def wanted_clips(state: NodeState, now: Instant, ahead: timedelta) -> list[Wanted]:
+def wanted_clips(state: NodeState, now: Instant, ahead: timedelta | None) -> list[Wanted]:
     """The clips that are to be fetched: those of emergencies, what is held ready for emergencies, then the nearest."""
     found = [wanted for track in _coming(state, now, ahead) if track.is_emergency for wanted in _of_track(track)]
     found += [Wanted(clip, now.at + URGENT) for pack in state.packs.values() for clip in pack.clips]
@@ -50,10 +50,15 @@ def wanted_clips(state: NodeState, now: Instant, ahead: timedelta) -> list[Wante
     return list(needed.values())
 
 
-def _coming(state: NodeState, now: Instant, ahead: timedelta) -> list[Track]:
+def _coming(state: NodeState, now: Instant, ahead: timedelta | None) -> list[Track]:
     """What still needs clips, the nearest first."""
     tracks = (*waiting(state), *(track for track in state.tracks.values() if track.is_sounding and track.is_open))
-    due = (track for track in tracks if track.listed and track.item.starts_at <= now.at + ahead)
+    until = None if ahead is None else now.at + ahead
+    due = (
+        track
+        for track in tracks
+        if track.listed and (track.is_emergency or (until is not None and track.item.starts_at <= until))
+    )
     return sorted(due, key=lambda track: (-track.item.urgency.rank, track.item.starts_at))
 
 
@@ -95,7 +100,7 @@ class Cueing:
         fetcher, clips, clock: as elsewhere.
         look: the state of now.
         emit: takes `ClipStored` and `ClipTrouble`.
-        ahead: how long before its minute a clip is fetched.
+        ahead: how long before its minute a clip is fetched, just now; none: only those of emergencies are.
         jitter_s: over how many seconds fetches that have time are spread.
     """
 
@@ -107,7 +112,7 @@ class Cueing:
         look: Callable[[], NodeState],
         emit: Callable[[Event], None],
         *,
-        ahead: timedelta,
+        ahead: Callable[[], timedelta | None],
         jitter_s: float,
     ) -> None:
         self._fetcher = fetcher
@@ -150,7 +155,7 @@ class Cueing:
         """Begin fetches; returns after how many seconds to look again."""
         state, now, monotonic = self._look(), self._clock.now(), self._clock.monotonic()
         pause_s = _LOOK_AGAIN_S
-        wanted = wanted_clips(state, now, self._ahead)
+        wanted = wanted_clips(state, now, self._ahead())
         self._forget_all_but({one.clip.sha256 for one in wanted})
         for one in wanted:
             clip = one.clip

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -17,9 +18,11 @@ from players.node.board_clock import linux_board
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
+from players.node.data_budget import Meter
 from players.node.events import Way
 from players.node.fetch import CONNECT_TIMEOUT_S, STALL_TIMEOUT_S
 from players.node.health import HealthProbe, find_mmcli, probe_volume
+from players.node.metered import MeteredHttp, MeteredTransport
 from players.node.outputs import ChosenOutputs, choose_outputs
 from players.node.pinned import PinnedHttp, StreamRelay
 from players.node.settings import NodeSettings, OutputSection
@@ -48,28 +51,32 @@ async def opened_parts(
             wake_lead=timedelta(milliseconds=0 if settings.amplifier.line is None else settings.amplifier.lead_ms),
         )
         blank = NodeState(identity.node, identity.commune, identity.zones, abilities)
+        state = store.load(blank)
+        meter = Meter(data_dir, partial(_month, clock, "UTC" if state.config is None else state.config.timezone))
         async with (
+            _closing(meter),
             _opened(outputs),
-            _client(settings, credentials) as client,
+            _client(settings, credentials, meter) as client,
             _stream_url(settings, client) as stream_url,
         ):
             yield NodeParts(
                 credentials=credentials,
                 server_url=settings.server.url,
                 stream_url=stream_url,
-                state=store.load(blank),
+                state=state,
                 store=store,
                 clips=ClipStore(data_dir / "clips", settings.clips.max_bytes),
                 client=client,
                 outputs=outputs.by_way,
                 clock=clock,
-                transport=_BrokerTransport(credentials),
+                transport=MeteredTransport(_BrokerTransport(credentials), meter),
                 data_dir=data_dir,
                 ahead=timedelta(hours=settings.clips.ahead_hours),
                 jitter_s=settings.clips.jitter_s,
                 announce=announce,
                 health=HealthProbe(partial(_volume, settings.output), mmcli=find_mmcli()),
                 clock_improved=outputs.clock_improved,
+                meter=meter,
             )
     finally:
         store.close()
@@ -81,11 +88,24 @@ def _volume(output: OutputSection) -> int | None:
     return probe_volume(output.device) if is_on_card else None
 
 
-def _client(settings: NodeSettings, credentials: Credentials) -> httpx.AsyncClient:
+@asynccontextmanager
+async def _closing(meter: Meter) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        meter.close()
+
+
+def _month(clock: NodeClock, timezone: str) -> str | None:
+    now = clock.now()
+    return f"{now.at.astimezone(ZoneInfo(timezone)):%Y-%m}" if now.trusted else None
+
+
+def _client(settings: NodeSettings, credentials: Credentials, meter: Meter) -> httpx.AsyncClient:
     # The commune's server is reached directly, whatever proxies the environment names.
     timeout = httpx.Timeout(STALL_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
     believes_commune = settings.server.authority == "commune"
-    transport = PinnedHttp(lambda: credentials.authorities if believes_commune else ())
+    transport = MeteredHttp(PinnedHttp(lambda: credentials.authorities if believes_commune else ()), meter)
     return httpx.AsyncClient(base_url=settings.server.url, timeout=timeout, transport=transport, trust_env=False)
 
 

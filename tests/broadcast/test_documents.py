@@ -9,7 +9,7 @@ from broadcast.documents import LISTED_AFTER, build_documents
 from broadcast.entries import create_entry
 from broadcast.errors import InvalidInput, NotFound
 from broadcast.models import BroadcastState, WireVersion
-from broadcast.nodes import revoke_node, set_node_zones
+from broadcast.nodes import revoke_node, set_node_zones, tune_node
 from broadcast.programmes import create_programme
 from broadcast.rules import Rules, set_commune_rules, set_zone_rules
 from broadcast.stopping import cancel_broadcast
@@ -114,6 +114,15 @@ def test_a_paired_poles_configuration_says_zones_and_windows(unit: Session, hous
     revoke_node(unit, "dong-1", now)
     documents = build_documents(unit, now)
     assert (dict(documents.configs), documents.gone_nodes) == ({}, ("dong-1",))
+
+
+def test_a_pole_is_told_its_delay_and_what_its_sim_card_may_take(unit: Session, house: House, now: datetime) -> None:
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    (before,) = build_documents(unit, now).configs.values()
+    tune_node(unit, "dong-1", now, delay_ms=40, data_mb=2000)
+    (config,) = build_documents(unit, now).configs.values()
+    assert (config.delay_ms, config.data_mb) == (40, 2000)
+    assert config.version > before.version
 
 
 def test_a_pole_holds_the_rules_of_its_villages_and_its_volume_by_hours(

@@ -421,6 +421,17 @@ async def test_a_heartbeat_shows_on_the_board_and_is_news_only_when_something_ch
         assert server.presence.row_of(NODE, NOW).heartbeat == idle
 
 
+async def test_a_node_that_says_it_lives_is_there_but_what_was_kept_of_it_proves_nothing() -> None:
+    alive = Presence(node=NODE, online=True).to_json()
+    async with running() as server, node(server) as loa:
+        await loa.publish(TOPICS.presence(NODE), alive, retain=True)
+        await until(lambda: server.presence.state_of(NODE, NOW) is PresenceState.ONLINE)
+        broker = server.broker
+    async with running(Server(broker=broker)) as anew:
+        await until(lambda: NODE in anew.presence.snapshot(NOW))
+        assert anew.presence.state_of(NODE, NOW) is PresenceState.OFFLINE
+
+
 async def test_a_will_makes_a_node_late() -> None:
     async with running() as server, node(server) as loa:
         await loa.publish(TOPICS.heartbeat(NODE), HEARTBEAT.to_json())

@@ -100,3 +100,14 @@ async def test_silence_is_told_although_no_message_comes() -> None:
         assert [await changes.get() for _ in range(3)] == [ONLINE, LATE, OFFLINE]
     task.cancel()
     assert changes.empty()
+
+
+def test_a_word_that_a_node_lives_proves_it_and_leaves_what_it_said_last() -> None:
+    board = PresenceBoard()
+    board.lives(NODE, NOW)
+    assert board.row_of(NODE, NOW) == NodePresence(NODE, ONLINE, None, NOW)
+    board.heard(HEARTBEAT, NOW)
+    board.lives(NODE, after(29))
+    assert board.row_of(NODE, after(48)) == NodePresence(NODE, ONLINE, HEARTBEAT, after(29))
+    assert board.state_of(NODE, after(49)) is LATE
+    assert board.state_of(NODE, after(59)) is OFFLINE

@@ -16,6 +16,7 @@ from players.messages import (
     MAX_PUSHED_CLIP_BYTES,
     ClipRef,
     CuedBroadcast,
+    DataUsage,
     Message,
     Order,
     Outcome,
@@ -44,7 +45,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "wire.md"
 DATA = Path(__file__).parents[1] / "data" / "wire"
 PAGE = DOCS.read_text()
 SECTIONS = {match[1]: match[2] for match in re.finditer(r"^### (\w+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)}
-PARTS = {ClipRef, CuedBroadcast, PreparedMessage, RelayPart, Volume, Window, ZoneRules}
+PARTS = {ClipRef, CuedBroadcast, DataUsage, PreparedMessage, RelayPart, Volume, Window, ZoneRules}
 TRAVELLING = {
     kind.__name__: kind
     for kind in vars(messages).values()
@@ -125,7 +126,13 @@ def test_the_page_names_the_parts() -> None:
     own_of_volume = Volume.model_fields.keys() - Window.model_fields.keys()
     fields = [*CuedBroadcast.model_fields, *ClipRef.model_fields, *Window.model_fields, *own_of_volume]
     assert sorted(rows(parts)) == sorted(
-        [*fields, *RelayPart.model_fields, *ZoneRules.model_fields, *PreparedMessage.model_fields]
+        [
+            *fields,
+            *RelayPart.model_fields,
+            *ZoneRules.model_fields,
+            *PreparedMessage.model_fields,
+            *DataUsage.model_fields,
+        ]
     )
 
 

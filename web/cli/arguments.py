@@ -110,14 +110,18 @@ def _tokens(parser: argparse.ArgumentParser) -> Sequence[argparse.ArgumentParser
 
 
 def _node(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(required=True, metavar="add|code|list", dest="action")
+    actions = parser.add_subparsers(required=True, metavar="add|code|set|list", dest="action")
     add = actions.add_parser("add", help="add a pole; prints its one-time pairing code")
     add.add_argument("slug", help="short name, e.g. dong-1")
     add.add_argument("--name", help="as shown on the pages (default: the short name)")
     add.add_argument("--zone", action="append", required=True, metavar="SLUG", help="a village it speaks for; repeat")
     code = actions.add_parser("code", help="a fresh pairing code (10 minutes, used once)")
     code.add_argument("slug")
-    for action in (add, code, actions.add_parser("list", help="all poles")):
+    tuned = actions.add_parser("set", help="a pole's delay, and what its SIM card may take in a month")
+    tuned.add_argument("slug")
+    tuned.add_argument("--delay-ms", type=int, metavar="N", help="its sound comes so much later (-200 to 2000)")
+    tuned.add_argument("--data-mb", type=int, metavar="N", help="megabytes a month; 0: no limit")
+    for action in (add, code, tuned, actions.add_parser("list", help="all poles")):
         _settings(action)
 
 
@@ -255,9 +259,7 @@ def _audit(parser: argparse.ArgumentParser) -> None:
 def _backup(parser: argparse.ArgumentParser) -> None:
     _settings(parser)
     parser.add_argument("file", type=Path, metavar="FILE", help="a new file, such as loalang-2026-11-22.tar.gz")
-    parser.add_argument(
-        "--without-clips", action="store_true", help="smaller; the sound of what was aired is lost"
-    )
+    parser.add_argument("--without-clips", action="store_true", help="smaller; the sound of what was aired is lost")
 
 
 def _restore(parser: argparse.ArgumentParser) -> None:

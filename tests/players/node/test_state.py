@@ -750,6 +750,16 @@ def check_nothing_played_twice(parts: list[Start], *, resumes: bool) -> None:
         assert later.at >= former.at + timedelta(milliseconds=later.from_ms - former.from_ms)
 
 
+@pytest.mark.parametrize("delay_ms", [-150, 0, 700])
+def test_a_pole_with_a_delay_of_its_own_begins_so_much_later(delay_ms: int) -> None:
+    delayed = config(1).model_copy(update={"delay_ms": delay_ms})
+    planned = timetable(1, item("a", DAWN + seconds(10)))
+    pole = Pole().feed(ConfigCame(delayed), planned, ClipStored(clip(1).sha256)).run(20)
+    assert [start.at for start in pole.starts] == [DAWN + seconds(10 + delay_ms / 1000)]
+    assert pole.final("a").outcome is Outcome.PLAYED
+
+
+
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     happenings=st.lists(HAPPENINGS, max_size=30),

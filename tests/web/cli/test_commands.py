@@ -78,6 +78,20 @@ def test_a_pole_gets_a_code_and_a_fresh_one(commune: Path, capsys: pytest.Captur
     assert all(re.fullmatch("[A-HJ-NP-Z2-9]{8}", code) for code in (first, second))
 
 
+def test_a_pole_is_given_a_delay_and_a_limit_for_its_sim_card(
+    commune: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = ["--data", str(commune)]
+    assert main(["node", "add", "dong-1", "--zone", "thon-dong", *at]) == 0
+    capsys.readouterr()
+    assert main(["node", "set", "dong-1", "--delay-ms", "-40", "--data-mb", "2000", *at]) == 0
+    assert capsys.readouterr().out == "dong-1: delay -40 ms, 2000 MB a month\n"
+    assert main(["node", "set", "dong-1", "--data-mb", "0", *at]) == 0
+    assert capsys.readouterr().out == "dong-1: delay -40 ms, no limit\n"
+    assert main(["node", "set", "dong-1", "--delay-ms", "2001", *at]) == 2
+    assert "delay out of bounds" in capsys.readouterr().err
+
+
 def test_without_a_commune_the_person_is_told_what_to_do(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["user", "list", "--data", str(data)]) == 2
     assert "loalang init" in capsys.readouterr().err

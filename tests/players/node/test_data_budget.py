@@ -1,0 +1,139 @@
+"""What the line carries, counted by kind over restarts and months, and what a small budget does to fetching."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from players.memory import MemoryBroker, MemoryTransport
+from players.messages import ClipRef, DataUsage, Timetable, Urgency
+from players.node.cache import ClipStore
+from players.node.clock import Instant
+from players.node.cueing import wanted_clips
+from players.node.data_budget import FURTHEST, NEAREST, Meter, ahead_by_budget
+from players.node.errors import ClipRefused
+from players.node.events import TimetableCame
+from players.node.fetch import ClipFetcher
+from players.node.metered import MeteredHttp, MeteredTransport
+from players.signing import make_ticket
+from tests.fakes.fake_server import FakeDoor
+from tests.players.node.conftest import NodeBox
+from tests.players.node.pole import DAWN, Pole, item
+
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+MID_MONTH = datetime(2026, 4, 16, tzinfo=HANOI)
+USUAL = timedelta(hours=48)
+MB = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("used_mb", "ahead"),
+    [
+        *((0, FURTHEST), (300, FURTHEST), (450, USUAL), (600, USUAL)),
+        *((700, NEAREST), (899, NEAREST), (900, None), (5000, None)),
+    ],
+)
+def test_in_the_middle_of_a_month_of_a_thousand_megabytes(used_mb: int, ahead: timedelta | None) -> None:
+    usage = DataUsage(month="2026-04", clips=used_mb * MB)
+    assert ahead_by_budget(USUAL, 1000 * MB, usage, MID_MONTH, HANOI) == ahead
+
+
+def test_without_a_limit_it_is_as_usual() -> None:
+    assert ahead_by_budget(USUAL, None, DataUsage(month="2026-04", clips=10**12), MID_MONTH, HANOI) == USUAL
+
+
+@given(st.integers(0, 2000), st.integers(0, 2000), st.integers(0, 29 * 24))
+def test_who_has_used_more_never_fetches_further_ahead(one: int, other: int, hours: int) -> None:
+    at = datetime(2026, 4, 1, tzinfo=HANOI) + timedelta(hours=hours)
+    less, more = (
+        ahead_by_budget(USUAL, 1000 * MB, DataUsage(month="2026-04", clips=used * MB), at, HANOI) or timedelta()
+        for used in sorted((one, other))
+    )
+    assert more <= less
+
+
+def test_when_the_budget_is_spent_only_emergencies_are_fetched() -> None:
+    pole = Pole()
+    items = (
+        item("soon", DAWN + timedelta(hours=1), number=1),
+        item("alarm", DAWN + timedelta(hours=1), Urgency.EMERGENCY, number=2),
+    )
+    timetable = Timetable(commune="hoa-binh-an", version=1, issued_at=DAWN, zone="thon-dong", broadcasts=items)
+    pole.feed(TimetableCame(timetable))
+    now = Instant(DAWN, True, DAWN)
+    assert {wanted.clip.sha256[-1] for wanted in wanted_clips(pole.state, now, USUAL)} == {"1", "2"}
+    assert {wanted.clip.sha256[-1] for wanted in wanted_clips(pole.state, now, None)} == {"2"}
+
+
+def test_counts_outlive_the_process_and_end_with_the_communes_month(tmp_path: Path) -> None:
+    months = ["2026-03"]
+    meter = Meter(tmp_path, lambda: months[0])
+    meter.add("clips", 5000)
+    meter.add("control", 70)
+    meter.close()
+    again = Meter(tmp_path, lambda: months[0])
+    assert again.usage == DataUsage(month="2026-03", clips=5000, control=70)
+    months[0] = "2026-04"
+    again.add("emergencies", 9)
+    assert again.usage == DataUsage(month="2026-04", emergencies=9)
+
+
+def test_a_crash_forgets_little(tmp_path: Path) -> None:
+    meter = Meter(tmp_path, lambda: "2026-03")
+    for _ in range(100):
+        meter.add("clips", 10_000)
+    assert Meter(tmp_path, lambda: "2026-03").usage.clips >= 700_000
+
+
+def test_a_board_that_does_not_know_the_time_counts_on_and_begins_no_month(tmp_path: Path) -> None:
+    month: list[str | None] = ["2026-03"]
+    meter = Meter(tmp_path, lambda: month[0])
+    meter.add("clips", 5)
+    month[0] = None
+    meter.add("clips", 5)
+    assert meter.usage == DataUsage(month="2026-03", clips=10)
+    fresh = Meter(tmp_path / "elsewhere", lambda: month[0])
+    fresh.add("control", 3)
+    month[0] = "2026-05"
+    assert fresh.usage == DataUsage(month="2026-05", control=3)
+
+
+async def test_what_mqtt_carries_is_counted_and_pushed_clips_apart(tmp_path: Path) -> None:
+    broker, meter = MemoryBroker(), Meter(tmp_path, lambda: "2026-03")
+    async with MeteredTransport(MemoryTransport(broker, "dong-1"), meter).connect() as line:
+        await line.subscribe("zones/a/clips/+")
+        before = meter.usage.control
+        await line.publish("up", b"x" * 100)
+        assert 100 < meter.usage.control - before < 130
+        async with MemoryTransport(broker, "server").connect() as server:
+            await server.publish("zones/a/clips/abc", b"y" * 4000)
+        async for _ in line.messages():
+            break
+    assert 4000 < meter.usage.emergencies < 4050
+
+
+async def test_a_clip_that_breaks_off_is_counted_once_for_each_byte_that_came(
+    box: NodeBox, door: FakeDoor, new_clip: Callable[..., ClipRef], tmp_path: Path
+) -> None:
+    clip = new_clip(3.0)
+    meter = Meter(tmp_path, lambda: "2026-03")
+    store = ClipStore(tmp_path / "clips", 1 << 26)
+
+    def ticket(path: str) -> str:
+        return make_ticket(box.key, box.node, path, datetime.now(UTC))
+
+    door.breaks_after = [clip.size_bytes // 2]
+    transport = MeteredHttp(httpx.AsyncHTTPTransport(), meter)
+    async with httpx.AsyncClient(base_url=door.url, transport=transport, trust_env=False) as client:
+        fetcher = ClipFetcher(client, store, ticket)
+        with pytest.raises(ClipRefused):
+            await fetcher.fetch(clip)
+        await fetcher.fetch(clip)
+    assert store.is_whole(clip.sha256)
+    assert clip.size_bytes < meter.usage.clips < clip.size_bytes + 2000
+    assert (meter.usage.control, meter.usage.streams) == (0, 0)
