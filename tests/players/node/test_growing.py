@@ -197,7 +197,7 @@ def test_what_is_prepared_is_fetched_before_what_is_planned_and_never_makes_room
     instant = Instant(NOW, trusted=True, awake_since=NOW)
     names = [wanted.clip for wanted in wanted_clips(pole.state, instant, timedelta())]
     assert names == [CHIME, FIRST, SECOND]
-    assert kept_clips(pole.state, NOW) == ({clip.sha256 for clip in names}, ())
+    assert kept_clips(pole.state, NOW) == (frozenset(clip.sha256 for clip in names), ())
     assert not pole.state.has_pack
     for clip in names:
         pole.hears(ClipStored(clip.sha256))
