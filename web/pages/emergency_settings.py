@@ -83,6 +83,8 @@ class PreparedEditPage(Page):
 
     template: ClassVar[str] = "emergency_prepared_edit.html"
     key: str
+    typed_key: str
+    """Of a new one that could not be kept."""
     form: Prepared
     slots: Sequence[Slot]
     icons: Mapping[str, str]
@@ -256,19 +258,17 @@ def _keep(door: Door, form: Fields, key: str) -> Response:
     prepared = _prepared_in(form, ())
     try:
         slots = _slots_in(form)
-        prepared = replace(
-            _prepared_in(form, slots),
-            said_times=parse_whole(form.text("said_times"), "said_times"),
-            repeat_every_minutes=_minutes_in(form),
-        )
+        prepared = replace(_prepared_in(form, slots), said_times=parse_whole(form.text("said_times"), "said_times"))
+        prepared = replace(prepared, repeat_every_minutes=_minutes_in(form))
         with door.work() as session:
             if key:
                 edit_prepared(session, door.user, key, prepared, door.now)
             else:
                 add_prepared(session, door.user, form.text("key"), prepared, door.now)
     except BroadcastError as error:
-        page = _edit_page(key or "", prepared, slots, is_needed=False, problem=refusal_of(error))
-        return door.show(page, refusal_of(error).status)
+        problem = refusal_of(error)
+        page = _edit_page(key, prepared, slots, typed_key=form.text("key"), problem=problem)
+        return door.show(page, problem.status)
     door.station.nudge()
     return door.go("/khan-cap/mau", "da-luu-mau")
 
@@ -325,11 +325,18 @@ def _show_edit(door: Door, message: PreparedMessage) -> Response:
 
 
 def _edit_page(
-    key: str, form: Prepared, slots: Sequence[Slot], *, is_needed: bool, problem: Refusal | None = None
+    key: str,
+    form: Prepared,
+    slots: Sequence[Slot],
+    *,
+    is_needed: bool = False,
+    typed_key: str = "",
+    problem: Refusal | None = None,
 ) -> PreparedEditPage:
     empty = [Slot("", "", SlotKind.PLACE, "")] * EMPTY_SLOTS
     return PreparedEditPage(
         key=key,
+        typed_key=typed_key,
         form=form,
         slots=[*slots, *empty],
         icons=ICONS,
