@@ -111,6 +111,7 @@ _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
     Reason.CLOCK_DISTRUSTED: "Đồng hồ của cụm loa không tin cậy được.",
     Reason.CLIP_UNAVAILABLE: "Cụm loa không tải được âm thanh.",
     Reason.CLIP_CORRUPT: "Âm thanh tải về bị hỏng.",
+    Reason.RELAY_FAILED: "Phần tiếp âm hoặc phát trực tiếp không nghe được hết.",
     Reason.STREAM_FAILED: "Luồng phát trực tiếp bị đứt.",
     Reason.OUTPUT_MISSING: "Cụm loa không có thiết bị âm thanh.",
     Reason.OUTPUT_FAILED: "Thiết bị âm thanh của cụm loa ngừng giữa chừng.",

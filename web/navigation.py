@@ -11,11 +11,11 @@ _APPROVALS = "/duyet"
 _MENU: tuple[tuple[str, str, str, Action | None], ...] = (
     ("/khan-cap", "Khẩn cấp", "siren", Action.RAISE_EMERGENCY),
     ("/", "Đang phát", "speaker", None),
-    ("/phat-truc-tiep", "Phát trực tiếp", "mic", Action.SPEAK_LIVE),
     ("/soan", "Soạn tin", "pen", Action.WRITE_BULLETIN),
     (_APPROVALS, "Duyệt", "check", None),
     ("/ban-tin", "Bản tin", "list", Action.WRITE_BULLETIN),
     ("/hop-thu", "Hộp thư", "inbox", Action.WRITE_BULLETIN),
+    ("/phat-truc-tiep", "Phát trực tiếp", "mic", Action.SPEAK_LIVE),
     ("/ban-ghi", "Bản ghi", "mic", Action.KEEP_RECORDINGS),
     ("/lich-phat", "Lịch phát", "calendar", None),
     ("/nhat-ky", "Nhật ký", "log", None),
