@@ -59,7 +59,6 @@ class Progress:
 
     row: BroadcastRow
     is_drill: bool
-    follows_id: str | None
     poles: Sequence[PoleProgress]
 
     @property
@@ -113,7 +112,7 @@ def progress_of(
         if only is None or row.node in only
     ]
     poles.sort(key=lambda pole: pole.step not in _FIRST)
-    return Progress(broadcast_rows(session, [broadcast])[0], broadcast.is_drill, broadcast.follows_id, poles)
+    return Progress(broadcast_rows(session, [broadcast])[0], broadcast.is_drill, poles)
 
 
 def recent_emergencies(session: Session, now: datetime, zone: str | None = None) -> list[Broadcast]:

@@ -8,7 +8,6 @@ from broadcast.permissions import Action, require
 from broadcast.policy import Check, policy_of
 from broadcast.prepared import fill, list_prepared
 from broadcast.zones import zones_open_to
-from players.messages import Severity
 from web.api.emergency_schemas import (
     BoardMessage,
     BoardReply,
@@ -49,15 +48,11 @@ def read_board(door: Reader) -> BoardReply:
     with door.read() as session:
         checks = policy_of(session).checks
         messages = [
-            BoardMessage(
-                key=one.key, title=one.title, said=fill(one), needs_pin=checks[Severity(one.severity)] is Check.PIN
-            )
+            BoardMessage(key=one.key, title=one.title, said=fill(one), needs_pin=checks[one.severity] is Check.PIN)
             for one in list_prepared(session)
         ]
         zones = [BoardZone(slug=zone.slug, name=zone.name) for zone in zones_open_to(session, door.user)]
-    return BoardReply(
-        username=door.user.username, csrf=door.visitor.csrf, zones=zones, messages=messages, checks=dict(checks)
-    )
+    return BoardReply(username=door.user.username, csrf=door.visitor.csrf, zones=zones, messages=messages)
 
 
 @router.get("/{broadcast_id}", responses=answers(401, 403, 404, 422))

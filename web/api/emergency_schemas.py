@@ -5,10 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, Field
 
 from broadcast.models import BroadcastState
-from broadcast.policy import Check
 from broadcast.press_progress import PoleStep
 from broadcast.presses import Press, PressKind
-from players.messages import Severity
 from web.api.schemas import Sent, ShortText, SlugText
 
 
@@ -75,7 +73,6 @@ class BoardReply(BaseModel):
     csrf: str = Field(repr=False)
     zones: list[BoardZone]
     messages: list[BoardMessage]
-    checks: dict[Severity, Check]
 
 
 class PoleReply(BaseModel):
