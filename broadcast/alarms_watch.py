@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from broadcast.alarm_rules import Judgement, Key, Look, Watched, judge
@@ -53,9 +52,9 @@ class AlarmWatch:
         while True:
             try:
                 await self.look()
-            except SQLAlchemyError:
-                # A full disk or a locked file mends itself or is mended: what is wrong is still wrong then.
-                log.exception("the alarms cannot be written down")
+            # One thing that we did not foresee (a full disk too) must not end all alarms: the next look comes.
+            except Exception:
+                log.exception("the alarms could not be looked at")
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from broadcast.communes import get_commune, local_zone
 from broadcast.db import reading, session_of
@@ -58,8 +57,9 @@ class MorningWatch:
         while True:
             try:
                 await self.look()
-            except SQLAlchemyError:
-                log.exception("the check of the morning cannot be written down")
+            # A morning that cannot be checked now is checked with the next look, as long as it is morning.
+            except Exception:
+                log.exception("the morning could not be checked")
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from broadcast.communes import get_commune, local_zone
 from broadcast.db import reading, session_of
@@ -62,8 +61,9 @@ class Notifier:
         while self.channels:
             try:
                 await self.send_due()
-            except SQLAlchemyError:
-                log.exception("what was sent cannot be written down")
+            # What waits is in the database: whatever went wrong with one notice, the next look tries again.
+            except Exception:
+                log.exception("notices could not be sent")
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def send_due(self) -> None:
