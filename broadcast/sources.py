@@ -100,7 +100,7 @@ def read_item(data: bytes) -> Item:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "tin"
-        raise BadItem(f"Trường “{where}” không hợp lệ: {first['msg'][:200]}.") from error
+        raise BadItem(f"Trường “{where}” không đúng định dạng {FORMAT}.") from error
     except InvalidInput as error:
         raise BadItem(f"Trường “{error.field}”: {error.message}") from error
 

@@ -1,6 +1,7 @@
 """A folder as a source: one file of JSON for each item, moved to `done` or `bad` once it was taken."""
 
 import asyncio
+import errno
 import os
 import stat
 from collections.abc import Sequence
@@ -30,14 +31,14 @@ class FolderSource:
         try:
             return await asyncio.to_thread(self._read)
         except OSError as error:
-            raise SourceUnreachable(f"Không đọc được thư mục: {error.strerror}.") from error
+            raise SourceUnreachable(f"Không đọc được thư mục: {_why(error)}.") from error
 
     async def settle(self, parcel: Parcel, problem: str) -> None:
         """Move the file; beside a bad one its reason is written."""
         try:
             await asyncio.to_thread(self._move, parcel.name, problem)
         except OSError as error:
-            raise SourceUnreachable(f"Không chuyển được tệp {parcel.name}: {error.strerror}.") from error
+            raise SourceUnreachable(f"Không chuyển được tệp {parcel.name}: {_why(error)}.") from error
 
     def _read(self) -> list[Parcel]:
         names = []
@@ -54,7 +55,9 @@ class FolderSource:
             data = _read_file(self._folder / name)
             if self._secret and not is_signed(data, self._signature(name), self._secret):
                 return Parcel(name, data, "Chữ ký của tệp thiếu hoặc không đúng.")
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            return Parcel(name, problem=f"Không đọc được tệp: {_why(error)}.")
+        except ValueError as error:
             return Parcel(name, problem=f"Không đọc được tệp: {error}.")
         return Parcel(name, data)
 
@@ -73,6 +76,16 @@ class FolderSource:
                 (self._folder / one).replace(there / one)
         if problem:
             (there / (name + ".txt")).write_text(problem + "\n", encoding="utf-8")
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "không có ở đó"
+    if isinstance(error, PermissionError):
+        return "máy chủ không có quyền"
+    if error.errno == errno.ELOOP:
+        return "là liên kết"
+    return error.strerror or type(error).__name__
 
 
 def _read_file(path: Path) -> bytes:
