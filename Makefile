@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 GOLD ?= ../shared/normalization/dev.tsv
 
-APT_RUN := python3-venv mosquitto espeak-ng ffmpeg libportaudio2 libasound2-plugins libvlc5 vlc-plugin-base tesseract-ocr tesseract-ocr-vie
-APT_TEST := snapserver snapclient fonts-dejavu-core fonts-freefont-ttf pulseaudio pulseaudio-utils chromium libnss3-tools iproute2 iptables icecast2
+APT_RUN := python3-venv mosquitto espeak-ng ffmpeg fonts-dejavu-core libportaudio2 libasound2-plugins libvlc5 vlc-plugin-base tesseract-ocr tesseract-ocr-vie
+APT_TEST := snapserver snapclient fonts-freefont-ttf pulseaudio pulseaudio-utils chromium libnss3-tools iproute2 iptables icecast2
 APT := $(APT_RUN) $(APT_TEST)
 
 .PHONY: help setup apt demo test check format screenshots images clean constraints bench-normalize bench-speech bench-planner bench-crash bench-load bench-emergency bench-sync node-wheels

@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import timedelta
 
+import pdfplumber
 import pytest
 from sqlmodel import Session, col, select
 
@@ -142,6 +143,38 @@ async def test_the_log_says_what_each_pole_did_and_why_not(browse: SignIn, commu
         ("Cột dong-2", "Không phát", "", ""),
     ]
     assert rows[1]["Lý do"] == "Cụm loa chưa được ghép với máy chủ."
+
+
+async def test_a_month_is_reported_on_a_page_in_a_table_and_to_be_printed(
+    browse: SignIn, commune: Commune, clock: Clock
+) -> None:
+    with commune.work() as session:
+        add_nodes(session)
+    head, officer = await browse("head"), await browse("officer")
+    broadcast_id = await raise_emergency(head)
+    with commune.work() as session:
+        end_emergency(session, broadcast_id, clock)
+    await officer.get("/bao-cao")
+    assert "Đã phát 1 lượt, 12 giây" in officer.text("main")
+    assert "Cột dong-2 Im lặng cả tháng" in officer.text("main")
+    answer = await officer.http.get("/bao-cao.csv?thang=2026-09")
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    assert "Cột dong-1,Thôn Đông,1,1,0," in answer.text
+    answer = await officer.http.get("/bao-cao.pdf?thang=2026-09")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+    with pdfplumber.open(io.BytesIO(answer.content)) as pdf:
+        said = " ".join(pdf.pages[0].extract_text().split())
+    for words in ("Báo cáo truyền thanh tháng 09/2026", "Cột dong-1", "Ngày 22 tháng 9 năm 2026"):
+        assert words in said
+    await officer.get("/bao-cao?thang=2026-08")
+    assert "Tháng này chưa có lượt phát nào." in officer.text("main")
+
+
+@pytest.mark.parametrize("month", ["tháng này", "0001-01", "2999-12", "2026-13"])
+async def test_a_month_that_is_none_is_this_one(browse: SignIn, month: str) -> None:
+    officer = await browse("officer")
+    await officer.get(f"/bao-cao?thang={month}")
+    assert "Báo cáo tháng 09/2026" in officer.text("h1")
 
 
 async def test_what_never_began_is_in_the_log_with_its_reason(browse: SignIn, commune: Commune) -> None:

@@ -1,8 +1,6 @@
 """The as-run log: for each broadcast of a day, what each pole really did; the same as CSV."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import ClassVar
@@ -14,13 +12,13 @@ from sqlmodel import Session
 from broadcast.run_log import LoggedBroadcast, as_run_log
 from web.deps import Door, SignedIn
 from web.fragments import EVERYTHING, scope_of
+from web.spreadsheets import as_csv
 from web.templating import Page
 from web.words import BROADCAST, DELIVERY, say_clock, say_datetime, say_day
 
 router = APIRouter(include_in_schema=False)
 LISTED_POLES = 40
 """A broadcast at more poles than this names only those where it did not sound as it should; the rest are counted."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = ("Giờ phát", "Bản tin", "Lượt phát", "Cụm loa", "Khu vực", "Kết quả", "Bắt đầu", "Kết thúc", "Lý do")
 
 
@@ -89,21 +87,16 @@ def logged(
 
 
 def csv_of(broadcasts: Iterable[LoggedBroadcast], zone: ZoneInfo) -> bytes:
-    """The log as CSV in UTF-8 with a byte order mark, without which spreadsheets misread Vietnamese."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
+    """The log as CSV, a line for each pole."""
+    return as_csv(_rows_of(broadcasts, zone))
+
+
+def _rows_of(broadcasts: Iterable[LoggedBroadcast], zone: ZoneInfo) -> Iterator[Sequence[str]]:
+    yield _COLUMNS
     for one in broadcasts:
         begins = [say_datetime(one.at, zone), one.row.title, BROADCAST[one.row.state]]
         if not one.poles:
-            writer.writerow([_plain(cell) for cell in [*begins, "", ", ".join(one.row.zones), "", "", "", one.row.why]])
+            yield [*begins, "", ", ".join(one.row.zones), "", "", "", one.row.why]
         for pole in one.poles:
-            cells = [*begins, pole.node_name, ", ".join(pole.node_zones), DELIVERY[pole.state]]
-            cells += [say_clock(at, zone) if at else "" for at in (pole.started_at, pole.finished_at)]
-            writer.writerow([_plain(cell) for cell in [*cells, pole.why]])
-    return b"\xef\xbb\xbf" + text.getvalue().encode()
-
-
-def _plain(cell: str) -> str:
-    """What a spreadsheet would take for a formula is made text."""
-    return "'" + cell if cell.startswith(_FORMULA) else cell
+            times = [say_clock(at, zone) if at else "" for at in (pole.started_at, pole.finished_at)]
+            yield [*begins, pole.node_name, ", ".join(pole.node_zones), DELIVERY[pole.state], *times, pole.why]
