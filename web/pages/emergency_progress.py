@@ -8,7 +8,7 @@ from typing import ClassVar
 from fastapi import APIRouter, Response
 from markupsafe import Markup
 
-from broadcast.errors import BroadcastError
+from broadcast.errors import BroadcastError, Conflict
 from broadcast.models import HeldPress, HeldState, User
 from broadcast.permissions import Action, may
 from broadcast.press_progress import Progress
@@ -72,8 +72,11 @@ async def live(broadcast_id: str, door: SignedIn) -> Response:
 
 @router.post("/luot/{broadcast_id}/dung")
 async def stop(broadcast_id: str, door: SignedIn) -> Response:
-    """Silence it."""
-    await door.station.playout.stop(broadcast_id, door.user)
+    """Silence it. One that has just ended by itself says so."""
+    try:
+        await door.station.playout.stop(broadcast_id, door.user)
+    except Conflict as error:
+        return await asyncio.to_thread(_show, door, broadcast_id, "", refusal_of(error))
     return door.go(f"/khan-cap/luot/{broadcast_id}", "da-dung")
 
 

@@ -52,6 +52,13 @@ def arrive(page: Page) -> None:
     page.wait_for_url(re.compile(r"/khan-cap/luot/x-"), timeout=PATIENCE)
 
 
+def silence(page: Page) -> None:
+    """Stop it, so that the next test finds quiet poles; it may have ended by itself meanwhile."""
+    with page.expect_response(lambda answer: answer.request.method == "POST" and answer.url.endswith("/dung")):
+        page.get_by_role("button", name="Dừng", exact=True).click()
+    expect(page.locator("#progress")).to_be_visible(timeout=PATIENCE)
+
+
 @pytest.mark.parametrize("screen", ["phone", "desktop"])
 def test_a_prepared_message_from_the_button_to_every_pole(people: People, screen: str) -> None:
     head = people.sign_in(HEAD, screen)
@@ -81,8 +88,8 @@ def test_a_prepared_message_from_the_button_to_every_pole(people: People, screen
     assert grave_findings(head) == []
     assert [drill for _, drill in emergencies(people.house, reservoir)] == [0]
 
-    head.get_by_role("button", name="Dừng", exact=True).click()
-    expect(pole).to_contain_text("Bị dừng", timeout=PATIENCE)
+    silence(head)
+    expect(pole).to_contain_text(re.compile("Bị dừng|Đã phát"), timeout=PATIENCE)
 
     head.get_by_text("Đính chính: tin vừa phát sai").click()
     head.get_by_label("Lời đúng").fill(f"Hồ {reservoir} không xả lũ.")
@@ -98,7 +105,7 @@ def test_a_prepared_message_from_the_button_to_every_pole(people: People, screen
     arrive(head)
     expect(head.locator("h1")).to_contain_text("Hết nguy hiểm")
     expect(pole).to_contain_text(re.compile("Đang phát|Đã phát"), timeout=PATIENCE)
-    head.get_by_role("button", name="Dừng", exact=True).click()
+    silence(head)
     expect(pole).to_contain_text(re.compile("Bị dừng|Đã phát"), timeout=PATIENCE)
     assert people.complaints == []
 
@@ -119,8 +126,7 @@ def test_without_javascript_a_drill_is_pressed_and_followed_by_reload(people: Pe
             break
         head.get_by_role("link", name="Xem lại").click()
     expect(head.locator(".count")).to_contain_text("1/1 loa")
-    head.get_by_role("button", name="Dừng", exact=True).click()
-    expect(head.get_by_role("status").first).to_contain_text("Đã gửi lệnh dừng")
+    silence(head)
     assert [drill for _, drill in emergencies(people.house, words)] == [1]
 
 
@@ -138,8 +144,7 @@ def test_a_tap_sends_nothing_and_a_held_key_does(people: People) -> None:
     head.keyboard.up("Enter")
     arrive(head)
     assert len(emergencies(people.house, words)) == 1
-    head.get_by_role("button", name="Dừng", exact=True).click()
-    expect(head.get_by_role("status").first).to_be_visible()
+    silence(head)
 
 
 def test_two_taps_of_a_screen_reader_are_one_press(people: People) -> None:
@@ -151,8 +156,7 @@ def test_two_taps_of_a_screen_reader_are_one_press(people: People) -> None:
     button.evaluate("button => { button.click(); button.click(); button.click(); }")
     arrive(head)
     assert len(emergencies(people.house, words)) == 1
-    head.get_by_role("button", name="Dừng", exact=True).click()
-    expect(head.get_by_role("status").first).to_be_visible()
+    silence(head)
 
 
 @pytest.mark.parametrize("clock", ["right", "2019"])
@@ -173,8 +177,7 @@ def test_an_answer_that_is_lost_costs_nothing_and_doubles_nothing(people: People
         expect(state).to_contain_text("Đang gửi", timeout=PATIENCE)
         relay.eats = None
         arrive(head)
-        head.get_by_role("button", name="Dừng", exact=True).click()
-        expect(head.get_by_role("status").first).to_be_visible()
+        silence(head)
     assert len(emergencies(people.house, words)) == 1
 
 
@@ -192,8 +195,7 @@ def test_in_airplane_mode_the_press_waits_on_the_phone_even_when_the_page_is_clo
     again.goto("/khan-cap")
     arrive(again)
     assert len(emergencies(people.house, words)) == 1
-    again.get_by_role("button", name="Dừng", exact=True).click()
-    expect(again.get_by_role("status").first).to_be_visible()
+    silence(again)
     again.goto("/khan-cap")
     expect(again.locator("#press-state")).to_be_hidden()
 
@@ -216,8 +218,7 @@ def test_an_old_press_is_not_sent_without_asking(people: People, wish: str) -> N
     if wish == "Gửi ngay":
         arrive(head)
         assert len(emergencies(people.house, words)) == 1
-        head.get_by_role("button", name="Dừng", exact=True).click()
-        expect(head.get_by_role("status").first).to_be_visible()
+        silence(head)
     head.goto("/khan-cap")
     expect(head.locator("#press-state")).to_be_hidden()
     assert len(emergencies(people.house, words)) == (wish == "Gửi ngay")
@@ -236,8 +237,7 @@ def test_a_server_that_is_killed_in_the_middle_gets_the_press_when_it_is_back(pe
     arrive(head)
     assert len(emergencies(people.house, words)) == 1
     expect(head.locator('tr[data-node="dong-1"]')).to_contain_text(re.compile("Đang phát|Đã phát"), timeout=PATIENCE)
-    head.get_by_role("button", name="Dừng", exact=True).click()
-    expect(head.get_by_role("status").first).to_be_visible()
+    silence(head)
 
 
 def test_two_heads_at_once_each_warn_their_own_village(people: People) -> None:
@@ -247,12 +247,13 @@ def test_two_heads_at_once_each_warn_their_own_village(people: People) -> None:
         hold(button)
     for page, node in ((east, "dong-1"), (west, "tay-1")):
         arrive(page)
-        expect(page.locator(f'tr[data-node="{node}"]')).to_contain_text("Đang phát", timeout=PATIENCE)
+        expect(page.locator(f'tr[data-node="{node}"]')).to_contain_text(
+            re.compile("Đang phát|Đã phát"), timeout=PATIENCE
+        )
         expect(page.locator("tr[data-node]")).to_have_count(1)
     assert len(emergencies(people.house, words)) == 2
     for page in (east, west):
-        page.get_by_role("button", name="Dừng", exact=True).click()
-        expect(page.get_by_role("status").first).to_be_visible()
+        silence(page)
 
 
 def test_the_first_page_is_light(people: People) -> None:
@@ -288,7 +289,7 @@ def test_from_a_terminal_with_the_same_rights(house: House) -> None:
     said = "Diễn tập từ dòng lệnh."
     status, told = command(house, HEAD, "--zone", "thon-dong", "--text", said, "--drill", "--wait", "90")
     assert (status, re.findall(r"^dong-1 +(\w+)$", told, re.MULTILINE)[-1:]) == (0, ["sounded"]), told
-    assert told.rstrip().endswith("1/1 poles, aired")
+    assert re.search(r"^1/1 poles, (on-air|aired)$", told, re.MULTILINE), told
     assert [drill for _, drill in emergencies(house, said)] == [1]
 
     refused = (
