@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from broadcast.airings import add_broadcast, zone_ids_of
+from broadcast.airings import add_broadcast, end_before_start, zone_ids_of
 from broadcast.audit import record
 from broadcast.communes import get_commune
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from broadcast.lifecycle import COMING, why_text
+from broadcast.lifecycle import COMING, WhyNot, why_text
 from broadcast.models import Broadcast, BroadcastState, LiveAnnouncement, Role, User, row_id
 from broadcast.outlook import why_quiet
 from broadcast.permissions import Action, require
@@ -113,7 +113,10 @@ def get_live(session: Session, broadcast_id: str, user: User) -> LiveAnnouncemen
 
 
 def end_live(session: Session, broadcast_id: str, clip_sha256: str | None, now: datetime) -> None:
-    """It is over: say when, and keep what was said. Poles play what is on its way and report for themselves."""
+    """It is over: say when, and keep what was said. Poles play what is on its way and report for themselves.
+
+    Where nothing has sounded yet, no chime does either.
+    """
     live = session.get(LiveAnnouncement, broadcast_id)
     broadcast = session.get(Broadcast, broadcast_id)
     if live is None or broadcast is None or live.ended_at is not None:
@@ -124,6 +127,8 @@ def end_live(session: Session, broadcast_id: str, clip_sha256: str | None, now: 
         broadcast.duration_ms = max(0, round((now - broadcast.starts_at) / timedelta(milliseconds=1)))
         session.add(broadcast)
     user = session.get_one(User, live.user_id)
+    if broadcast.state in COMING:
+        end_before_start(session, broadcast, BroadcastState.CANCELLED, WhyNot.CANCELLED_BY_USER, now, user)
     record(session, now, user.username, "end-live", broadcast_id, {"clip": clip_sha256})
 
 

@@ -145,6 +145,8 @@ class LiveDesk:
         if talk is None:
             raise NotFound("live-over", "Buổi phát trực tiếp đã kết thúc.")
         async with talk.turn:
+            if talk.channel.is_over:
+                raise NotFound("live-over", "Buổi phát trực tiếp đã kết thúc.")
             if part > talk.next_part:
                 raise Conflict("part-missing", "Thiếu một đoạn âm thanh trước đoạn này.")
             talk.heard_at = self._clock()
@@ -179,8 +181,9 @@ class LiveDesk:
         talk = self._talks.pop(broadcast_id, None)
         if talk is None:
             return
-        await talk.transcoder.finish()
-        await talk.transcoder.stop()
+        async with talk.turn:
+            await talk.transcoder.finish()
+            await talk.transcoder.stop()
         if talk.passing_on is not None:
             await asyncio.wait({talk.passing_on}, timeout=_ICECAST_WITHIN_S)
             talk.passing_on.cancel()

@@ -11,11 +11,13 @@ from broadcast.errors import Conflict
 from broadcast.lifecycle import COMING
 from broadcast.models import (
     Broadcast,
+    BroadcastRelay,
     BroadcastState,
     Bulletin,
     BulletinPart,
     BulletinState,
     Clip,
+    LiveAnnouncement,
     Placement,
     Programme,
     ProgrammePart,
@@ -102,6 +104,8 @@ def forget_clip(session: Session, sha256: str) -> bool:
         select(Recording.id).where(Recording.clip_sha256 == sha256),
         select(BulletinPart.bulletin_id).where(BulletinPart.clip_sha256 == sha256),
         select(ProgrammePart.programme_id).where(ProgrammePart.clip_sha256 == sha256),
+        select(BroadcastRelay.broadcast_id).where(BroadcastRelay.fallback_sha256 == sha256),
+        select(LiveAnnouncement.broadcast_id).where(LiveAnnouncement.clip_sha256 == sha256),
         select(Rendering.key).where(Rendering.clip_sha256 == sha256),
         # A listener's, or one that is not rendered yet.
         select(Rendering.key).where(col(Rendering.script).contains(sha256)),

@@ -336,7 +336,9 @@ def broadcast_rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[Br
             deliveries=states.get(one.id, {}),
             made_by=names.get(one.made_by_id),
             changed_by=names.get(one.changed_by_id),
-            relays=tuple(say_relay(relay.name, relay.lasts_ms) for relay in relays.get(one.id, ()) if relay.url),
+            relays=tuple(
+                say_relay(relay.name, relay.lasts_ms) for relay in relays.get(one.id, ()) if not relay.is_live
+            ),
         )
         for one in found
     ]

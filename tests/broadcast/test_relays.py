@@ -23,6 +23,7 @@ from broadcast.models import (
 from broadcast.orders import issue_play, order_of
 from broadcast.programme_parts import ProgrammePartDraft
 from broadcast.programmes import ProgrammeDraft, add_programme, edit_programme
+from broadcast.recording_uses import forget_clip
 from broadcast.relay_desk import due_relays
 from broadcast.relays import note_failure, recent_failures, relays_of, say_relay, starts_of
 from broadcast.windows import stored_windows
@@ -161,6 +162,7 @@ def test_who_speaks_is_heard_after_the_chime_until_the_limit(unit: Session, hous
     end_live(unit, broadcast.id, "c" * 64, now + timedelta(seconds=63))
     assert broadcast.duration_ms == 60_000
     assert get_live(unit, broadcast.id, house.officer).clip_sha256 == "c" * 64
+    assert not forget_clip(unit, "c" * 64), "what was said is kept"
     with pytest.raises(BroadcastError, match="Không có buổi"):
         get_live(unit, broadcast.id, house.leader)
 
@@ -186,12 +188,13 @@ def test_who_may_not_speak(
 
 
 def test_nobody_speaks_in_quiet_hours_or_into_another(unit: Session, house: House, now: datetime) -> None:
-    spoken(unit, house, now)
+    first = spoken(unit, house, now)
     with pytest.raises(BroadcastError) as twice:
         spoken(unit, house, now, key="l" * 20)
     assert twice.value.code == "somebody-speaks"
     spoken(unit, house, now, "thon-tay", key="m" * 20)
     forget_open(unit, now)
+    assert first.state is BroadcastState.CANCELLED, "no chime for somebody who has gone"
     assert all(live.ended_at == now for live in unit.exec(select(LiveAnnouncement)))
     house.commune.windows = stored_windows(())
     unit.add(house.commune)
