@@ -50,7 +50,7 @@ def write_mail(
     mail = MIMEText("\n".join(lines), "plain", "utf-8")
     # EmailMessage of Python 3.11 loses spaces where it folds a subject that is not ASCII.
     about = f"{opened} cảnh báo mới" if opened else "cảnh báo đã hết"
-    mail["Subject"] = Header(f"[Loa Làng] {commune}: {about}", "utf-8").encode()
+    mail["Subject"] = Header(f"[Loa Làng] {commune}: {about}", "utf-8", header_name="Subject").encode()
     mail["From"], mail["To"] = options.sender, ", ".join(options.recipients)
     mail["Date"], mail["Message-ID"] = format_datetime(now), make_msgid(domain="loalang.invalid")
     mail["Auto-Submitted"] = "auto-generated"
