@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from broadcast.db import migrate, open_engine, session_of
 from broadcast.seed import seed_demo
@@ -137,6 +137,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             yield house
     finally:
         house.stop()
+
+
+expect.set_options(timeout=20_000)
+"""A busy machine is given its time."""
 
 
 @pytest.fixture(scope="module")

@@ -105,9 +105,9 @@ def test_a_prepared_message_from_the_button_to_every_pole(people: People, screen
     arrive(head)
     expect(head.locator("h1")).to_contain_text("Hết nguy hiểm")
     expect(pole).to_contain_text(re.compile("Đang phát|Đã phát"), timeout=PATIENCE)
+    assert people.complaints == []
     silence(head)
     expect(pole).to_contain_text(re.compile("Bị dừng|Đã phát"), timeout=PATIENCE)
-    assert people.complaints == []
 
 
 def test_without_javascript_a_drill_is_pressed_and_followed_by_reload(people: People) -> None:
