@@ -249,7 +249,7 @@ class TestLive:
         pieces = {at_s: radio.wave[round(at_s * RATE) :][: RATE // 10] for at_s in (0.6, 1.0, 1.5)}
         likeness, late_s = max((found[1], found[0] - at_s) for at_s, w in pieces.items() if (found := heard.place(w)))
         assert likeness > 0.5
-        assert 0 < late_s < 5
+        assert 0 < late_s < 15
 
     async def test_a_live_stream_that_ends_has_ended(self, stage: Stage, tmp_path: Path) -> None:
         radio = FakeRadio(noise(10, 3), tmp_path, good_s=2.0)
@@ -258,7 +258,7 @@ class TestLive:
         assert heard.result.error is None
         assert heard.result.started is not None
         assert heard.result.finished is not None
-        assert 1.0 < heard.result.finished - heard.result.started < 6
+        assert 0.5 < heard.result.finished - heard.result.started < 15
 
     async def test_a_live_stream_that_is_not_there_fails(self, stage: Stage, tmp_path: Path) -> None:
         radio = FakeRadio(noise(1, 3), tmp_path)
