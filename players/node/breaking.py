@@ -38,6 +38,7 @@ def broken_off(state: NodeState, track: Track, ending: Ending, at: datetime | No
     """
     broken_at = at or _presumably(track, now)
     track = fallen_silent(track, at)
+    track = replace(track, reached_ms=max(track.reached_ms, track.from_ms))
     left = timedelta(milliseconds=track.item.duration_ms - track.reached_ms)
     if left <= SLACK and track.started_at is not None and at is not None and track.handed == 0:
         return whole(state, track, now, ending.detail, at)

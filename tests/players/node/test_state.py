@@ -442,6 +442,15 @@ class TestBrokenOff:
         assert final.detail == "broken off (restarted); it went on from 10.0 s 21 s later"
         assert pole.outcomes("a") == ["received", "cued", "playing", "played"]
 
+    def test_when_the_power_fails_as_it_is_about_to_join_late_it_goes_on_from_there(self) -> None:
+        pole = Pole().feed(ConfigCame(config(1))).run(60)
+        at = pole.now - seconds(5)
+        pole.feed(timetable(1, item("a", at, duration_s=60, resume_within_s=300)), stored())
+        assert pole.state.tracks["a"].phase == "starting"
+        pole.restart(2).run(120)
+        assert [start.from_ms for start in pole.starts] == [5120, 5120]
+        assert (pole.final("a").outcome, pole.final("a").reason) == (Outcome.CUT, Reason.TOO_LATE)
+
     def test_when_the_power_is_back_too_late_it_is_cut_where_it_was(self) -> None:
         pole = ready()
         at = pole.now + seconds(3)
@@ -757,7 +766,6 @@ def test_a_pole_with_a_delay_of_its_own_begins_so_much_later(delay_ms: int) -> N
     pole = Pole().feed(ConfigCame(delayed), planned, ClipStored(clip(1).sha256)).run(20)
     assert [start.at for start in pole.starts] == [DAWN + seconds(10 + delay_ms / 1000)]
     assert pole.final("a").outcome is Outcome.PLAYED
-
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
