@@ -78,6 +78,11 @@ class Command:
             self.events.append(json.loads(line))
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def memory_mb(self) -> float:
         assert self._process is not None
         return float(psutil.Process(self._process.pid).memory_info().rss) / 1e6

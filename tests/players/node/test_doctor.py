@@ -317,10 +317,11 @@ def test_which_slider_keeps_a_card_silent() -> None:
 
 
 @pytest.fixture
-async def running(pole: Path, wired: FakeServer) -> AsyncIterator[Command]:
-    command = Command(pole)
+async def running(tmp_path: Path, door: FakeDoor, port: int, wired: FakeServer) -> AsyncIterator[Command]:
+    command = Command(make_pole(tmp_path / "pole", door, identity(port, wired.key)))
+    await wired.configure(heartbeat_s=0.2)
     await command.start()
-    await wired.until(lambda: bool(wired.heartbeats))
+    await wired.until(lambda: bool(wired.heartbeats), 40)
     yield command
     if command.is_running:
         await command.end(signal.SIGKILL)
@@ -330,8 +331,9 @@ async def test_the_node_that_runs_keeps_its_place_at_the_broker(running: Command
     status, said = await running.once("doctor", "--data", str(running.data))
     assert status == 0, said
     assert "by the node that runs" in said
-    heard = len(wired.heartbeats)
-    await wired.until(lambda: len(wired.heartbeats) > heard)
+    heard = len(wired.presences)
+    await wired.until(lambda: len(wired.presences) > heard + 2, 40)
+    assert all(presence.online for presence in wired.presences)
     assert "disconnected" not in [event["event"] for event in running.events]
 
 
