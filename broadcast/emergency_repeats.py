@@ -15,7 +15,7 @@ from broadcast.lifecycle import COMING
 from broadcast.models import Broadcast, BroadcastState, Commune, EmergencyRepeat, Follows, PreparedMessage
 
 MOST_REPEATS = 500
-"""A rule that everybody has forgotten ends by itself: every hour of the day for six weeks."""
+"""A rule that everybody has forgotten ends by itself: every hour, it is three weeks."""
 
 
 def begin_repeats(session: Session, first: Broadcast, message: PreparedMessage, now: datetime) -> None:
@@ -60,7 +60,7 @@ def air_due_repeats(session: Session, now: datetime) -> list[str]:
             made.append(_air_again(session, first, rule, now))
         every = timedelta(minutes=rule.every_minutes)
         rule.next_at += every * ((now - rule.next_at) // every + 1)
-        if rule.aired_again >= (rule.most or MOST_REPEATS):
+        if rule.aired_again >= MOST_REPEATS:
             rule.ended_at = now
         session.add(rule)
     session.flush()

@@ -49,6 +49,4 @@ class EmergencyRepeat(SQLModel, table=True):
     closes: str | None = Field(default=None, max_length=5)
     next_at: datetime = Field(sa_type=UtcInstant, index=True)
     aired_again: int = 0
-    most: int | None = None
-    """Not more often than this; none: until it is ended."""
     ended_at: datetime | None = Field(default=None, sa_type=UtcInstant)

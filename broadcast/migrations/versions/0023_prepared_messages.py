@@ -39,7 +39,6 @@ def upgrade() -> None:
         sa.Column("closes", sa.String(5), nullable=True),
         sa.Column("next_at", sa.DateTime(), nullable=False),
         sa.Column("aired_again", sa.Integer(), nullable=False),
-        sa.Column("most", sa.Integer(), nullable=True),
         sa.Column("ended_at", sa.DateTime(), nullable=True),
     )
     op.create_index("ix_emergencyrepeat_next_at", "emergencyrepeat", ["next_at"])
