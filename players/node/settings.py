@@ -85,7 +85,7 @@ class ClockSection(_Section):
     """The node's time."""
 
     max_error_s: float = Field(default=2.0, gt=0, le=60)
-    """A round trip to the server that leaves more doubt than this does not make the clock trusted."""
+    """A clock that may be wrong by more than this is not trusted: what is planned waits, emergencies sound."""
 
 
 class NodeSettings(_Section):

