@@ -12,15 +12,17 @@ is refused.
 
 from datetime import datetime, time
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
@@ -183,6 +185,15 @@ class CuedBroadcast(Message):
         if self.relays and self.stream is not None:
             raise ValueError("what has relays is not streamed as a whole")
         return self
+
+    @model_serializer(mode="wrap")
+    def _short(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what only emergencies have: a week's timetable holds thousands of others."""
+        written: dict[str, Any] = write(self)
+        if self.urgency is not Urgency.EMERGENCY:
+            for name in ("severity", "lead_ms", "growing"):
+                written.pop(name, None)
+        return written
 
     @property
     def is_emergency(self) -> bool:
