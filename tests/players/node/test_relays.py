@@ -50,7 +50,7 @@ async def listening(box: NodeBox) -> AsyncIterator[None]:
 def with_relay(
     server: FakeServer, source: str, before: ClipRef, after: ClipRef, on_failure: OnFailure, instead: ClipRef | None
 ) -> CuedBroadcast:
-    plain = server.item("relayed", [before, after], in_s=2.5)
+    plain = server.item("relayed", [before, after], in_s=6)
     relay = RelayPart(
         after_clips=1,
         starts_ms=before.duration_ms,
