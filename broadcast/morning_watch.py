@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from threading import Lock
 
 from sqlalchemy import Engine
 
@@ -51,6 +52,8 @@ class MorningWatch:
         self._clock = clock
         self._on_change = on_change
         self._began_at = clock()
+        self._checking = Lock()
+        """One check at a time: the last that is kept is the last that looked."""
 
     async def run(self) -> None:
         """Check when it is due, until cancelled."""
@@ -85,9 +88,10 @@ class MorningWatch:
         return bool(asked) or on is not None
 
     def _check(self, asked: list[int] | None = None, scheduled_on: date | None = None) -> MorningResult:
-        now = self._clock()
-        with reading(self._engine) as session:
-            result = make_check(session, self._presence, self._voice_trouble(), self._until, now)
-        with session_of(self._engine) as session:
-            store_check(session, result, now, asked or (), scheduled_on)
+        with self._checking:
+            now = self._clock()
+            with reading(self._engine) as session:
+                result = make_check(session, self._presence, self._voice_trouble(), self._until, now)
+            with session_of(self._engine) as session:
+                store_check(session, result, now, asked or (), scheduled_on)
         return result

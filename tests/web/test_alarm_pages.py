@@ -251,7 +251,9 @@ async def test_a_village_head_is_told_of_the_village_only(
     head = await browse("head")
     await head.get("/kiem-tra-sang")
     await head.send('form[action="/kiem-tra-sang"]')
-    assert [place.attributes["data-place"] for place in head.page.css("[data-place]")] == ["Mọi cụm loa"]
+    assert [place.attributes["data-place"] for place in head.page.css("[data-place]")] == ["Mọi cụm loa"], head.text(
+        "main"
+    )
     assert "Giọng đọc" in head.text("[data-place]")
     assert "Tin thử" not in head.text("main")
 
