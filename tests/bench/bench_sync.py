@@ -92,7 +92,7 @@ def measure(folder: Path, starts: int, *, keep: bool) -> dict[str, float]:
 
 def places(heard: Samples, sounds: Sequence[Samples]) -> list[list[float | None]]:
     """Where each burst begins on each card, in samples: one is looked for everywhere, the others at their time."""
-    found_first = (begin_of(sounds[0], row[: 60 * RATE]) for row in heard)
+    found_first = (begin_of(sounds[0], row) for row in heard)
     first = next((place for place in found_first if place is not None), None)
     if first is None:
         return []
@@ -119,7 +119,7 @@ async def air(rack: Rack, folder: Path, starts: int) -> list[Samples]:
     """Have four nodes play a timetable; the bursts as they decode."""
     port = free_port()
     config = folder / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n")
     broker = await asyncio.create_subprocess_exec("mosquitto", "-c", str(config), stderr=asyncio.subprocess.DEVNULL)
     door = FakeDoor()
     try:
