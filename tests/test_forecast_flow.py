@@ -40,7 +40,7 @@ from tts.normalize import normalize
 from tts.sound import MIX_RATE
 
 __all__ = ["commune", "seeded"]  # fixtures
-AHEAD = timedelta(seconds=15)
+AHEAD = timedelta(seconds=25)
 KINDS = ProgrammePartKind
 GREETING = "Xin chào bà con {xã}. Hôm nay là {thứ}, {ngày}, {âm lịch}.\nThời tiết: {thời tiết}."
 
@@ -88,7 +88,10 @@ def make_week(commune: Commune, recording: str, now: datetime) -> int:
         submit_bulletin(session, bulletin.id, officer, now)
         approve_bulletin(session, bulletin.id, leader, bulletin.revision, now)
         far = (now + timedelta(hours=6)).astimezone(local_zone(house))
-        draft = EntryDraft(programme_id=programme, zones=("thon-dong",), airs_at=far.time(), from_on=today)
+        draft = EntryDraft(
+            programme_id=programme, zones=("thon-dong",), airs_at=far.time(), from_on=today,
+            until_on=today + timedelta(days=1),
+        )  # fmt: skip
         return row_id(add_entry(session, draft, now, "officer").id)
 
 
