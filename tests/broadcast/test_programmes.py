@@ -43,7 +43,7 @@ def approved(
     return approve_bulletin(unit, bulletin.id, house.leader, 1, now)
 
 
-def spoken(unit: Session, keys: list[str]) -> list[tuple[str, str | None]]:
+def spoken(unit: Session, keys: Sequence[str]) -> list[tuple[str, str | None]]:
     renderings = [unit.get(Rendering, key) for key in keys]
     return [(rendering.spoken, rendering.chime) for rendering in renderings if rendering]
 

@@ -63,7 +63,9 @@ async def test_nobody_approves_their_own(browse: SignIn) -> None:
     bulletin = await write(leader)
     assert leader.page.css_first('button[value="approve"]') is None
     secret = leader.attributes('#act input[name="csrf"]')["value"]
-    answer = await leader.http.post(f"/ban-tin/{bulletin}", data={"csrf": secret, "act": "approve", "heard": "yes", "revision": "1"})
+    answer = await leader.http.post(
+        f"/ban-tin/{bulletin}", data={"csrf": secret, "act": "approve", "heard": "yes", "revision": "1"}
+    )
     assert answer.status_code == 403
 
 

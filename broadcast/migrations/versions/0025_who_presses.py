@@ -1,4 +1,4 @@
-"""What the commune asks of who presses the emergency button, PINs, presses that wait for a second person, phone trees."""
+"""What is asked of who presses the emergency button, PINs, presses that wait for a second person, phone trees."""
 
 import sqlalchemy as sa
 from alembic import op
