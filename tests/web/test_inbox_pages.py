@@ -101,7 +101,7 @@ async def test_the_server_asks_its_sources_by_itself(app: FastAPI, browse: SignI
     admin, officer = await browse("admin"), await browse("officer")
     await admin.get("/nguon-tin/moi")
     await admin.send("#source", **FORM, kind="folder", address=str(folder))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not admin.page.css_first('[data-source="tinh"] .tone-good'):
             await app.state.station.next_change(timedelta(seconds=0.2))
             await admin.get("/nguon-tin")
