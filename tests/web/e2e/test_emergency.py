@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.fakes.cutting_relay import cutting_relay
 from tests.web.e2e.accessibility import grave_findings
 from tests.web.e2e.conftest import House, People
+from tests.web.e2e.pressing import hold
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 PATIENCE = 60_000
@@ -27,14 +28,6 @@ def emergencies(house: House, said: str) -> list[tuple[str, int]]:
         query = """SELECT b.id, b.is_drill FROM broadcast b JOIN auditentry a ON a.subject = b.id
                    WHERE a.action LIKE 'raise-%' AND json_extract(a.detail, '$.text') LIKE ?"""
         return list(database.execute(query, (f"%{said}%",)))
-
-
-def hold(button: Locator) -> None:
-    """As a thumb does: down, and up once the page has taken the press."""
-    button.hover()
-    button.page.mouse.down()
-    expect(button).to_be_hidden(timeout=PATIENCE)
-    button.page.mouse.up()
 
 
 def type_words(page: Page, words: str) -> Locator:
