@@ -23,9 +23,8 @@ from broadcast.models import (
     Rendering,
     RenderingState,
     User,
-    row_id,
 )
-from broadcast.nodes import nodes_of_zones
+from broadcast.nodes import node_ids_of_zones
 from broadcast.orders import issue_stop, plays_of, void_orders
 from broadcast.relays import relays_of, starts_of
 from players.messages import ClipRef
@@ -55,7 +54,7 @@ def add_broadcasts(
     if not new:
         return
     zone_ids = sorted(set(zone_ids))
-    node_ids = [row_id(node.id) for node in nodes_of_zones(session, zone_ids)]
+    node_ids = node_ids_of_zones(session, zone_ids)
     lengths = _lengths(session, {key for _, keys in new.values() for key in keys})
     for broadcast, keys in new.values():
         broadcast.duration_ms = _length(lengths, keys)

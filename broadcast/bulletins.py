@@ -233,6 +233,8 @@ def _let_air(session: Session, bulletin: Bulletin, user: User | None, now: datet
         is_read_twice=bulletin.is_read_twice,
     )
     bulletin.rendering_key = rendering.key
+    if not is_alone:
+        bulletin.programme_key = rendering.key  # within a programme it is said without chimes, too
     session.add(bulletin)
     if is_alone:
         _plan(session, bulletin, user, now)

@@ -45,7 +45,8 @@ from broadcast.models import (
     row_id,
 )
 from broadcast.programmes import create_programme
-from broadcast.renderings import warm_up
+from broadcast.renderings import want_rendering, warm_up
+from players.messages import Urgency
 from scheduler.planner import plan_entry
 from tests.bench.change_to_node import measure
 
@@ -160,7 +161,7 @@ def seed(session: Session, number: int) -> None:
         NodeZone(node_id=row_id(node.id), zone_id=row_id(zone.id)) for node, zone in zip(nodes, cycle(zones))
     )
     _seed_timetable(session, commune_id, zones, programmes)
-    _seed_bulletins(session, commune_id, row_id(author.id), zones, programmes)
+    _seed_bulletins(session, commune, row_id(author.id), zones, programmes)
     session.flush()
 
 
@@ -180,11 +181,11 @@ def _seed_timetable(session: Session, commune_id: int, zones: Sequence[Zone], pr
 
 
 def _seed_bulletins(
-    session: Session, commune_id: int, author_id: int, zones: Sequence[Zone], programmes: Sequence[Programme]
+    session: Session, commune: Commune, author_id: int, zones: Sequence[Zone], programmes: Sequence[Programme]
 ) -> None:
     for number, programme in islice(enumerate(cycle(programmes)), PLACEMENTS):
         bulletin = Bulletin(
-            commune_id=commune_id,
+            commune_id=row_id(commune.id),
             title=f"Tin {number}",
             script=f"Tin số {number} của xã.",
             state=BulletinState.APPROVED,
@@ -193,6 +194,8 @@ def _seed_bulletins(
             created_at=NOW,
             edited_at=NOW,
         )
+        rendering = want_rendering(session, bulletin.script, commune.voice, None, Urgency.NORMAL, NOW)
+        bulletin.rendering_key = bulletin.programme_key = rendering.key  # as approving does
         session.add(bulletin)
         session.flush()
         session.add_all(BulletinZone(bulletin_id=bulletin.id, zone_id=row_id(zone.id)) for zone in zones)
