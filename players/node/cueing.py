@@ -155,11 +155,12 @@ class Cueing:
         """Begin fetches; returns after how many seconds to look again."""
         state, now, monotonic = self._look(), self._clock.now(), self._clock.monotonic()
         pause_s = _LOOK_AGAIN_S
-        wanted = wanted_clips(state, now, self._ahead())
+        # A pole that plays what is planned as a stream has no less need of what emergencies are made of.
+        wanted = wanted_clips(state, now, self._ahead() if state.abilities.pulls else None)
         self._forget_all_but({one.clip.sha256 for one in wanted})
         for one in wanted:
             clip = one.clip
-            if clip.sha256 in self._running or not state.abilities.pulls:
+            if clip.sha256 in self._running:
                 continue
             wait_s = self._wait_s(state.node, one, one.needed_at - now.at, monotonic)
             if wait_s > 0:

@@ -1,5 +1,6 @@
 """The clip store and its filling: whole and right, or not there."""
 
+import asyncio
 import hashlib
 import os
 import resource
@@ -13,14 +14,16 @@ import pytest
 
 from players.messages import ClipRef, Reason, Urgency
 from players.node.cache import ClipStore
-from players.node.cueing import kept_clips
+from players.node.clock import NodeClock
+from players.node.cueing import Cueing, kept_clips
 from players.node.errors import ClipRefused
+from players.node.events import ClipStored, ConfigCame, Event
 from players.node.fetch import ClipFetcher, spread_s
 from players.signing import NodeKey, make_ticket
 from tests.fakes.fake_server import FakeDoor, FakeServer
 from tests.fakes.small_disk import small_disk
 from tests.players.node.conftest import NodeBox
-from tests.players.node.pole import clip, item
+from tests.players.node.pole import Pole, clip, config, item
 from tests.players.node.test_state import play, ready, timetable
 
 MakeClip = Callable[..., ClipRef]
@@ -244,3 +247,36 @@ async def test_a_clip_that_stays_corrupted_fails_with_that_reason(
         await server.schedule(server.item("a", [clip], in_s=1))
         final = await server.until_final("a")
     assert (final.outcome, final.reason, final.started_at) == ("failed", "clip-corrupt", None)
+
+
+async def test_a_pole_that_streams_what_is_planned_fetches_what_emergencies_are_made_of(
+    fetcher: ClipFetcher, store: ClipStore, door: FakeDoor
+) -> None:
+    planned, urgent = (blob(2000, seed) for seed in (1, 2))
+    door.clips = {ref.sha256: data for data, ref in (planned, urgent)}
+    pole = Pole(streams=True, pulls=False).feed(ConfigCame(config(1))).run(60)
+    later = item("tin", pole.now + timedelta(seconds=30)).model_copy(update={"clips": (planned[1],)})
+    alarm = item("lu", pole.now, Urgency.EMERGENCY).model_copy(update={"clips": (urgent[1],)})
+    pole.feed(timetable(1, later), play("o-1", alarm, pole.now))
+    came: asyncio.Queue[Event] = asyncio.Queue()
+    cueing = Cueing(
+        fetcher,
+        store,
+        NodeClock(max_error_s=2.0),
+        lambda: pole.state,
+        came.put_nowait,
+        ahead=lambda: timedelta(days=400),
+        jitter_s=0,
+    )
+    running = asyncio.create_task(cueing.run())
+    try:
+        async with asyncio.timeout(20):
+            assert await came.get() == ClipStored(urgent[1].sha256)
+            pole.feed(ClipStored(urgent[1].sha256))
+            cueing.nudge()
+            await asyncio.sleep(0.2)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert came.empty()
+    assert [served.path for served in door.served] == [f"/clips/{urgent[1].sha256}"]
