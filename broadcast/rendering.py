@@ -267,13 +267,17 @@ def put_off(session: Session, rendering: Rendering, error: str, now: datetime) -
 
 
 def store_failed(session: Session, rendering: Rendering, error: str, now: datetime) -> None:
-    """Count a failure: it is tried again after a growing pause, and given up after the third."""
-    rendering.attempts += 1
+    """Count a failure: it is tried again after a growing pause, and given up after the third.
+
+    An emergency is never given up: two lanes may have failed at once, and what comes next is its signal alone.
+    """
+    is_emergency = rendering.urgency is Urgency.EMERGENCY
+    rendering.attempts = min(rendering.attempts + 1, MAX_ATTEMPTS - 1 if is_emergency else MAX_ATTEMPTS)
     rendering.error = error[:1000]
     if rendering.attempts >= MAX_ATTEMPTS:
         rendering.state = RenderingState.FAILED
     else:
-        first = FIRST_PAUSE_EMERGENCY if rendering.urgency is Urgency.EMERGENCY else FIRST_PAUSE
+        first = FIRST_PAUSE_EMERGENCY if is_emergency else FIRST_PAUSE
         rendering.try_after = now + first * 4 ** (rendering.attempts - 1)
     session.add(rendering)
 

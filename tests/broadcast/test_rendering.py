@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from broadcast.db import reading, session_of
 from broadcast.models import Clip, Rendering, RenderingState
 from broadcast.renderers import Renderer, RendererOptions, bulletin_renderer, emergency_renderer
-from broadcast.rendering import DISK_PAUSE, MAX_ATTEMPTS, RendererPool
+from broadcast.rendering import DISK_PAUSE, MAX_ATTEMPTS, RendererPool, store_failed
 from broadcast.renderings import want_rendering
 from players.child import Child, Pauses
 from players.messages import Urgency
@@ -140,6 +140,15 @@ async def test_an_emergency_that_no_renderer_can_speak_is_its_signal_and_never_s
     sound = decode_clip(ClipStore(tmp_path).path_of(clip.sha256))
     assert 10 < sound.duration_s < 20
     assert float(np.sqrt(np.mean(sound.samples**2))) > 0.05
+
+
+def test_an_emergency_at_which_both_lanes_fail_at_once_is_not_given_up(house_engine: Engine) -> None:
+    key = want(house_engine, "Lũ về.", Urgency.EMERGENCY)
+    with session_of(house_engine) as session:
+        rendering = session.get_one(Rendering, key)
+        for _ in range(4):
+            store_failed(session, rendering, "hỏng", NOW)
+        assert (rendering.state, rendering.attempts) == (RenderingState.WANTED, 2)
 
 
 async def test_a_voice_over_which_its_renderer_dies_is_not_tried_for_ever(house_engine: Engine, tmp_path: Path) -> None:
