@@ -384,4 +384,4 @@ async def test_listening_wants_the_word_in_a_sentence_that_carries_it(
     await head.press(f'button[formaction="/tu-dien/{word}/nghe"]')
     assert "Chưa tạo xong âm thanh" in head.text("#sound")
     with commune.work() as session:
-        assert session.exec(select(Rendering.spoken)).one() == "Loa sẽ đọc là: nà lác."
+        assert "Loa sẽ đọc là: nà lác." in session.exec(select(Rendering.spoken)).all()
