@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
@@ -49,9 +50,18 @@ def what_is_open(commune: Commune, since: datetime) -> str:
 
 
 def gather(
-    commune: Commune, ledger: Ledger, since: datetime, until: datetime, earlier: Sequence[str], open_: str
+    commune: Commune,
+    ledger: Ledger,
+    since: datetime,
+    until: datetime,
+    earlier: Sequence[str],
+    killed: Sequence[str],
+    open_: str,
 ) -> Facts:
-    """All that is known of a run. `earlier` are broadcasts of the run before: they must not sound again."""
+    """All that is known of a run.
+
+    `earlier` are broadcasts of the run before: they must not sound again; `killed` whoever was, each as often.
+    """
     announced = _announced(commune)
     with commune.look() as session:
         own = broadcasts_since(session, since)
@@ -75,6 +85,7 @@ def gather(
         broadcasts=states,
         nodes=frozenset(NODES),
         soundings=soundings,
+        killed=Counter(killed),
         announced=announced,
         stored=stored,
         waiting=outboxes(commune),
@@ -163,9 +174,9 @@ def _soundings(
         clips = clips_of(session, broadcast.id)
         if not clips:
             continue
-        clip = decode_clip(store.path_of(clips[0].sha256))
-        samples = np.asarray(clip.samples, dtype=np.float64)
-        words, offset_s = words_of(samples, clip.sample_rate, Chime(broadcast.urgency.value))
+        sounds = [decode_clip(store.path_of(clip.sha256)) for clip in clips]  # of an emergency, chime and words apart
+        samples = np.concatenate([np.asarray(sound.samples, dtype=np.float64) for sound in sounds])
+        words, offset_s = words_of(samples, sounds[0].sample_rate, Chime(broadcast.urgency.value))
         for node in RECORDING:
             found[node, broadcast.id] = find_soundings(recordings[node], words, offset_s)
     return found

@@ -17,6 +17,8 @@ _TAKEN_BACK = frozenset({"cut", "cancelled"})
 _RANK = {"draft": 0, "submitted": 1, "approved": 2}
 _OUTCOMES = frozenset(outcome.value for outcome in Outcome)
 _FINAL = frozenset(outcome.value for outcome in Outcome if outcome.is_final)
+EMERGENCY = "x-"
+"""How the ids of emergencies begin."""
 
 
 class Kind(StrEnum):
@@ -58,6 +60,8 @@ class Facts:
     """Who is to have a delivery of each broadcast."""
     soundings: Mapping[tuple[str, str], Sequence[Sounding]]
     """By node and broadcast, for the nodes that record."""
+    killed: Mapping[str, int]
+    """How often each node was killed."""
     announced: Sequence[Told]
     """What the nodes said on their terminals."""
     stored: Sequence[Told]
@@ -124,12 +128,16 @@ def _conclusion(deliveries: Iterable[str]) -> frozenset[str]:
 
 
 def _judge_sound(facts: Facts) -> Iterator[Finding]:
+    """What is planned sounds once at most; an emergency begins again when the node was killed under it."""
     for (node, broadcast), soundings in facts.soundings.items():
         said = facts.broadcasts[broadcast][1].get(node, "nothing")
         heard = [f"{sounding.part:.0%} from {sounding.begun_at:%H:%M:%S.%f}" for sounding in soundings]
-        if len(soundings) > 1:
+        whole = [sounding for sounding in soundings if sounding.is_whole]
+        is_emergency = broadcast.startswith(EMERGENCY)
+        at_most = 1 + facts.killed.get(node, 0) if is_emergency else 1
+        if len(whole if is_emergency else soundings) > at_most:
             yield Finding(Kind.DOUBLED, f"{node} sounded {broadcast} {len(soundings)} times: {heard}")
-        elif said in PLAYED and not (soundings and soundings[0].is_whole):
+        elif said in PLAYED and not whole:
             yield Finding(Kind.UNTRUE, f"{node} is said to have played {broadcast}, but sounded {heard or 'nothing'}")
         elif said in UNHEARD and soundings:
             yield Finding(Kind.UNTRUE, f"{node} sounded {broadcast} ({heard[0]}), which is {said}")

@@ -109,7 +109,8 @@ async def run_one(commune: Commune, plan: RunPlan, out: Path, earlier: Sequence[
         with contextlib.suppress(asyncio.CancelledError):
             await watching
         await people.close()
-    facts = await asyncio.to_thread(gather, commune, people.ledger, since, utc_now(), earlier, broken or open_)
+    killed = [victim for blow in plan.blows if isinstance(blow, Kill) for victim in blow.victims]
+    facts = await asyncio.to_thread(gather, commune, people.ledger, since, utc_now(), earlier, killed, broken or open_)
     findings = tuple(judge(facts))
     _write_facts(journal, facts)
     journal.say("verdict", findings=[asdict(finding) for finding in findings])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.crash.hearing import Sounding
-from tests.crash.judge import Facts, Told, judge
+from tests.crash.judge import EMERGENCY, Facts, Told, judge
 
 B = "b-1"
 NODES = frozenset({"east", "west"})
@@ -27,6 +27,7 @@ GOOD = Facts(
     broadcasts={B: ("aired", {"east": "played", "west": "played"})},
     nodes=NODES,
     soundings={("east", B): [WHOLE]},
+    killed={},
     announced=REPORTS,
     stored=REPORTS,
     waiting=(),
@@ -115,3 +116,33 @@ def test_each_way_to_be_wrong_is_found(name: str) -> None:
     kind, facts = WRONG[name]
     findings = judge(facts)
     assert kind in {finding.kind for finding in findings}, findings
+
+
+@pytest.mark.parametrize(
+    ("soundings", "kills", "kinds"),
+    [
+        ([PART, WHOLE], 1, []),
+        ([WHOLE, WHOLE], 1, []),
+        ([WHOLE, WHOLE], 0, ["doubled"]),
+        ([WHOLE, WHOLE, WHOLE], 1, ["doubled"]),
+        ([PART], 1, ["untrue"]),
+    ],
+)
+def test_an_emergency_begins_again_when_its_node_was_killed(
+    soundings: list[Sounding], kills: int, kinds: list[str]
+) -> None:
+    name = f"{EMERGENCY}1"
+    reports = tuple(replace(one, broadcast=name) for one in REPORTS)
+    facts = replace(
+        GOOD,
+        broadcasts={name: ("aired", {"east": "played", "west": "played"})},
+        soundings={("east", name): soundings},
+        killed={"east": kills},
+        announced=reports,
+        stored=reports,
+        done=frozenset({("east", name), ("west", name)}),
+        acknowledged={},
+        kept={},
+        emergencies=(name,),
+    )
+    assert [finding.kind for finding in judge(facts)] == kinds
