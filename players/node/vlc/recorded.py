@@ -81,7 +81,7 @@ class RecordedPlaying:
             return
         ahead_s = self._first_at - self._paused_at
         wait_s = max(0.0, at - ahead_s - self._monotonic())
-        self._loop.call_later(wait_s, self._deck.player.set_pause, 0)
+        self._loop.call_later(wait_s, self._go_on, at)
 
     async def started(self) -> float:
         """See `Playing`."""
@@ -98,6 +98,12 @@ class RecordedPlaying:
         sounded = await self._fed.stop()
         await self._release()
         return sounded
+
+    def _go_on(self, at: float) -> None:
+        if self._deck is None or self._feed.at_end:
+            self._fed.start(at)  # it ended, or broke off, while it was paused: VLC has nothing to go on with
+        else:
+            self._deck.player.set_pause(0)
 
     def _play_live(self) -> None:
         if self._deck is not None and not self._feed.at_end:
