@@ -20,6 +20,8 @@ from players.node.vlc.library import (
     open_media,
 )
 
+RESUMES_WITHIN_S = 0.1
+
 
 class RecordedPlaying:
     """A `Playing` into a recording, placed by the times that VLC's audio callbacks give."""
@@ -41,6 +43,7 @@ class RecordedPlaying:
         self._deck: Deck | None = None
         self._first_at: float | None = None
         self._paused_at: float | None = None
+        self._has_resumed = False
         self._news = asyncio.Event()
         self._failed = False
         self._callbacks = audio_callbacks(self._on_block, self._on_pause, self._on_resume)
@@ -104,6 +107,12 @@ class RecordedPlaying:
             self._fed.start(at)  # it ended, or broke off, while it was paused: VLC has nothing to go on with
         else:
             self._deck.player.set_pause(0)
+            self._loop.call_later(max(0.0, at - self._monotonic()) + RESUMES_WITHIN_S, self._make_sure, at)
+
+    def _make_sure(self, at: float) -> None:
+        """VLC does not always say that it goes on: what it has decoded is not to stay unheard for that."""
+        if not self._has_resumed:
+            self._fed.start(at)
 
     def _play_live(self) -> None:
         if self._deck is not None and not self._feed.at_end:
@@ -160,5 +169,6 @@ class RecordedPlaying:
         hand_over(self._loop, self._news.set)
 
     def _on_resume(self, _opaque: object, pts: int) -> None:
+        self._has_resumed = True
         if self._first_at is not None and self._paused_at is not None:
             self._fed.start(self._first_at + pts / MICROSECONDS - self._paused_at)
