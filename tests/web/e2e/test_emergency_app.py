@@ -19,7 +19,8 @@ from broadcast.seed import seed_demo
 from broadcast.users import get_user
 from tests.web.e2e.accessibility import grave_findings
 from tests.web.e2e.conftest import CHROMIUM, FLAGS, House, People, free_port
-from tests.web.e2e.test_emergency import arrive, emergencies, hold
+from tests.web.e2e.pressing import hold
+from tests.web.e2e.test_emergency import arrive, emergencies
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 PATIENCE = 60_000
