@@ -1,11 +1,12 @@
 """A small HTTP file server that misbehaves when told to."""
 
-import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.fakes.local_server import answering
 
 
 @dataclass
@@ -31,27 +32,11 @@ class FileServer:
 def file_server() -> Iterator[FileServer]:
     """Run a server on a free port of this machine."""
     told = FileServer("")
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            # A listener that has hung up is what some tests are about.
-            with contextlib.suppress(ConnectionError):
-                _answer(self, told)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield told
-    finally:
-        told.release.set()
-        server.shutdown()
-        thread.join(timeout=5)
-        server.server_close()
+    with answering(lambda request: _answer(request, told)) as told.url:
+        try:
+            yield told
+        finally:
+            told.release.set()
 
 
 def _answer(request: BaseHTTPRequestHandler, told: FileServer) -> None:

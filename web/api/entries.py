@@ -23,7 +23,7 @@ from broadcast.entries import (
     special_days,
 )
 from broadcast.models import Programme, SpecialDay, TimetableEntry, row_id
-from broadcast.permissions import Action, require
+from broadcast.permissions import Action
 from broadcast.special_days import clear_special_day, set_special_day
 from scheduler.advice import advice_for
 from web.api.timetable_schemas import (
@@ -39,7 +39,7 @@ from web.api.timetable_schemas import (
     SpecialDayRequest,
     SpecialDaysReply,
 )
-from web.deps import Door, scoped
+from web.deps import Door, allowed_to, scoped
 from web.errors import answers
 from web.typed_days import MAX_ID
 
@@ -49,17 +49,7 @@ EntryId = Annotated[int, Path(ge=1, le=MAX_ID)]
 ERRORS = answers(401, 403, 404, 409, 413, 422)
 
 
-def may_plan(door: Annotated[Door, Depends(scoped("write"))]) -> Door:
-    """Let pass who may change the timetable.
-
-    Raises:
-        NotAllowed: the role does not.
-    """
-    require(door.user, Action.EDIT_TIMETABLE)
-    return door
-
-
-Planner = Annotated[Door, Depends(may_plan)]
+Planner = Annotated[Door, Depends(allowed_to(Action.EDIT_TIMETABLE))]
 
 
 @router.get("/entries", responses=answers(401, 403))

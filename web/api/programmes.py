@@ -10,7 +10,7 @@ from starlette.responses import Response
 from broadcast.bulletins import get_bulletin
 from broadcast.communes import get_commune
 from broadcast.models import Placement, Programme, Zone, row_id
-from broadcast.permissions import Action, require
+from broadcast.permissions import Action
 from broadcast.placements import Campaign, place_campaign, placements_of, remove_placement
 from broadcast.programme_parts import ProgrammePartDraft, parts_of_programme, set_weather
 from broadcast.programmes import ProgrammeDraft, add_programme, edit_programme, get_programme, list_programmes
@@ -27,7 +27,7 @@ from web.api.programme_schemas import (
     ProgrammesReply,
     WeatherRequest,
 )
-from web.deps import Door, scoped
+from web.deps import Door, allowed_to
 from web.errors import answers
 from web.relayed import require_elsewhere
 from web.typed_days import MAX_ID
@@ -37,17 +37,7 @@ Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 ERRORS = answers(401, 403, 404, 409, 413, 422)
 
 
-def may_edit_programmes(door: Annotated[Door, Depends(scoped("write"))]) -> Door:
-    """Let pass who may change programmes.
-
-    Raises:
-        NotAllowed: the role does not.
-    """
-    require(door.user, Action.EDIT_PROGRAMMES)
-    return door
-
-
-Editor = Annotated[Door, Depends(may_edit_programmes)]
+Editor = Annotated[Door, Depends(allowed_to(Action.EDIT_PROGRAMMES))]
 
 
 @router.get("/programmes", responses=answers(401, 403))

@@ -9,30 +9,20 @@ from sqlmodel import Session
 
 from broadcast.communes import get_commune
 from broadcast.errors import InvalidInput
-from broadcast.permissions import Action, require
+from broadcast.permissions import Action
 from broadcast.rules import Rules, rules_of_commune, rules_of_zone, set_commune_rules, set_zone_rules
 from broadcast.zones import list_zones
 from players.messages import Window
 from web.api.entries import Reader
 from web.api.timetable_schemas import AllRulesReply, RulesBody, WindowBody
-from web.deps import Door, scoped
+from web.deps import Door, allowed_to
 from web.errors import answers
 
 router = APIRouter(prefix="/api", tags=["timetable"])
 Slug = Annotated[str, Path(max_length=50)]
 
 
-def may_rule(door: Annotated[Door, Depends(scoped("write"))]) -> Door:
-    """Let pass who may change the rules.
-
-    Raises:
-        NotAllowed: the role does not.
-    """
-    require(door.user, Action.EDIT_RULES)
-    return door
-
-
-Ruler = Annotated[Door, Depends(may_rule)]
+Ruler = Annotated[Door, Depends(allowed_to(Action.EDIT_RULES))]
 
 
 @router.get("/rules", responses=answers(401, 403))
