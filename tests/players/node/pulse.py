@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.fakes.sounds import RATE, Wave
 
@@ -151,3 +152,16 @@ class PulseServer:
         output, _ = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 0
         return output.decode()
+
+
+@contextmanager
+def pulse_server(folder: Path) -> Iterator[PulseServer]:
+    """A server in a folder of its own, for as long as it is needed; a machine without it skips the test."""
+    lacks = missing()
+    if lacks:
+        pytest.skip(lacks)
+    folder.mkdir(exist_ok=True)
+    server = PulseServer(folder)
+    server.start()
+    yield server
+    server.stop()

@@ -32,7 +32,7 @@ from tests.fakes.fake_server import COMMUNE, FakeDoor, FakeServer
 from tests.fakes.small_disk import fill, small_disk
 from tests.players.node.command import Command, free_port, identity
 from tests.players.node.pole import config
-from tests.players.node.pulse import PulseServer, missing
+from tests.players.node.pulse import PulseServer, pulse_server
 
 pytestmark = [
     pytest.mark.e2e,
@@ -264,15 +264,8 @@ async def test_a_library_that_is_not_installed(tmp_path: Path, door: FakeDoor, p
 
 @pytest.fixture
 def pulse(tmp_path: Path) -> Iterator[PulseServer]:
-    lacks = missing()
-    if lacks:
-        pytest.skip(lacks)
-    folder = tmp_path / "pulse"
-    folder.mkdir()
-    server = PulseServer(folder)
-    server.start()
-    yield server
-    server.stop()
+    with pulse_server(tmp_path / "pulse") as server:
+        yield server
 
 
 async def test_a_card_that_plays_one_turned_down_and_one_pulled_out(

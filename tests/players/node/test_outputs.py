@@ -25,7 +25,7 @@ from players.node.vlc import VlcOutput
 from tests.fakes.fake_radio import FakeRadio, Misdeed
 from tests.fakes.sounds import RATE, Wave, find, noise, read_wave, write_clip
 from tests.players.node.performing import Plan, Result, perform
-from tests.players.node.pulse import PulseServer, missing
+from tests.players.node.pulse import PulseServer, pulse_server
 
 LOUD = 0.01
 
@@ -62,13 +62,8 @@ class Stage:
 
 @pytest.fixture(scope="session")
 def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulseServer]:
-    lacks = missing()
-    if lacks:
-        pytest.skip(lacks)
-    server = PulseServer(tmp_path_factory.mktemp("pulse"))
-    server.start()
-    yield server
-    server.stop()
+    with pulse_server(tmp_path_factory.mktemp("pulse")) as server:
+        yield server
 
 
 def recording_stage(name: str, folder: Path) -> Stage:

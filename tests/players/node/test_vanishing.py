@@ -10,7 +10,7 @@ import pytest
 from players.messages import ClipRef
 from tests.fakes.fake_server import FakeDoor, FakeServer
 from tests.players.node.command import Command, identity
-from tests.players.node.pulse import PulseServer, missing
+from tests.players.node.pulse import PulseServer, pulse_server
 
 pytestmark = [
     pytest.mark.e2e,
@@ -21,15 +21,8 @@ pytestmark = [
 @pytest.fixture
 def pulse(tmp_path: Path) -> Iterator[PulseServer]:
     """Of this test alone: its sink comes and goes."""
-    lacks = missing()
-    if lacks:
-        pytest.skip(lacks)
-    folder = tmp_path / "pulse"
-    folder.mkdir()
-    server = PulseServer(folder)
-    server.start()
-    yield server
-    server.stop()
+    with pulse_server(tmp_path / "pulse") as server:
+        yield server
 
 
 @pytest.fixture(params=["portaudio", "vlc"])

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.fakes.sent_files import wav
 from tests.fakes.sounds import RATE, Wave, find, noise, read_wave
-from tests.web.e2e.conftest import CHROMIUM, FLAGS, NODE, House, People, process
+from tests.web.e2e.conftest import NODE, House, People, process
+from tests.web.e2e.microphone import chromium_hearing
 from tests.web.e2e.test_journeys import no_sideways_scrolling
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -22,16 +23,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """With a microphone that hears noise of which no two seconds are alike."""
-    if not CHROMIUM.exists():
-        pytest.skip("no Chromium on this machine")
     heard = wav(tmp_path_factory.mktemp("microphone") / "speech.wav", noise(60, 5).astype(np.float32))
-    flags = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*FLAGS, *flags, f"--use-file-for-fake-audio-capture={heard}"]
-        )
+    with chromium_hearing(heard) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.fakes.sent_files import tone, wav
 from tests.listening import find_sound, read_wav
-from tests.web.e2e.conftest import CHROMIUM, FLAGS, NODE, House, People, process
+from tests.web.e2e.conftest import NODE, House, People, process
+from tests.web.e2e.microphone import chromium_hearing
 from tests.web.e2e.test_journeys import length_of, no_sideways_scrolling
 from tts.clip_file import decode_clip, write_wav
 
@@ -21,17 +22,10 @@ MELODY_HZ = (440, 660, 550, 880, 740)
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """With a microphone that hears a melody over and over."""
-    if not CHROMIUM.exists():
-        pytest.skip("no Chromium on this machine")
     melody = np.concatenate([tone(0.25, hertz, 0.4) for hertz in MELODY_HZ])
     heard = wav(tmp_path_factory.mktemp("microphone") / "melody.wav", melody)
-    flags = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*FLAGS, *flags, f"--use-file-for-fake-audio-capture={heard}"]
-        )
+    with chromium_hearing(heard) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
