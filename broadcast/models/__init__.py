@@ -19,9 +19,10 @@ from broadcast.models.audit import AuditEntry
 from broadcast.models.bulletins import Bulletin, BulletinZone
 from broadcast.models.columns import EnumText, UtcInstant, new_id, row_id
 from broadcast.models.emergency import EmergencyRepeat, PreparedMessage
+from broadcast.models.feedback import Feedback, FeedbackKind
 from broadcast.models.imports import DocumentImport
 from broadcast.models.lexicon import LexiconEntry
-from broadcast.models.people import ApiToken, User, UserSession
+from broadcast.models.people import ApiToken, RecoveryCode, User, UserSession
 from broadcast.models.places import Commune, Node, NodeZone, Zone
 from broadcast.models.presses import EmergencyPin, EmergencyPolicy, HeldPress, PhoneContact
 from broadcast.models.recordings import BulletinPart, Recording
@@ -44,6 +45,7 @@ from broadcast.models.states import (
     WhenEmpty,
 )
 from broadcast.models.templates import BulletinTemplate
+from broadcast.models.watching import ClockSample, PresenceChange
 from broadcast.models.week import (
     DayWeather,
     EntryChange,
@@ -74,6 +76,7 @@ __all__ = [
     "BulletinZone",
     "ClashOrder",
     "Clip",
+    "ClockSample",
     "Commune",
     "DayWeather",
     "Delegation",
@@ -86,6 +89,8 @@ __all__ = [
     "EntryChange",
     "EntryZone",
     "EnumText",
+    "Feedback",
+    "FeedbackKind",
     "Follows",
     "HeldPress",
     "HeldState",
@@ -104,10 +109,12 @@ __all__ = [
     "Placement",
     "PreparedMessage",
     "PreparedPurpose",
+    "PresenceChange",
     "Programme",
     "ProgrammePart",
     "ProgrammePartKind",
     "Recording",
+    "RecoveryCode",
     "Rendering",
     "RenderingState",
     "Role",

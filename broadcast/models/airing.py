@@ -48,6 +48,8 @@ class Broadcast(SQLModel, table=True):
     follows_id: str | None = Field(default=None, max_length=100, index=True)
     """The first airing of the emergency that it repeats, corrects or ends."""
     follows_as: Follows | None = Field(default=None, sa_type=EnumText(Follows))
+    only_node_id: int | None = Field(default=None, foreign_key="node.id")
+    """The one pole of its villages that it is for: somebody tries that pole out."""
 
 
 class BroadcastZone(SQLModel, table=True):

@@ -22,6 +22,20 @@ class User(SQLModel, table=True):
     password_hash: str = Field(repr=False)
     is_active: bool = True
     created_at: datetime = Field(sa_type=UtcInstant)
+    totp_secret: str | None = Field(default=None, repr=False, max_length=64)
+    """Of the second factor (RFC 6238), base32: what the phone has too. It counts once `totp_since` is set."""
+    totp_since: datetime | None = Field(default=None, sa_type=UtcInstant)
+    """Since when signing in asks for it; none: it does not."""
+    totp_step: int | None = None
+    """The last time step whose code was used: a code opens once."""
+
+
+class RecoveryCode(SQLModel, table=True):
+    """Opens once in the place of the second factor, when the phone is lost. Kept only as its SHA-256."""
+
+    code_sha256: str = Field(primary_key=True, max_length=64, repr=False)
+    user_id: int = Field(foreign_key="user.id", index=True)
+    used_at: datetime | None = Field(default=None, sa_type=UtcInstant)
 
 
 class UserSession(SQLModel, table=True):

@@ -1,6 +1,7 @@
 """The commune, its villages and the poles that stand in them."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, UniqueConstraint
 from sqlmodel import Field, SQLModel
@@ -33,6 +34,10 @@ class Commune(SQLModel, table=True):
     """Of the last word on the commune's keys (`players.keyring`): poles that hold an older one ask for it."""
     renewal: int = 0
     """Grows when every pole is to take a new key of its own and a new password at the broker."""
+    map_ground: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """A picture to lie under the map: `{"sha256", "type", "south", "west", "north", "east"}`, degrees; empty: none."""
+    is_public: bool = False
+    """Whether residents see, without signing in, what was aired."""
 
 
 class Zone(SQLModel, table=True):
@@ -50,6 +55,8 @@ class Zone(SQLModel, table=True):
     sessions_a_day: int | None = None
     session_minutes: int | None = None
     day_minutes: int | None = None
+    outline: list[list[float]] = Field(default_factory=list, sa_type=JSON)
+    """Its border on the map: `[[longitude, latitude], …]` in degrees (WGS 84), not closed; empty: not drawn."""
 
 
 class Node(SQLModel, table=True):
@@ -78,6 +85,9 @@ class Node(SQLModel, table=True):
     """Its sound begins so much later (or, below zero, earlier) than that of the others: for slow amplifiers."""
     data_mb: int | None = None
     """What its SIM card may take in a month, in megabytes; none: as much as it likes."""
+    latitude: float | None = None
+    longitude: float | None = None
+    """Where it stands, in degrees (WGS 84); both or none."""
 
 
 class NodeZone(SQLModel, table=True):
