@@ -17,6 +17,7 @@ from broadcast.models.alarms import Alarm, AlarmKind, AlarmNotice, MorningCheck,
 from broadcast.models.approval import ApprovalRule, Delegation
 from broadcast.models.audit import AuditEntry
 from broadcast.models.bulletins import Bulletin, BulletinZone
+from broadcast.models.cap import CapCertificate, CapMessage, CapOptions, CapRules, CapState
 from broadcast.models.columns import EnumText, UtcInstant, new_id, row_id
 from broadcast.models.emergency import EmergencyRepeat, PreparedMessage
 from broadcast.models.feedback import Feedback, FeedbackKind
@@ -74,6 +75,11 @@ __all__ = [
     "BulletinState",
     "BulletinTemplate",
     "BulletinZone",
+    "CapCertificate",
+    "CapMessage",
+    "CapOptions",
+    "CapRules",
+    "CapState",
     "ClashOrder",
     "Clip",
     "ClockSample",

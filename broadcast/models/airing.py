@@ -50,6 +50,8 @@ class Broadcast(SQLModel, table=True):
     follows_as: Follows | None = Field(default=None, sa_type=EnumText(Follows))
     only_node_id: int | None = Field(default=None, foreign_key="node.id")
     """The one pole of its villages that it is for: somebody tries that pole out."""
+    valid_until: datetime | None = Field(default=None, sa_type=UtcInstant)
+    """Of an emergency that says until when it holds: nothing of it begins after that, anywhere."""
 
 
 class BroadcastZone(SQLModel, table=True):

@@ -15,6 +15,13 @@ class SourceKind(StrEnum):
 
     FOLDER = "folder"
     HTTP = "http"
+    CAP_FOLDER = "cap-folder"
+    CAP_HTTP = "cap-http"
+
+    @property
+    def is_cap(self) -> bool:
+        """Whether it speaks the Common Alerting Protocol (`broadcast.cap`)."""
+        return self in {SourceKind.CAP_FOLDER, SourceKind.CAP_HTTP}
 
 
 class ItemState(StrEnum):
