@@ -27,6 +27,10 @@ class PoleRow:
     zones: str
     state: str
     tone: str
+    sign: str
+    """The shape it has in list and on the map, for who does not see colours: a class of the style."""
+    at: str
+    """Its place as `latitude,longitude`; empty when it is not on the map."""
     playing: str
     troubles: tuple[str, ...]
     health: str
@@ -44,13 +48,13 @@ def _pole(station: "Station", row: NodeRow, titles: Mapping[str, str], zone: Zon
     heard = station.heard_of(row.slug)
     beat = heard.heartbeat if heard.state is not PresenceState.OFFLINE else None
     is_playing = beat is not None and beat.broadcast is not None
-    state, tone = PRESENCE[heard.state], TONE[heard.state]
+    state, tone, sign = PRESENCE[heard.state], TONE[heard.state], heard.state.value
     if row.is_revoked:
-        state, tone = "Đã thu hồi quyền", "quiet"
+        state, tone, sign = "Đã thu hồi quyền", "quiet", "unpaired"
     elif not row.is_paired:
-        state, tone = "Chưa ghép với máy chủ", "quiet"
+        state, tone, sign = "Chưa ghép với máy chủ", "quiet", "unpaired"
     elif is_playing:
-        state, tone = "Đang phát", "live"
+        state, tone, sign = "Đang phát", "live", "playing"
     seen_at = heard.last_seen_at or row.last_seen_at
     if heard.state is PresenceState.OFFLINE and row.is_paired and not row.is_revoked and seen_at:
         state += f" từ {say_datetime(seen_at, zone)}"
@@ -60,6 +64,8 @@ def _pole(station: "Station", row: NodeRow, titles: Mapping[str, str], zone: Zon
         zones=", ".join(row.zones),
         state=state,
         tone=tone,
+        sign=sign,
+        at="" if row.place is None else f"{row.place[0]},{row.place[1]}",
         playing=titles.get(beat.broadcast, "") if beat and beat.broadcast else "",
         troubles=tuple(_sentence(trouble.text) for trouble in troubles_of(beat)) if beat else (),
         health=say_health(beat) if beat else "",

@@ -10,7 +10,11 @@ from pathlib import Path
 FILES = {
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
     "htmx-ext-sse/dist/sse.min.js": "htmx-ext-sse.min.js",
+    "leaflet/dist/leaflet.css": "leaflet.css",
+    "leaflet/dist/leaflet.js": "leaflet.js",
     "sortablejs/Sortable.min.js": "sortable.min.js",
+    "uplot/dist/uPlot.iife.min.js": "uplot.iife.min.js",
+    "uplot/dist/uPlot.min.css": "uplot.min.css",
     "wavesurfer.js/dist/wavesurfer.esm.js": "wavesurfer.esm.js",
     "wavesurfer.js/dist/plugins/regions.esm.js": "wavesurfer-regions.esm.js",
 }
