@@ -6,8 +6,8 @@ from itertools import takewhile
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import insert, tuple_
-from sqlmodel import Session, col, delete, select
+from sqlalchemy import insert, literal, tuple_
+from sqlmodel import Session, col, delete, or_, select
 
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
 from broadcast.models import (
@@ -136,6 +136,8 @@ def ensure_deliveries(session: Session, *broadcasts: Broadcast) -> None:
 
 def _poles_present(broadcast_ids: Collection[str]) -> sqlalchemy.Select[Any]:
     """The poles, not revoked, of the broadcasts' zones, as pairs of broadcast and node."""
+    pairs = pairs.join(Broadcast, col(Broadcast.id) == col(BroadcastZone.broadcast_id))
+    pairs = pairs.where(or_(col(Broadcast.only_node_id).is_(None), Broadcast.only_node_id == NodeZone.node_id))
     pairs = sqlalchemy.select(BroadcastZone.broadcast_id, NodeZone.node_id).join(  # type: ignore[call-overload]
         NodeZone, col(NodeZone.zone_id) == col(BroadcastZone.zone_id)
     )

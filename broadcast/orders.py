@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from sqlmodel import Session, col, func, select
 
 from broadcast.communes import get_commune
-from broadcast.models import Broadcast, BroadcastPart, BroadcastState, BroadcastZone, IssuedOrder, Zone
+from broadcast.models import Broadcast, BroadcastPart, BroadcastState, BroadcastZone, IssuedOrder, Node, Zone
 from broadcast.relays import relay_parts, relays_of
 from broadcast.zones import sorted_by_name
 from players.messages import AnyOrder, ClipRef, CuedBroadcast, Play, Stop, Urgency
@@ -39,11 +39,13 @@ class DueOrder:
 
 def issue_play(session: Session, broadcast: Broadcast, clips: Sequence[ClipRef], now: datetime) -> IssuedOrder:
     """Order a broadcast played as soon as its order can be there; its start is written down."""
+    only = None if broadcast.only_node_id is None else session.get_one(Node, broadcast.only_node_id)
     issued = IssuedOrder(
         id=f"play-{broadcast.id}",
         broadcast_id=broadcast.id,
         document={},
-        zones=[zone.slug for zone in zones_of(session, broadcast.id)],
+        zones=[zone.slug for zone in zones_of(session, broadcast.id)] if only is None else [],
+        nodes=[] if only is None else [only.slug],
         issued_at=now,
         expires_at=now,
     )
@@ -74,10 +76,12 @@ def issue_stop(session: Session, broadcast: Broadcast, now: datetime, nodes: Seq
     return merged
 
 
-def has_due_orders(session: Session, now: datetime) -> bool:
-    """Whether anything is to be sent now: to be asked often, for it only reads."""
-    query = select(IssuedOrder.id).where(col(IssuedOrder.sent_at).is_(None), col(IssuedOrder.expires_at) > now)
-    return session.exec(query.limit(1)).first() is not None
+def time_missed_starts(session: Session, now: datetime) -> None:
+    """Give each `Play` whose start went by unsent a new one."""
+    for issued in _unsent(session, now):
+        order = order_of(issued)
+        if isinstance(order, Play) and has_missed_its_start(order, now):
+            _time_play(session, issued, session.get_one(Broadcast, issued.broadcast_id), order.item.clips, now)
 
 
 def due_orders(session: Session, now: datetime) -> list[DueOrder]:

@@ -150,6 +150,8 @@ class NodeRow:
     pairing_expires_at: datetime | None
     last_seen_at: datetime | None
     version: str | None
+    place: tuple[float, float] | None = None
+    """Latitude and longitude in degrees; none: not on the map."""
 
 
 def bulletin_card(session: Session, bulletin: Bulletin) -> BulletinCard:
@@ -294,6 +296,7 @@ def node_rows(session: Session) -> list[NodeRow]:
             pairing_expires_at=node.pairing_expires_at,
             last_seen_at=node.last_seen_at,
             version=node.version,
+            place=None if node.latitude is None or node.longitude is None else (node.latitude, node.longitude),
         )
         for node in session.exec(select(Node).order_by(col(Node.name), col(Node.id)))
     ]

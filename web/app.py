@@ -18,6 +18,7 @@ from web import api, pages, voice_acts
 from web.deps import only_people, own_form
 from web.errors import install_error_handlers
 from web.guard import Guard, strict_headers
+from web.pages import commune_map
 from web.parts import START_ORDER, Start, open_station
 from web.settings import Settings
 from web.templating import STATIC
@@ -57,6 +58,7 @@ def create_app(
     max_upload_bytes = dict.fromkeys(("/giay", "/api/imports"), settings.paper.max_bytes)
     max_upload_bytes |= dict.fromkeys(voice_acts.UPLOAD_PATHS, voice_acts.MAX_UPLOAD_BYTES)
     max_upload_bytes |= dict.fromkeys(("/ban-ghi", "/api/recordings"), settings.recordings.max_bytes)
+    max_upload_bytes |= commune_map.UPLOAD_PATHS
     headers = strict_headers(is_secure=settings.http.is_secure)
     app = FastAPI(
         title="Loa Làng",

@@ -22,7 +22,7 @@ from web.settings import DATABASE_FILE, Settings
 FORMAT = 1
 _MANIFEST = "manifest.json"
 _MANIFEST_BYTES = 64 * 1024 * 1024
-_FOLDERS = ("keys", "broker", "recordings", "live", "clips")
+_FOLDERS = ("keys", "broker", "sources", "recordings", "live", "map", "clips")
 _LEFT_OUT = frozenset({".part", ".sock", ".pid", ".log", ".db"})
 """By ending: what is half written, what only a running broker means, and what it remembers for its own sake."""
 

@@ -23,6 +23,7 @@ from broadcast.notify_mail import MailOptions
 from broadcast.notify_sending import Notifier, NotifyOptions
 from broadcast.notify_webhook import WebhookOptions
 from broadcast.playout import Playout
+from broadcast.pole_watch import PoleWatch
 from broadcast.prepared import seed_prepared
 from broadcast.relay_desk import RelayDesk
 from broadcast.renderers import RendererOptions, bulletin_renderer, emergency_renderer
@@ -175,6 +176,10 @@ def make_station(
                 lambda: on_change("morning"),
             ),
             live=LiveFeed(fragments.render, settings.http.max_live_clients),
+            poles=PoleWatch(engine, presence, clock),
+            readiness=ReadinessDesk(
+                engine, hub, renderers, clips, settings.readiness.at, clock, lambda: on_change("readiness")
+            ),
             render_parts=fragments.render,
         )
     )
@@ -285,12 +290,14 @@ def _notify_options(given: NotifySettings) -> NotifyOptions:
 
 @asynccontextmanager
 async def alarms(station: Station) -> AsyncIterator[None]:
-    """What is wrong becomes an alarm, and people are told; mornings are checked."""
+    """What is wrong becomes an alarm, and people are told; mornings are checked, and how ready the poles are."""
     async with (
         _running(station.alarms.run(), "alarms"),
         _running(station.notifier.run(), "notifier"),
         _running(station.morning.run(), "morning"),
     ):
+        _running(station.readiness.run(), "readiness"),
+        _running(station.poles.run(), "poles"),
         yield
 
 

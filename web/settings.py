@@ -296,6 +296,11 @@ class Settings(_Section):
         return self.data_dir / "sources"
 
     @property
+    def map_dir(self) -> Path:
+        """Folder of the picture under the map."""
+        return self.data_dir / "map"
+
+    @property
     def live_dir(self) -> Path:
         """Folder of what people are saying; emptied at the start."""
         return self.data_dir / "live"
