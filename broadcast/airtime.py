@@ -229,7 +229,8 @@ def _coming(session: Session, only: Collection[str] | None = None) -> list[Broad
 
 def _why_not_now(session: Session, broadcast: Broadcast, commune: Commune, now: datetime) -> WhyNot | None:
     reason = why_not(session, broadcast, commune, now + NOW_LEAD[broadcast.urgency])
-    if reason is None and now - broadcast.created_at > NOW_WITHIN:
+    is_late = broadcast.valid_until is not None and broadcast.valid_until <= now
+    if reason is None and (is_late or now - broadcast.created_at > NOW_WITHIN):
         return WhyNot.NOT_SENT if is_ready(session, broadcast) else WhyNot.CLIP_NOT_READY
     return reason
 

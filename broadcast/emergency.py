@@ -15,7 +15,7 @@ from sqlmodel import Session, col, or_, select
 from broadcast.airings import add_broadcast, renderings_of, zone_ids_of
 from broadcast.airtime import begin_now
 from broadcast.audit import record
-from broadcast.communes import get_commune
+from broadcast.communes import get_commune, voice_for
 from broadcast.emergency_repeats import begin_repeats, end_repeats
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from broadcast.lifecycle import COMING
@@ -49,6 +49,30 @@ class _Alarm:
     prepared_key: str | None = None
     follows: Broadcast | None = None
     follows_as: Follows | None = None
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What a source outside says.
+
+    Attributes:
+        title: for the screens.
+        text: what is said.
+        source: whose words they are, for the audit log.
+        valid_until: nothing of it begins after that.
+        ends: emergencies of the same source that it takes the place of: they are silenced.
+        is_over: it says that they are over, and no more.
+    """
+
+    title: str
+    text: str
+    source: Mapping[str, str]
+    severity: Severity
+    is_drill: bool
+    valid_until: datetime | None = None
+    ends: Sequence[Broadcast] = ()
+    is_over: bool = False
 
 
 def raise_emergency(
@@ -198,6 +222,33 @@ def all_clear(
     return _air(session, user, zones, alarm, now, press_key)
 
 
+def raise_reported(
+    session: Session, user: User, zone_slugs: Sequence[str], said: Reported, now: datetime, press_key: str
+) -> Broadcast:
+    """Have aired what a source outside says, in the name of who answers for it.
+
+    Raises:
+        NotAllowed, InvalidInput, Conflict: as `raise_emergency`.
+    """
+    zones = _zones_for(session, user, zone_slugs)
+    text = clean_text(said.text, "text", max_chars=MAX_EMERGENCY)
+    follows = next(iter(said.ends), None)
+    alarm = _Alarm(
+        title=said.title,
+        texts=_drilled(session, (text,)) if said.is_drill else (text, AGAIN, text),
+        severity=said.severity,
+        is_drill=said.is_drill,
+        action="raise-reported",
+        detail={"text": text, "source": dict(said.source), "ends": [one.id for one in said.ends]},
+        follows=follows,
+        follows_as=None if follows is None else Follows.ALL_CLEAR if said.is_over else Follows.UPDATE,
+        valid_until=said.valid_until,
+    )
+    for one in said.ends[1:]:
+        _silence(session, one, user, now)
+    return _air(session, user, zones, alarm, now, press_key)
+
+
 def said_texts(message: PreparedMessage, slots: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """What is said when a message is raised: its words, as often as it says. Raises as `prepared.fill`."""
     said = fill(message, slots)
@@ -265,6 +316,7 @@ def _air(
         prepared_key=alarm.prepared_key,
         follows_id=alarm.follows.id if alarm.follows else None,
         follows_as=alarm.follows_as,
+        valid_until=alarm.valid_until,
     )
     detail = {"zones": [zone.slug for zone in zones], **alarm.detail}
     record(session, now, user.username, alarm.action, broadcast_id, detail)
@@ -282,7 +334,8 @@ def _is_same(session: Session, known: Broadcast, alarm: _Alarm, zone_ids: set[in
 
 
 def _want_parts(session: Session, alarm: _Alarm, now: datetime) -> list[Rendering]:
-    voice, chime = get_commune(session).voice, Chime.DRILL if alarm.is_drill else Chime.EMERGENCY
+    voice = voice_for(get_commune(session), Urgency.EMERGENCY)
+    chime = Chime.DRILL if alarm.is_drill else Chime.EMERGENCY
     words = [part for text in alarm.texts for part in want_sentences(session, text, voice, Urgency.EMERGENCY, now)]
     opening = want_chime(session, chime, Urgency.EMERGENCY, now)
     return [opening, *words, want_chime(session, chime, Urgency.EMERGENCY, now, closing=True)]

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from broadcast.cap.raising import check_waiting, get_message, raise_message, words_meant, zones_meant
 from broadcast.emergency import all_clear, raise_correction, raise_emergency, raise_prepared
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from broadcast.models import AuditEntry, Broadcast, Follows, Role, User, Zone, row_id
@@ -24,9 +25,11 @@ KEY_LENGTHS = range(8, 101)
 
 
 class PressKind(StrEnum):
-    """What a press asks for. All but an alert follow an emergency that was raised."""
+    """What a press asks for. All but an alert and a message from outside follow an emergency that was raised."""
 
     ALERT = "alert"
+    CAP = "cap"
+    """What a source outside says, put to the leader; `follows` is the message's number, `text` other words for it."""
     REPEAT = "repeat"
     CORRECTION = "correction"
     ALL_CLEAR = "all-clear"
@@ -91,6 +94,8 @@ def read_press(session: Session, user: User, asked: Press) -> Meant:
     require(user, Action.RAISE_EMERGENCY)
     if len(asked.key) not in KEY_LENGTHS:
         raise InvalidInput("bad-key", "Mã của lần nhấn không hợp lệ. Hãy tải lại trang.", "key")
+    if asked.kind is PressKind.CAP:
+        return _reported(session, user, asked)
     if asked.kind is not PressKind.ALERT:
         return _follower(session, user, asked)
     zones = zones_by_slug(session, asked.zones)
@@ -111,6 +116,11 @@ def raise_press(session: Session, user: User, asked: Press, now: datetime) -> Br
     Raises:
         NotAllowed, NotFound, InvalidInput, Conflict: as `read_press`; the key was used for another emergency.
     """
+    if asked.kind is PressKind.CAP:
+        message, meant = get_message(session, asked.follows), _reported(session, user, asked)
+        check_waiting(message, press_id(user, asked.key), now)
+        slugs = [zone.slug for zone in meant.zones]
+        return raise_message(session, user, message, slugs, meant.said, now, asked.key)
     if asked.kind is PressKind.ALL_CLEAR:
         return all_clear(session, user, asked.follows, now, asked.key, asked.slots)
     if asked.kind is PressKind.CORRECTION:
@@ -146,6 +156,15 @@ def words_of(session: Session, broadcast: Broadcast) -> str:
     query = select(AuditEntry).where(AuditEntry.subject == first_id, col(AuditEntry.action).startswith("raise-"))
     entry = session.exec(query.order_by(col(AuditEntry.id)).limit(1)).first()
     return str(entry.detail.get("text", "")) if entry else ""
+
+
+def _reported(session: Session, user: User, asked: Press) -> Meant:
+    message = get_message(session, asked.follows)
+    zones = zones_by_slug(session, zones_meant(session, message, asked.zones))
+    _require_own(user, zones)
+    said = clean_text(words_meant(message, asked.text), "text", max_chars=MAX_EMERGENCY)
+    severity = Severity.EXTREME if asked.text.strip() else message.severity
+    return Meant(zones=zones, said=said, severity=severity, is_drill=message.is_drill)
 
 
 def _follower(session: Session, user: User, asked: Press) -> Meant:

@@ -7,12 +7,14 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from broadcast.cap.desk import CapDesk
 from broadcast.db import reading, session_of
 from broadcast.errors import BroadcastError
 from broadcast.inbox import is_known, note_bad, take_item
 from broadcast.models import Source
 from broadcast.sources import BadItem, Item, Parcel, SourceUnreachable, bad_name, read_item
-from broadcast.sources_kept import SecretFiles, due_sources, open_source
+from broadcast.sources_fetch import Patience
+from broadcast.sources_kept import SecretFiles, Secrets, due_sources, open_source
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +27,22 @@ class SourceDesk:
         secrets: The sources' secrets.
         clock: The present.
         on_news: Called when something came that is to be aired, planned or shown.
+        patience: How long an answer of a source of CAP messages may take.
     """
 
     def __init__(
-        self, engine: Engine, secrets: SecretFiles, clock: Callable[[], datetime], on_news: Callable[[], None]
+        self,
+        engine: Engine,
+        secrets: SecretFiles,
+        clock: Callable[[], datetime],
+        on_news: Callable[[], None],
+        patience: Patience | None = None,
     ) -> None:
         self._engine = engine
         self.secrets = secrets
         self._clock = clock
         self._on_news = on_news
+        self._caps = CapDesk(engine, clock, on_news, patience)
 
     async def ask_due(self) -> None:
         """Ask every source that is due, one beside the other: a slow one holds up none."""
@@ -46,14 +55,20 @@ class SourceDesk:
         problem = None
         try:
             secrets = await asyncio.to_thread(self.secrets.load, source.slug)
-            opened = open_source(source, secrets)
-            for parcel in await opened.fetch():
-                found = await asyncio.to_thread(self._take, source, parcel)
-                await opened.settle(parcel, found)
+            if source.kind.is_cap:
+                await self._caps.visit(source, secrets.token)
+            else:
+                await self._read(source, secrets)
         except SourceUnreachable as error:
             problem = str(error)[:500]
             log.warning("the source %s was not read: %s", source.slug, error)
         await asyncio.to_thread(self._note, source, problem)
+
+    async def _read(self, source: Source, secrets: Secrets) -> None:
+        opened = open_source(source, secrets)
+        for parcel in await opened.fetch():
+            found = await asyncio.to_thread(self._take, source, parcel)
+            await opened.settle(parcel, found)
 
     def _due(self) -> list[Source]:
         with reading(self._engine) as session:

@@ -1,4 +1,4 @@
-"""A folder as a source: one file of JSON for each item, moved to `done` or `bad` once it was taken."""
+"""A folder as a source: one file for each item, moved to `done` or `bad` once it was taken."""
 
 import asyncio
 import errno
@@ -15,16 +15,26 @@ _MOST_NAMES = 10_000
 
 
 class FolderSource:
-    """Reads `*.json` in a folder, oldest name first. A file that is still written has another ending until it is whole.
+    """Reads files in a folder, oldest name first. One that is still written has another ending until it is whole.
 
     Args:
         folder: where the files are; `done` and `bad` are made in it.
         secret: shared with whoever writes the files: then each needs its `<name>.json.sig`.
+        endings: of the files that are read.
+        max_bytes: of one file; of a longer one a byte more is read.
     """
 
-    def __init__(self, folder: Path, secret: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        secret: str = "",
+        endings: tuple[str, ...] = (".json",),
+        max_bytes: int = MAX_ITEM_BYTES,
+    ) -> None:
         self._folder = folder
         self._secret = secret
+        self._endings = endings
+        self._max_bytes = max_bytes
 
     async def fetch(self) -> Sequence[Parcel]:
         """What lies there."""
@@ -46,13 +56,13 @@ class FolderSource:
             for count, entry in enumerate(entries):
                 if count >= _MOST_NAMES:
                     break
-                if entry.name.endswith(".json") and not entry.name.startswith("."):
+                if entry.name.endswith(self._endings) and not entry.name.startswith("."):
                     names.append(entry.name)
         return [self._parcel(name) for name in sorted(names)[:MAX_ITEMS]]
 
     def _parcel(self, name: str) -> Parcel:
         try:
-            data = _read_file(self._folder / name)
+            data = _read_file(self._folder / name, self._max_bytes)
             if self._secret and not is_signed(data, self._signature(name), self._secret):
                 return Parcel(name, data, "Chữ ký của tệp thiếu hoặc không đúng.")
         except OSError as error:
@@ -63,7 +73,7 @@ class FolderSource:
 
     def _signature(self, name: str) -> str:
         try:
-            return _read_file(self._folder / (name + SIGNATURE)).decode("ascii", "replace")
+            return _read_file(self._folder / (name + SIGNATURE), self._max_bytes).decode("ascii", "replace")
         except FileNotFoundError:
             return ""
 
@@ -88,8 +98,8 @@ def _why(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def _read_file(path: Path) -> bytes:
-    """A plain file's bytes, one more than an item may have at most.
+def _read_file(path: Path, max_bytes: int) -> bytes:
+    """A plain file's bytes, one more than it may have at most.
 
     Raises:
         OSError: it cannot be read, or is a link.
@@ -100,4 +110,4 @@ def _read_file(path: Path) -> bytes:
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise ValueError("không phải tệp thường")
-        return file.read(MAX_ITEM_BYTES + 1)
+        return file.read(max_bytes + 1)

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from broadcast.audit import record
 from broadcast.errors import Conflict, InvalidInput, NotFound
-from broadcast.models import Programme, Source, SourceKind, User, row_id
+from broadcast.models import CapOptions, Programme, Source, SourceKind, User, row_id
 from broadcast.permissions import Action, may, require
 from broadcast.sources import BulletinSource, SourceUnreachable
 from broadcast.sources_folder import FolderSource
@@ -89,7 +89,7 @@ class SecretFiles:
 
 
 def open_source(source: Source, secrets: Secrets) -> BulletinSource:
-    """The source itself, to be read."""
+    """A source of items in our own format, to be read. Of CAP messages: `broadcast.cap.desk`."""
     if source.kind is SourceKind.FOLDER:
         return FolderSource(Path(source.address), secrets.secret)
     return HttpSource(source.address, secrets.token, secrets.secret, source.follows_inner)
@@ -187,6 +187,8 @@ def _take(
         files.store(source.slug, draft.secrets)
     session.add(source)
     session.flush()
+    if source.kind.is_cap and session.get(CapOptions, source.id) is None:
+        session.add(CapOptions(source_id=row_id(source.id)))
     said = source.model_dump(
         mode="json", include={"name", "kind", "address", "every_s", "needs_approval", "programme_id", "is_active"}
     )
@@ -202,7 +204,7 @@ def _kept(files: SecretFiles, slug: str) -> Secrets:
 
 
 def _address(kind: SourceKind, address: str, secrets: Secrets) -> str:
-    if kind is SourceKind.FOLDER:
+    if kind in {SourceKind.FOLDER, SourceKind.CAP_FOLDER}:
         path = Path(address)
         if not path.is_absolute() or ".." in path.parts or "\0" in address:
             raise InvalidInput("bad-folder", "Thư mục ghi bằng đường dẫn đầy đủ, như /srv/nguon-tin.", "address")
@@ -217,7 +219,8 @@ def _address(kind: SourceKind, address: str, secrets: Secrets) -> str:
         raise InvalidInput(
             "bad-address", "Địa chỉ bắt đầu bằng https:// (hoặc http://), không kèm mật khẩu.", "address"
         )
-    if parts.scheme == "http" and not secrets.secret:
+    # A message in CAP is signed by itself, or put to a person (`broadcast.cap.taking`).
+    if parts.scheme == "http" and kind is SourceKind.HTTP and not secrets.secret:
         said = "Địa chỉ http:// không chống được người nghe lén và giả mạo: hãy dùng https:// hoặc đặt khóa ký."
         raise InvalidInput("unsigned-http", said, "address")
     return address

@@ -10,6 +10,7 @@ from broadcast.cap.model import BadCap
 MAX_MESSAGE_BYTES = 1024 * 1024
 _MOST_ELEMENTS = 20_000
 _DEEPEST = 50
+_OPTIONS = {"resolve_entities": False, "load_dtd": False, "no_network": True, "huge_tree": False}
 
 
 def parse_document(data: bytes, *, max_bytes: int) -> etree._Element:
@@ -28,7 +29,13 @@ def parse_document(data: bytes, *, max_bytes: int) -> etree._Element:
         raise BadCap(f"Không phải XML đúng cú pháp: {str(error)[:200]}.") from error
 
 
-_OPTIONS = {"resolve_entities": False, "load_dtd": False, "no_network": True, "huge_tree": False}
+def is_whole(data: bytes) -> bool:
+    """Whether a document ends where it should: one that is still being written does not."""
+    try:
+        etree.fromstring(data, etree.XMLParser(**_OPTIONS))
+    except (etree.XMLSyntaxError, ValueError):
+        return False
+    return True
 
 
 class _Look:

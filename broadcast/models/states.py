@@ -111,6 +111,8 @@ class Follows(StrEnum):
     REPEAT = "repeat"
     CORRECTION = "correction"
     ALL_CLEAR = "all-clear"
+    UPDATE = "update"
+    """What a source outside says now instead of it."""
 
 
 class ImportState(StrEnum):

@@ -19,8 +19,9 @@ from broadcast.sources import (
     is_signed,
     read_item,
 )
+from broadcast.sources_fetch import Patience
 from broadcast.sources_folder import FolderSource
-from broadcast.sources_http import MAX_FEED_BYTES, HttpSource, Patience
+from broadcast.sources_http import MAX_FEED_BYTES, HttpSource
 from players.messages import Urgency
 from tests.fakes.feed_server import FeedServer, feed_server
 
