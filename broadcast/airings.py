@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import insert, literal, tuple_
+from sqlalchemy import insert, tuple_
 from sqlmodel import Session, col, delete, or_, select
 
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
@@ -69,8 +69,9 @@ def add_broadcasts(
         ],
         Delivery: [
             {"broadcast_id": id_, "node_id": node_id, "state": DeliveryState.PENDING}
-            for id_ in new
+            for id_, (broadcast, _) in new.items()
             for node_id in node_ids
+            if broadcast.only_node_id in (None, node_id)
         ],
     }
     for table, values in rows.items():
@@ -136,11 +137,11 @@ def ensure_deliveries(session: Session, *broadcasts: Broadcast) -> None:
 
 def _poles_present(broadcast_ids: Collection[str]) -> sqlalchemy.Select[Any]:
     """The poles, not revoked, of the broadcasts' zones, as pairs of broadcast and node."""
-    pairs = pairs.join(Broadcast, col(Broadcast.id) == col(BroadcastZone.broadcast_id))
-    pairs = pairs.where(or_(col(Broadcast.only_node_id).is_(None), Broadcast.only_node_id == NodeZone.node_id))
     pairs = sqlalchemy.select(BroadcastZone.broadcast_id, NodeZone.node_id).join(  # type: ignore[call-overload]
         NodeZone, col(NodeZone.zone_id) == col(BroadcastZone.zone_id)
     )
+    pairs = pairs.join(Broadcast, col(Broadcast.id) == col(BroadcastZone.broadcast_id))
+    pairs = pairs.where(or_(col(Broadcast.only_node_id).is_(None), Broadcast.only_node_id == NodeZone.node_id))
     of_these = pairs.join(Node, col(Node.id) == col(NodeZone.node_id)).where(col(Node.revoked_at).is_(None))
     found: sqlalchemy.Select[Any] = of_these.where(col(BroadcastZone.broadcast_id).in_(broadcast_ids)).distinct()
     return found

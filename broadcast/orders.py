@@ -76,12 +76,10 @@ def issue_stop(session: Session, broadcast: Broadcast, now: datetime, nodes: Seq
     return merged
 
 
-def time_missed_starts(session: Session, now: datetime) -> None:
-    """Give each `Play` whose start went by unsent a new one."""
-    for issued in _unsent(session, now):
-        order = order_of(issued)
-        if isinstance(order, Play) and has_missed_its_start(order, now):
-            _time_play(session, issued, session.get_one(Broadcast, issued.broadcast_id), order.item.clips, now)
+def has_due_orders(session: Session, now: datetime) -> bool:
+    """Whether anything is to be sent now: to be asked often, for it only reads."""
+    query = select(IssuedOrder.id).where(col(IssuedOrder.sent_at).is_(None), col(IssuedOrder.expires_at) > now)
+    return session.exec(query.limit(1)).first() is not None
 
 
 def due_orders(session: Session, now: datetime) -> list[DueOrder]:

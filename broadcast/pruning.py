@@ -11,7 +11,6 @@ from broadcast.alarms import forget_old_alarms
 from broadcast.models import IssuedOrder, StoredReport, UserSession
 from broadcast.morning_checks import forget_old_checks
 from broadcast.notify import forget_old_notices
-from broadcast.readiness import forget_old_drills
 from broadcast.pole_history import forget_old_history
 
 REPORTS_KEPT = timedelta(days=90)
@@ -28,5 +27,4 @@ def forget_old(session: Session, now: datetime) -> None:
     forget_old_alarms(session, now)
     forget_old_notices(session, now)
     forget_old_checks(session, now)
-    forget_old_drills(session, now)
     forget_old_history(session, now)

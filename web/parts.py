@@ -177,9 +177,6 @@ def make_station(
             ),
             live=LiveFeed(fragments.render, settings.http.max_live_clients),
             poles=PoleWatch(engine, presence, clock),
-            readiness=ReadinessDesk(
-                engine, hub, renderers, clips, settings.readiness.at, clock, lambda: on_change("readiness")
-            ),
             render_parts=fragments.render,
         )
     )
@@ -290,14 +287,13 @@ def _notify_options(given: NotifySettings) -> NotifyOptions:
 
 @asynccontextmanager
 async def alarms(station: Station) -> AsyncIterator[None]:
-    """What is wrong becomes an alarm, and people are told; mornings are checked, and how ready the poles are."""
+    """What is wrong becomes an alarm, and people are told; mornings are checked."""
     async with (
         _running(station.alarms.run(), "alarms"),
         _running(station.notifier.run(), "notifier"),
         _running(station.morning.run(), "morning"),
-    ):
-        _running(station.readiness.run(), "readiness"),
         _running(station.poles.run(), "poles"),
+    ):
         yield
 
 

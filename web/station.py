@@ -18,7 +18,6 @@ from broadcast.morning_watch import MorningWatch
 from broadcast.notify_sending import Notifier
 from broadcast.playout import Playout
 from broadcast.pole_watch import PoleWatch
-from broadcast.readiness_desk import ReadinessDesk
 from broadcast.relay_desk import RelayDesk
 from broadcast.rendering import RendererPool
 from broadcast.sources_desk import SourceDesk
@@ -66,7 +65,6 @@ class Parts:
     alarms: AlarmWatch
     notifier: Notifier
     morning: MorningWatch
-    readiness: ReadinessDesk
     poles: PoleWatch
     render_parts: Callable[[Iterable[Part]], dict[Part, str]]
 
@@ -95,7 +93,6 @@ class Station:
         self.alarms = parts.alarms
         self.notifier = parts.notifier
         self.morning = parts.morning
-        self.readiness = parts.readiness
         self.poles = parts.poles
         self._render_parts = parts.render_parts
         self.recordings = RecordingDesk(parts.settings, parts.engine, parts.clips)
