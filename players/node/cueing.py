@@ -23,6 +23,8 @@ URGENT = timedelta(minutes=5)
 """What is to sound sooner than this is fetched without jitter."""
 PUSH_PATIENCE_S = 1.0
 """What is pushed is waited for so long, and at most as long again: not all nodes ask for it at once."""
+PACKS_SPREAD = 10
+"""Packs are dozens of clips for every pole of a village at once: they are spread over so many times the jitter."""
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
 _LOOK_AGAIN_S = 30.0
@@ -36,12 +38,16 @@ class Wanted:
     needed_at: datetime
     is_on_its_way: bool = False
     """The words of an emergency are pushed to all its nodes: one that has waited in vain fetches them."""
+    is_held_ready: bool = False
+    """For an emergency that may never come."""
 
 
 def wanted_clips(state: NodeState, now: Instant, ahead: timedelta | None) -> list[Wanted]:
     """The clips that are to be fetched: those of emergencies, what is held ready for emergencies, then the nearest."""
     found = [wanted for track in _coming(state, now, ahead) if track.is_emergency for wanted in _of_track(track)]
-    found += [Wanted(clip, now.at + URGENT) for pack in state.packs.values() for clip in pack.clips]
+    if state.rehearsal is not None:
+        found.append(Wanted(state.rehearsal.clip, now.at, is_on_its_way=True))
+    found += [Wanted(clip, now.at + URGENT, is_held_ready=True) for pack in state.packs.values() for clip in pack.clips]
     found += [wanted for track in _coming(state, now, ahead) if not track.is_emergency for wanted in _of_track(track)]
     needed: dict[str, Wanted] = {}
     for wanted in found:
@@ -82,7 +88,8 @@ def kept_clips(state: NodeState, needed_at: datetime) -> tuple[frozenset[str], t
             for clip in track.item.all_clips:
                 at = needed_at if track.is_emergency or track.is_sounding else track.item.starts_at
                 first[clip.sha256] = min(at, first.get(clip.sha256, at))
-    kept = state.pack_clips | {name for name, at in first.items() if at <= needed_at}
+    rehearsed = frozenset() if state.rehearsal is None else frozenset({state.rehearsal.clip.sha256})
+    kept = state.pack_clips | rehearsed | {name for name, at in first.items() if at <= needed_at}
     spare = sorted(first.keys() - kept, key=lambda name: first[name], reverse=True)
     return kept, tuple(spare)
 
@@ -181,7 +188,7 @@ class Cueing:
         if wanted.is_on_its_way:
             jitter_s = PUSH_PATIENCE_S + spread_s(node, sha256, PUSH_PATIENCE_S)
         elif left >= URGENT:
-            jitter_s = spread_s(node, sha256, self._jitter_s)
+            jitter_s = spread_s(node, sha256, self._jitter_s * (PACKS_SPREAD if wanted.is_held_ready else 1))
         not_before = self._not_before.setdefault(sha256, monotonic + jitter_s)
         if left < URGENT and not wanted.is_on_its_way and sha256 not in self._failures:
             return 0.0

@@ -12,12 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from players.messages import ClipRef, Reason, Urgency
+from players.messages import ClipRef, PreparedMessage, PreparedPack, Reason, Severity, Urgency
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.cueing import Cueing, kept_clips
 from players.node.errors import ClipRefused
-from players.node.events import ClipStored, ConfigCame, Event
+from players.node.events import ClipStored, ConfigCame, Event, PackCame
 from players.node.fetch import ClipFetcher, spread_s
 from players.signing import NodeKey, make_ticket
 from tests.fakes.fake_server import FakeDoor, FakeServer
@@ -280,3 +280,34 @@ async def test_a_pole_that_streams_what_is_planned_fetches_what_emergencies_are_
         await asyncio.gather(running, return_exceptions=True)
     assert came.empty()
     assert [served.path for served in door.served] == [f"/clips/{urgent[1].sha256}"]
+
+
+async def test_what_is_held_ready_for_emergencies_is_fetched_with_more_time_than_others(
+    fetcher: ClipFetcher, store: ClipStore, door: FakeDoor
+) -> None:
+    jitter_s = 1.0
+    pole = Pole().feed(ConfigCame(config(1))).run(60)
+    blobs = (blob(2000, seed) for seed in range(200))
+    held, planned = [one for one in blobs if 0.4 < spread_s(pole.state.node, one[1].sha256, jitter_s) < 0.6][:2]
+    door.clips = {ref.sha256: data for data, ref in (held, planned)}
+    message = PreparedMessage(key="lu", title="Lũ", severity=Severity.EXTREME, clips=(held[1],), drill_clips=(held[1],))
+    pack = PreparedPack(
+        commune=pole.state.commune, version=2, issued_at=pole.now, zone="thon-dong", messages=(message,)
+    )
+    later = item("tin", pole.now + timedelta(hours=1)).model_copy(update={"clips": (planned[1],)})
+    pole.feed(PackCame(pack), timetable(1, later))
+    came: asyncio.Queue[Event] = asyncio.Queue()
+
+    def take(event: Event) -> None:
+        pole.feed(event)
+        came.put_nowait(event)
+
+    clock, ahead = NodeClock(max_error_s=2.0), timedelta(days=400)
+    cueing = Cueing(fetcher, store, clock, lambda: pole.state, take, ahead=lambda: ahead, jitter_s=jitter_s)
+    running = asyncio.create_task(cueing.run())
+    try:
+        async with asyncio.timeout(30):
+            assert [await came.get(), await came.get()] == [ClipStored(one.sha256) for one in (planned[1], held[1])]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
