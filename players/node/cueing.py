@@ -23,7 +23,7 @@ URGENT = timedelta(minutes=5)
 """What is to sound sooner than this is fetched without jitter."""
 PUSH_PATIENCE_S = 1.0
 """What is pushed is waited for so long, and at most as long again: not all nodes ask for it at once."""
-PACKS_SPREAD = 10
+PACKS_SPREAD = 4
 """Packs are dozens of clips for every pole of a village at once: they are spread over so many times the jitter."""
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
