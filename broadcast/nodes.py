@@ -131,6 +131,21 @@ def tune_node(
     return node
 
 
+def rename_node(session: Session, slug: str, name: str, now: datetime, actor: str) -> Node:
+    """Call a pole otherwise on screens; its slug stays.
+
+    Raises:
+        NotFound: there is no such pole.
+        InvalidInput: the name cannot be used.
+    """
+    node = get_node(session, slug)
+    before, node.name = node.name, clean_line(name, "name")
+    session.add(node)
+    if node.name != before:
+        record(session, now, actor, "rename-node", slug, {"before": before, "after": node.name})
+    return node
+
+
 def set_node_zones(session: Session, slug: str, zones: Iterable[str], now: datetime, actor: str) -> Node:
     """Say which villages a pole speaks for.
 

@@ -6,15 +6,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from broadcast.alarm_poles import troubles_of
+from broadcast.alarm_poles import HOT_C, troubles_of
+from broadcast.models import Node
 from broadcast.views import NodeRow
 from players.messages import Heartbeat
-from players.presence import PresenceState
+from players.presence import NodePresence, PresenceState
 from web.words import PRESENCE, TONE, say_datetime, say_length, say_number
 
 if TYPE_CHECKING:
     from web.station import Station
 
+_MANY_REPORTS = 100
+"""More than this, and it does not get through to the server."""
 _NETWORKS = {"wifi": "wifi", "mobile": "sóng di động"}
 
 
@@ -108,3 +111,41 @@ def _say_clock(beat: Heartbeat) -> Iterator[str]:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that a pole is asked about, and its answer in words; `is_well` is none when it cannot be known."""
+
+    name: str
+    is_well: bool | None
+    said: str
+
+
+def checks_of(heard: NodePresence, node: Node, keys_version: int) -> list[Check]:
+    """A pole's own account of itself, taken from its last sign of life: what a technician would look at."""
+    beat = heard.heartbeat
+    if heard.state is PresenceState.OFFLINE or beat is None:
+        return [Check("Kết nối", is_well=False, said="Không nghe thấy cụm loa. Kiểm tra điện và mạng tại cột.")]
+    clock = beat.clock_trusted and beat.clock_offset_ms is not None
+    power = None if beat.under_voltage is None else not beat.under_voltage
+    heat = None if beat.temperature_c is None else beat.temperature_c < HOT_C
+    return [
+        Check("Kết nối", heard.state is PresenceState.ONLINE, PRESENCE[heard.state]),
+        Check("Đầu ra âm thanh", not beat.output_error, beat.output_error or beat.output),
+        Check(
+            "Âm lượng",
+            None if beat.volume_percent is None else beat.volume_percent > 0,
+            "Hộp loa không cho biết" if beat.volume_percent is None else f"{beat.volume_percent} %",
+        ),
+        Check("Đồng hồ", clock, "đáng tin" if clock else "chưa đồng bộ, chỉ phát tin khẩn cấp"),
+        Check(
+            "Bộ nhớ", not beat.disk_error, beat.disk_error or f"còn {say_number(beat.disk_free_bytes // 1024**2)} MB"
+        ),
+        Check("Nguồn điện", power, {None: "Hộp loa không cho biết", True: "đủ", False: "yếu"}[power]),
+        Check("Nhiệt độ", heat, "Hộp loa không cho biết" if heat is None else f"{beat.temperature_c} °C"),
+        Check(
+            "Khóa của xã", node.keys_version >= keys_version, "mới nhất" if node.keys_version >= keys_version else "cũ"
+        ),
+        Check("Báo cáo chờ gửi", beat.outbox < _MANY_REPORTS, say_number(beat.outbox)),
+    ]

@@ -3,13 +3,20 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import ClassVar
+from enum import StrEnum
+from typing import Annotated, ClassVar, TypeVar
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session
 
-from broadcast.run_log import LoggedBroadcast, as_run_log
+from broadcast.collation import vietnamese_key
+from broadcast.models import DeliveryState, Node, Zone, row_id
+from broadcast.nodes import nodes_of_zones
+from broadcast.run_log import LogFilter, LoggedBroadcast, as_run_log
+from broadcast.zones import zones_open_to
+from players.messages import Urgency
 from web.deps import Door, SignedIn
 from web.fragments import EVERYTHING, scope_of
 from web.spreadsheets import as_csv
@@ -17,49 +24,102 @@ from web.templating import Page
 from web.words import BROADCAST, DELIVERY, say_clock, say_datetime, say_day
 
 router = APIRouter(include_in_schema=False)
+Word = TypeVar("Word", bound=StrEnum)
 LISTED_POLES = 40
 """A broadcast at more poles than this names only those where it did not sound as it should; the rest are counted."""
 _COLUMNS = ("Giờ phát", "Bản tin", "Lượt phát", "Cụm loa", "Khu vực", "Kết quả", "Bắt đầu", "Kết thúc", "Lý do")
 
 
+LONGEST = timedelta(days=31)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What of the log is looked for: days, first and last, and a filter."""
+
+    on: date
+    until_on: date
+    wanted: LogFilter
+
+    @property
+    def query(self) -> str:
+        """The same as an address has it."""
+        said = {"ngay": str(self.on), "den": str(self.until_on) if self.until_on != self.on else ""}
+        wanted = self.wanted
+        said |= {"thon": wanted.zone or "", "loa": wanted.node or ""}
+        said |= {"ket-qua": wanted.grade or "", "loai": wanted.urgency or ""}
+        return urlencode({name: value for name, value in said.items() if value})
+
+
 @dataclass(frozen=True, kw_only=True)
 class AsRunPage(Page):
-    """A day."""
+    """Some days of the log, and the form that looks for others."""
 
     template: ClassVar[str] = "as_run.html"
-    on: date
+    asked: Asked
     day: str
     before: date
     after: date | None
     broadcasts: Sequence[LoggedBroadcast]
+    zones: Sequence[Zone]
+    nodes: Sequence[Node]
+
+
+def asked_of(request: Request, door: SignedIn) -> Asked:
+    """What an address asks for; what it asks in vain (an unknown word, a day that is none) it does not ask."""
+    given = request.query_params
+    on = day_in(given.get("ngay", ""), door)
+    until_on = min(max(on, day_in(given.get("den") or str(on), door)), on + LONGEST - timedelta(days=1))
+    wanted = LogFilter(
+        zone=given.get("thon") or None,
+        node=given.get("loa") or None,
+        grade=_member(DeliveryState, given.get("ket-qua", "")),
+        urgency=_member(Urgency, given.get("loai", "")),
+    )
+    return Asked(on, until_on, wanted)
+
+
+AskedFor = Annotated[Asked, Depends(asked_of)]
 
 
 @router.get("/nhat-ky")
-def show_log(door: SignedIn, ngay: str = "") -> Response:
+def show_log(door: SignedIn, asked: AskedFor) -> Response:
     """The page."""
-    on = day_in(ngay, door)
-    begins_at, ends_at = bounds_of(on, door.zone)
     today = door.now.astimezone(door.zone).date()
+    begins_at, _ = bounds_of(asked.on, door.zone)
     with door.read() as session:
-        broadcasts = logged(session, begins_at, ends_at, scope_of(session, door.user), LISTED_POLES)
+        most_poles = None if asked.wanted.is_of_poles else LISTED_POLES
+        broadcasts = _found(session, door, asked, most_poles)
+        zones = zones_open_to(session, door.user)
+        nodes = nodes_of_zones(session, [row_id(zone.id) for zone in zones])
     page = AsRunPage(
-        on=on,
+        asked=asked,
         day=say_day(begins_at, door.zone),
-        before=on - timedelta(days=1),
-        after=on + timedelta(days=1) if on < today else None,
+        before=asked.on - timedelta(days=1),
+        after=asked.on + timedelta(days=1) if asked.on < today else None,
         broadcasts=broadcasts,
+        zones=zones,
+        nodes=sorted(nodes, key=lambda node: vietnamese_key(node.name)),
     )
     return door.show(page)
 
 
 @router.get("/nhat-ky.csv")
-def send_csv(door: SignedIn, ngay: str = "") -> Response:
+def send_csv(door: SignedIn, asked: AskedFor) -> Response:
     """The same as CSV, for a spreadsheet."""
-    on = day_in(ngay, door)
     with door.read() as session:
-        broadcasts = logged(session, *bounds_of(on, door.zone), scope_of(session, door.user))
-    headers = {"content-disposition": f'attachment; filename="nhat-ky-phat-{on}.csv"'}
+        broadcasts = _found(session, door, asked, None)
+    headers = {"content-disposition": f'attachment; filename="nhat-ky-phat-{asked.on}.csv"'}
     return Response(csv_of(broadcasts, door.zone), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _found(session: Session, door: Door, asked: Asked, most_poles: int | None) -> list[LoggedBroadcast]:
+    since, until = bounds_of(asked.on, door.zone)[0], bounds_of(asked.until_on, door.zone)[1]
+    return asked.wanted.kept(logged(session, since, until, scope_of(session, door.user), most_poles))
+
+
+def _member(kind: type[Word], text: str) -> Word | None:
+    return kind(text) if text in set(kind) else None
 
 
 def day_in(text: str, door: Door) -> date:

@@ -12,6 +12,7 @@ from broadcast.models import LiveAnnouncement
 from broadcast.permissions import Action, may
 from broadcast.relay_source import TROUBLE_TEXTS, Trouble
 from broadcast.relays import relays_of, say_relay
+from broadcast.run_log import Approval, approvals_of
 from broadcast.views import BroadcastCard, broadcast_card
 from players.messages import Urgency
 from web.deps import Door, PostedForm, SignedIn
@@ -33,6 +34,7 @@ class BroadcastPage(Page):
     may_read_bulletin: bool
     relays: Sequence[tuple[str, str]]
     """In words, and what the server found wrong with them; empty for nothing."""
+    approvals: Sequence[Approval]
     said: str | None
     """The clip of what somebody said live."""
 
@@ -49,6 +51,7 @@ def show_broadcast(broadcast_id: str, door: SignedIn) -> Response:
             if not one.is_live
         ]
         live = session.get(LiveAnnouncement, broadcast_id)
+        approvals = approvals_of(session, broadcast_id)
     html = door.station.render_parts([part])
     page = BroadcastPage(
         card=card,
@@ -56,6 +59,7 @@ def show_broadcast(broadcast_id: str, door: SignedIn) -> Response:
         is_emergency=card.row.urgency is Urgency.EMERGENCY and may(door.user, Action.RAISE_EMERGENCY),
         may_read_bulletin=may(door.user, Action.WRITE_BULLETIN) or bool(door.approves),
         relays=relays,
+        approvals=approvals,
         said=live.clip_sha256 if live is not None else None,
     )
     return door.show(page)

@@ -1,0 +1,39 @@
+// A pole's clock and punctuality, drawn by uPlot.
+
+const card = document.querySelector("[data-graphs]");
+const answer = await fetch(card.dataset.graphs);
+const data = answer.ok ? await answer.json() : {clock: [[]], lateness: [[]]};
+const style = getComputedStyle(document.documentElement);
+const colour = (name) => style.getPropertyValue(name).trim();
+const axis = {stroke: colour("--ink-soft"), grid: {stroke: colour("--line")}};
+const day = new Intl.DateTimeFormat("vi-VN", {day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false});
+const when = {label: "Lúc", value: (_, seconds) => (seconds == null ? "–" : day.format(seconds * 1000))};
+const milliseconds = (_, value) => (value == null ? "–" : `${value.toLocaleString("vi-VN", {maximumFractionDigits: 1})} ms`);
+const series = {
+  clock: [
+    {label: "Đồng hồ lệch", stroke: colour("--brand"), width: 2, value: milliseconds},
+    {label: "Sai số", stroke: colour("--warn"), width: 2, dash: [6, 4], value: milliseconds},
+  ],
+  lateness: [{label: "Bắt đầu muộn", stroke: colour("--live"), width: 2, points: {show: true}, value: milliseconds}],
+};
+
+for (const holder of card.querySelectorAll("[data-graph]")) {
+  const kind = holder.dataset.graph;
+  if (!data[kind][0].length) {
+    holder.remove();
+    continue;
+  }
+  const graph = new window.uPlot(
+    {
+      width: holder.clientWidth,
+      height: 200,
+      series: [when, ...series[kind]],
+      axes: [{...axis, values: (_, at) => at.map((seconds) => day.format(seconds * 1000)), space: 110}, {...axis, size: 64}],
+    },
+    data[kind],
+    holder,
+  );
+  new ResizeObserver(() => graph.setSize({width: holder.clientWidth, height: 200})).observe(holder);
+}
+card.querySelector("[data-none]").hidden = Boolean(card.querySelector("[data-graph]"));
+card.dataset.ready = "yes";
