@@ -71,10 +71,10 @@ NOTICES: Mapping[str, str] = {
     "da-kiem-tra": "Đã kiểm tra xong.",
     "da-thu-webhook": "Đã gửi tin thử tới webhook.",
     "da-thu-thu": "Đã gửi thư thử. Hãy xem hộp thư.",
-    "da-luu-lich": "Đã lưu. Các cụm loa nhận lịch mới ngay.",
     "da-luu-cum-loa": "Đã lưu cụm loa.",
     "dang-thu-loa": "Đã gửi lệnh thử loa. Kết quả hiện ở dưới khi cụm loa báo về.",
     "da-luu-ban-do": "Đã lưu bản đồ.",
+    "da-luu-lich": "Đã lưu. Các cụm loa nhận lịch mới ngay.",
 }
 """By what follows `?da=` in the address: never a user's own words."""
 
