@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import insert, tuple_
+from sqlalchemy import insert, literal, tuple_
 from sqlmodel import Session, col, delete, or_, select
 
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
@@ -24,7 +24,7 @@ from broadcast.models import (
     RenderingState,
     User,
 )
-from broadcast.nodes import node_ids_of_zones
+from broadcast.models.columns import EnumText
 from broadcast.orders import issue_stop, plays_of, void_orders
 from broadcast.relays import relays_of, starts_of
 from players.messages import ClipRef
@@ -54,7 +54,6 @@ def add_broadcasts(
     if not new:
         return
     zone_ids = sorted(set(zone_ids))
-    node_ids = node_ids_of_zones(session, zone_ids)
     lengths = _lengths(session, {key for _, keys in new.values() for key in keys})
     for broadcast, keys in new.values():
         broadcast.duration_ms = _length(lengths, keys)
@@ -67,16 +66,13 @@ def add_broadcasts(
             for id_, (_, keys) in new.items()
             for position, key in enumerate(keys)
         ],
-        Delivery: [
-            {"broadcast_id": id_, "node_id": node_id, "state": DeliveryState.PENDING}
-            for id_, (broadcast, _) in new.items()
-            for node_id in node_ids
-            if broadcast.only_node_id in (None, node_id)
-        ],
     }
     for table, values in rows.items():
         if values:
             session.connection().execute(insert(table), values)
+    pending = literal(DeliveryState.PENDING, EnumText(DeliveryState))
+    deliveries = _poles_present(list(new)).add_columns(pending)
+    session.connection().execute(insert(Delivery).from_select(["broadcast_id", "node_id", "state"], deliveries))
 
 
 def set_parts(session: Session, broadcast: Broadcast, rendering_keys: Sequence[str]) -> None:

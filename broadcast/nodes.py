@@ -185,12 +185,6 @@ def nodes_of_zones(session: Session, zone_ids: Iterable[int]) -> list[Node]:
     return list(session.exec(query))
 
 
-def node_ids_of_zones(session: Session, zone_ids: Iterable[int]) -> list[int]:
-    """The keys of `nodes_of_zones`."""
-    query = select(NodeZone.node_id).join(Node).where(col(NodeZone.zone_id).in_(list(zone_ids)))
-    return list(session.exec(query.where(col(Node.revoked_at).is_(None)).order_by(col(NodeZone.node_id)).distinct()))
-
-
 def zones_of_node(session: Session, node: Node) -> list[Zone]:
     """The villages a pole speaks for, by name."""
     query = select(Zone).join(NodeZone).where(NodeZone.node_id == node.id)

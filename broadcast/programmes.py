@@ -1,13 +1,13 @@
 """Programmes: their names and parts, and what one time of them consists of."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
 from broadcast.audit import record
-from broadcast.bulletin_parts import said_of, said_of_each
+from broadcast.bulletin_parts import said_of_each
 from broadcast.errors import Conflict, NotFound
 from broadcast.models import (
     Bulletin,
@@ -31,7 +31,7 @@ from broadcast.programme_parts import (
 )
 from broadcast.reading_rules import rules_of
 from broadcast.relays import RelayPlan
-from broadcast.renderings import want_rendering
+from broadcast.renderings import Wish, want_renderings
 from broadcast.said_script import ClipMark, join_said
 from broadcast.slots import fill_slots
 from broadcast.typed_text import clean_line
@@ -132,82 +132,78 @@ def parts_by_day(
     programme = get_programme(session, programme_id)
     commune = session.get_one(Commune, programme.commune_id)
     placed = placed_on(session, programme_id, zone_ids, days)
-    keys = _bulletin_keys(session, {one.id: one for all_ in placed.values() for one, _ in all_}, commune, now)
-    composer = _Composer(session, commune, parts_of_programme(session, programme_id), keys, now)
+    composer = _Composer(commune.name, programme.when_empty, parts_of_programme(session, programme_id))
     weather = weather_of(session, commune, list(placed))
-    return {on: composer.composed_on(programme, on, placed[on], weather.get(on, "")) for on in placed}
+    outlines = {on: composer.outline(on, placed[on], weather.get(on, "")) for on in placed}
+    bulletins = {one.id: one for of_day in placed.values() for one, _ in of_day}
+    keys = _keys_of(session, commune, {one for day in outlines.values() for one in day.items}, bulletins, now)
+    return {
+        on: Composition([keys[one] for one in day.items][:MAX_CLIPS], day.relays if day.items else ())
+        for on, day in outlines.items()
+    }
 
 
-_Item = str | Bulletin
-"""Something to be spoken: words (or the mark of a clip), or a bulletin."""
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """Something to be spoken: words (or the mark of a clip), or a bulletin; with the chimes that go with it."""
+
+    words: str = ""
+    bulletin: str | None = None
+    chime: Chime | None = None
+    closes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """What a day's programme says, before it is known which renderings that is."""
+
+    items: Sequence[_Item]
+    relays: Sequence[RelayPlan]
 
 
 @dataclass(frozen=True)
 class _Composer:
     """Puts the parts of one programme together."""
 
-    session: Session
-    commune: Commune
+    commune_name: str
+    when_empty: WhenEmpty
     parts: Sequence[ProgrammePart]
-    bulletin_keys: Mapping[str, str]
-    now: datetime
-    wanted: dict[tuple[str, Chime | None, bool], str] = field(default_factory=dict)
-    """Keys of renderings already asked for: most words are the same on all days."""
 
-    def composed_on(self, programme: Programme, on: date, placed: Sequence[Placed], weather: str) -> Composition:
+    def outline(self, on: date, placed: Sequence[Placed], weather: str) -> _Outline:
         """What one day consists of. A chime belongs to what is said after it; the last one, to what it follows."""
-        parts = self._parts_for(programme, has_bulletins=bool(placed))
-        keys: list[str] = []
+        items: list[_Item] = []
         relays: list[RelayPlan] = []
-        last: _Item | None = None
-        has_chime = has_opening = False
-        for part in parts:
+        has_chime = False
+        for part in self._parts_for(has_bulletins=bool(placed)):
             if part.kind is ProgrammePartKind.CHIME:
                 has_chime = True
                 continue
             if part.kind is ProgrammePartKind.RELAY:
-                relays.append(_relay(part, len(keys)))
+                relays.append(_relay(part, len(items)))
             for item in self._items(part, on, placed, weather):
-                keys.append(self._key(item, Chime.NORMAL if has_chime else None))
-                last, has_opening, has_chime = item, has_chime, False
-        if has_chime and last is not None:
-            keys[-1] = self._key(last, Chime.NORMAL if has_opening else None, closes=True)
-        return Composition(keys[:MAX_CLIPS], relays if keys else ())
+                items.append(replace(item, chime=Chime.NORMAL if has_chime else None))
+                has_chime = False
+        if has_chime and items:
+            items[-1] = replace(items[-1], closes=True)
+        return _Outline(items, relays)
 
-    def _parts_for(self, programme: Programme, *, has_bulletins: bool) -> Sequence[ProgrammePart]:
+    def _parts_for(self, *, has_bulletins: bool) -> Sequence[ProgrammePart]:
         kinds = [part.kind for part in self.parts]
         if has_bulletins or ProgrammePartKind.BULLETINS not in kinds:
             return self.parts
-        if programme.when_empty is WhenEmpty.SKIP:
+        if self.when_empty is WhenEmpty.SKIP:
             return ()
         before = self.parts[: kinds.index(ProgrammePartKind.BULLETINS)]
         return [part for part in before if part.kind in {ProgrammePartKind.CHIME, ProgrammePartKind.GREETING}]
 
     def _items(self, part: ProgrammePart, on: date, placed: Sequence[Placed], weather: str) -> list[_Item]:
         if part.kind is ProgrammePartKind.BULLETINS:
-            return [bulletin for bulletin, times in placed for _ in range(times)]
+            return [_Item(bulletin=bulletin.id) for bulletin, times in placed for _ in range(times)]
         if part.kind in SPOKEN:
-            said = fill_slots(part.text, self.commune.name, on, weather)
+            said = fill_slots(part.text, self.commune_name, on, weather)
         else:
             said = join_said([ClipMark(part.clip_sha256)]) if part.clip_sha256 else ""
-        return [said] if said and part.kind is not ProgrammePartKind.RELAY else []
-
-    def _key(self, item: _Item, chime: Chime | None, *, closes: bool = False) -> str:
-        if isinstance(item, Bulletin) and chime is None and not closes:
-            return self.bulletin_keys[item.id]
-        what = (item.id if isinstance(item, Bulletin) else item, chime, closes)
-        if what not in self.wanted:
-            self.wanted[what] = want_rendering(
-                self.session,
-                said_of(self.session, item) if isinstance(item, Bulletin) else item,
-                self.commune.voice,
-                chime.value if chime else None,
-                item.urgency if isinstance(item, Bulletin) else Urgency.NORMAL,
-                self.now,
-                has_closing_chime=closes,
-                is_read_twice=isinstance(item, Bulletin) and item.is_read_twice,
-            ).key
-        return self.wanted[what]
+        return [_Item(words=said)] if said and part.kind is not ProgrammePartKind.RELAY else []
 
 
 def _add(
@@ -248,6 +244,35 @@ def _relay(part: ProgrammePart, after_parts: int) -> RelayPlan:
     )
 
 
+def _keys_of(
+    session: Session, commune: Commune, items: Collection[_Item], bulletins: Mapping[str, Bulletin], now: datetime
+) -> dict[_Item, str]:
+    """The rendering keys of all that is said; what is not rendered yet is wanted from now on."""
+    of_bulletins = _bulletin_keys(session, bulletins, commune, now)
+    keys = {_Item(bulletin=id_): key for id_, key in of_bulletins.items()}
+    others = [one for one in items if one not in keys]
+    with_chime = {one.bulletin: bulletins[one.bulletin] for one in others if one.bulletin}
+    said = said_of_each(session, list(with_chime.values())) if with_chime else {}
+    wishes = [
+        _wish(said[one.bulletin] if one.bulletin else one.words, commune.voice, one, with_chime.get(one.bulletin or ""))
+        for one in others
+    ]
+    return keys | {
+        one: rendering.key for one, rendering in zip(others, want_renderings(session, wishes, now), strict=True)
+    }
+
+
+def _wish(script: str, voice: str, item: _Item, bulletin: Bulletin | None = None) -> Wish:
+    return Wish(
+        script,
+        voice,
+        item.chime.value if item.chime else None,
+        bulletin.urgency if bulletin else Urgency.NORMAL,
+        has_closing_chime=item.closes,
+        is_read_twice=bulletin is not None and bulletin.is_read_twice,
+    )
+
+
 def _bulletin_keys(
     session: Session, bulletins: Mapping[str, Bulletin], commune: Commune, now: datetime
 ) -> dict[str, str]:
@@ -260,11 +285,10 @@ def _bulletin_keys(
     )
     known = set(session.exec(current))
     unknown = [one for one in bulletins.values() if one.programme_key not in known]
-    for id_, said in said_of_each(session, unknown).items() if unknown else ():
-        bulletin = bulletins[id_]
-        rendering = want_rendering(
-            session, said, commune.voice, None, bulletin.urgency, now, is_read_twice=bulletin.is_read_twice
-        )
-        bulletin.programme_key = rendering.key
-        session.add(bulletin)
+    if unknown:
+        said = said_of_each(session, unknown)
+        wishes = [_wish(said[one.id], commune.voice, _Item(bulletin=one.id), one) for one in unknown]
+        for bulletin, rendering in zip(unknown, want_renderings(session, wishes, now), strict=True):
+            bulletin.programme_key = rendering.key
+            session.add(bulletin)
     return {id_: bulletin.programme_key or "" for id_, bulletin in bulletins.items()}

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from broadcast.communes import rate_of
 from broadcast.errors import InvalidInput
@@ -22,6 +24,19 @@ MOST_SENTENCES = 12
 """A text in sentences is in so many pieces at most."""
 _RECIPE = 1
 """Grows when the same sentences would be rendered otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A text that is to be spoken, and how; without a script its chimes alone."""
+
+    script: str | None
+    voice: str
+    chime: str | None = None
+    """What sounds before it: a `tts.chimes.Chime`."""
+    urgency: Urgency = Urgency.NORMAL
+    has_closing_chime: bool = False
+    is_read_twice: bool = False
 
 
 def want_rendering(
@@ -42,23 +57,17 @@ def want_rendering(
     Raises:
         InvalidInput: nothing in the text can be spoken.
     """
+    wish = Wish(script, voice, chime, urgency, has_closing_chime, is_read_twice)
+    return want_renderings(session, [wish], now)[0]
+
+
+def want_renderings(session: Session, wishes: Iterable[Wish], now: datetime) -> list[Rendering]:
+    """The rendering of each of these texts, in order, in few statements. Raises as `want_rendering`."""
     rules = rules_of(session)
-    sentences = read_sentences(script, rules)
-    if not sentences:
+    read = [(wish, read_sentences(wish.script or "", rules)) for wish in wishes]
+    if not all(sentences for _, sentences in read):
         raise InvalidInput("nothing-to-say", "Nội dung không có gì để đọc.", "script")
-    rendering = _wanted(
-        session,
-        script,
-        sentences,
-        voice,
-        chime,
-        urgency,
-        now,
-        has_closing_chime=has_closing_chime,
-        is_read_twice=is_read_twice,
-    )
-    rendering.rules_sha256 = rules.sha256
-    return rendering
+    return _wanted(session, read, now, rules.sha256)
 
 
 def want_sentences(session: Session, script: str, voice: str, urgency: Urgency, now: datetime) -> list[Rendering]:
@@ -70,7 +79,7 @@ def want_sentences(session: Session, script: str, voice: str, urgency: Urgency, 
     pieces = _sentence_pieces(script, rules_of(session))
     if not pieces:
         raise InvalidInput("nothing-to-say", "Nội dung không có gì để đọc.", "text")
-    return [_wanted(session, piece, lines, voice, None, urgency, now) for piece, lines in pieces]
+    return _wanted(session, [(Wish(piece, voice, None, urgency), lines) for piece, lines in pieces], now)
 
 
 def sentence_keys(session: Session, script: str, voice: str) -> list[str]:
@@ -90,7 +99,8 @@ def chime_key(session: Session, chime: Chime, *, closing: bool = False) -> str:
 
 def want_chime(session: Session, chime: Chime, urgency: Urgency, now: datetime, *, closing: bool = False) -> Rendering:
     """The rendering of a chime alone: the sound before the words, or the one after them."""
-    return _wanted(session, None, [], "", chime.value, urgency, now, has_closing_chime=closing)
+    wish = Wish(None, "", chime.value, urgency, has_closing_chime=closing)
+    return _wanted(session, [(wish, [])], now)[0]
 
 
 def want_lost_clip(session: Session, sha256: str, now: datetime) -> int:
@@ -171,40 +181,52 @@ def _sentence_pieces(script: str, rules: ReadingRules) -> list[tuple[str, list[d
 
 def _wanted(
     session: Session,
-    script: str | None,
-    sentences: list[dict[str, Any]],
-    voice: str,
-    chime: str | None,
-    urgency: Urgency,
+    read: Sequence[tuple[Wish, list[dict[str, Any]]]],
     now: datetime,
-    *,
-    has_closing_chime: bool = False,
-    is_read_twice: bool = False,
-) -> Rendering:
+    rules_sha256: str | None = None,
+) -> list[Rendering]:
+    """The renderings of wishes with what is said of each; those that are not there are made."""
     rate = rate_of(session)
-    key = compute_key(
-        script, sentences, voice, chime, has_closing_chime=has_closing_chime, is_read_twice=is_read_twice, rate=rate
-    )
-    rendering = session.get(Rendering, key)
-    if rendering is None:
-        rendering = Rendering(
-            key=key,
-            script=script,
-            spoken=" ".join(sentence.get("spoken", SAID_OF_CLIP) for sentence in sentences),
-            sentences=sentences,
-            voice=voice,
-            chime=chime,
-            has_closing_chime=has_closing_chime,
-            is_read_twice=is_read_twice,
+    keys = [
+        compute_key(
+            wish.script,
+            sentences,
+            wish.voice,
+            wish.chime,
+            has_closing_chime=wish.has_closing_chime,
+            is_read_twice=wish.is_read_twice,
             rate=rate,
-            urgency=urgency,
-            wanted_at=now,
         )
-    elif rendering.state is not RenderingState.RENDERED:
-        _want_again(rendering, urgency, now)
-    session.add(rendering)
+        for wish, sentences in read
+    ]
+    known = {one.key: one for one in session.exec(select(Rendering).where(col(Rendering.key).in_(set(keys))))}
+    for key, (wish, sentences) in zip(keys, read, strict=True):
+        rendering = known.get(key)
+        if rendering is None:
+            rendering = known[key] = _new(key, wish, sentences, rate, now)
+        elif rendering.state is not RenderingState.RENDERED:
+            _want_again(rendering, wish.urgency, now)
+        if rules_sha256 is not None:
+            rendering.rules_sha256 = rules_sha256
+        session.add(rendering)
     session.flush()
-    return rendering
+    return [known[key] for key in keys]
+
+
+def _new(key: str, wish: Wish, sentences: list[dict[str, Any]], rate: float, now: datetime) -> Rendering:
+    return Rendering(
+        key=key,
+        script=wish.script,
+        spoken=" ".join(sentence.get("spoken", SAID_OF_CLIP) for sentence in sentences),
+        sentences=sentences,
+        voice=wish.voice,
+        chime=wish.chime,
+        has_closing_chime=wish.has_closing_chime,
+        is_read_twice=wish.is_read_twice,
+        rate=rate,
+        urgency=wish.urgency,
+        wanted_at=now,
+    )
 
 
 def _want_again(rendering: Rendering, urgency: Urgency, now: datetime) -> None:

@@ -226,14 +226,18 @@ def _refresh(
     now: datetime,
 ) -> None:
     """Have coming broadcasts consist of what is approved for them now, in the villages their entry has now."""
+    if not coming:
+        return
     has_parts: defaultdict[str, list[str]] = defaultdict(list)
     in_zones: defaultdict[str, set[int]] = defaultdict(set)
     ids = [broadcast.id for broadcast, _ in coming]
-    stored = select(BroadcastPart).where(col(BroadcastPart.broadcast_id).in_(ids))
-    for part in session.exec(stored.order_by(col(BroadcastPart.position))):
-        has_parts[part.broadcast_id].append(part.next_key or part.rendering_key)
-    for row in session.exec(select(BroadcastZone).where(col(BroadcastZone.broadcast_id).in_(ids))):
-        in_zones[row.broadcast_id].add(row.zone_id)
+    # Columns, not rows: a week has thousands of parts and villages, and nearly all stay as they are.
+    part, zone = BroadcastPart, BroadcastZone
+    parts_of = select(part.broadcast_id, part.rendering_key, part.next_key).where(col(part.broadcast_id).in_(ids))
+    for id_, key, next_key in session.exec(parts_of.order_by(col(part.position))):
+        has_parts[id_].append(next_key or key)
+    for id_, zone_id in session.exec(select(zone.broadcast_id, zone.zone_id).where(col(zone.broadcast_id).in_(ids))):
+        in_zones[id_].add(zone_id)
     relays = relays_of(session, ids)
     for broadcast, planned in coming:
         if planned.why_not is not None or planned.is_over:
