@@ -23,9 +23,11 @@ from broadcast.models.emergency import EmergencyRepeat, PreparedMessage
 from broadcast.models.feedback import Feedback, FeedbackKind
 from broadcast.models.imports import DocumentImport
 from broadcast.models.lexicon import LexiconEntry
+from broadcast.models.offline import OfflineToken
 from broadcast.models.people import ApiToken, RecoveryCode, User, UserSession
 from broadcast.models.places import Commune, Node, NodeZone, Zone
 from broadcast.models.presses import EmergencyPin, EmergencyPolicy, HeldPress, PhoneContact
+from broadcast.models.readiness import ReadinessDrill, ReadinessRow
 from broadcast.models.recordings import BulletinPart, Recording
 from broadcast.models.relays import BroadcastRelay, LiveAnnouncement
 from broadcast.models.sources import ClashOrder, ItemState, Source, SourceItem, SourceKind
@@ -110,6 +112,7 @@ __all__ = [
     "NodeZone",
     "NoticeChannel",
     "NoticeEvent",
+    "OfflineToken",
     "PartKind",
     "PhoneContact",
     "Placement",
@@ -119,6 +122,8 @@ __all__ = [
     "Programme",
     "ProgrammePart",
     "ProgrammePartKind",
+    "ReadinessDrill",
+    "ReadinessRow",
     "Recording",
     "RecoveryCode",
     "Rendering",

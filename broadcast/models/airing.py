@@ -48,6 +48,10 @@ class Broadcast(SQLModel, table=True):
     follows_id: str | None = Field(default=None, max_length=100, index=True)
     """The first airing of the emergency that it repeats, corrects or ends."""
     follows_as: Follows | None = Field(default=None, sa_type=EnumText(Follows))
+    started_at_node_id: int | None = Field(default=None, foreign_key="node.id")
+    """The pole at which it was started without the server: by its button, or by a card."""
+    started_by_token_id: int | None = Field(default=None, foreign_key="offlinetoken.id")
+    """The card by which it was started there; none: the button."""
     only_node_id: int | None = Field(default=None, foreign_key="node.id")
     """The one pole of its villages that it is for: somebody tries that pole out."""
     valid_until: datetime | None = Field(default=None, sa_type=UtcInstant)

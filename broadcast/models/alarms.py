@@ -22,6 +22,7 @@ class AlarmKind(StrEnum):
     POLE_HOT = "pole-hot"
     POLE_POWER = "pole-power"
     POLE_DOUBLE = "pole-double"
+    POLE_UNREADY = "pole-unready"
     DELIVERY_SILENT = "delivery-silent"
     BROADCAST_MISSED = "broadcast-missed"
     RELAY_FAILED = "relay-failed"
@@ -35,6 +36,8 @@ class AlarmKind(StrEnum):
     VOICE_FALLBACK = "voice-fallback"
     RENDERER_BEHIND = "renderer-behind"
     NOTIFY_FAILED = "notify-failed"
+    CAP_WAITING = "cap-waiting"
+    CAP_SOURCE = "cap-source"
 
 
 class Alarm(SQLModel, table=True):

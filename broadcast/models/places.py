@@ -23,6 +23,8 @@ class Commune(SQLModel, table=True):
     session_minutes: int | None = None
     day_minutes: int | None = None
     voice: str = "vi_VN-vais1000-medium"
+    emergency_voice: str | None = None
+    """Who speaks emergencies and drills; none: the same voice."""
     rate: float = 1.0
     """How fast it reads, against the voice's own speed."""
     gain_db: float = 0.0
@@ -57,6 +59,8 @@ class Zone(SQLModel, table=True):
     day_minutes: int | None = None
     outline: list[list[float]] = Field(default_factory=list, sa_type=JSON)
     """Its border on the map: `[[longitude, latitude], …]` in degrees (WGS 84), not closed; empty: not drawn."""
+    button_key: str | None = Field(default=None, max_length=50)
+    """The prepared message that the buttons of its poles start without the server; none: they start nothing."""
 
 
 class Node(SQLModel, table=True):
