@@ -1,9 +1,11 @@
 """The node's clocks, and the commune's time as far as it knows it. Only this file and `board_clock` read a clock.
 
 The server's time is learnt from signed answers to the node's own nonces, as in NTP (RFC 5905, section 8): an
-answer that was `delay` under way is off by at most `delay / 2`. It is kept against the seconds since the board was
-started, so that nothing that happens to the system's own date moves a broadcast. How fast the board's crystal runs is
-learnt from answers that lie hours apart (`rate`): a board alone would else have to distrust itself after half a day.
+answer that was `delay` under way is off by at most `delay / 2`. Several such spans together leave less room than each
+(Marzullo's intersection): one answer was held up on its way there, another on its way back. The time is kept against
+the seconds since the board was started, so that nothing that happens to the system's own date moves a broadcast. How
+fast the board's crystal runs is learnt from answers that lie far apart (`rate`): a board alone would else have to
+distrust itself after half a day.
 """
 
 import secrets
@@ -11,12 +13,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from statistics import fmean
 
 from players.node.board_clock import BoardClock, plain_board
 from players.node.rate import Rate, RateFilter
 
 KEPT_SAMPLES = 8
 KEPT_FOR_S = 1200.0
+ABOUT_AS_CLOSE = 1.5
+"""What may be wrong by so many times more than the best counts as much."""
 MAX_WAIT_S = 5.0
 """A reply that took longer says too little about the time."""
 MAX_ASKED = 16
@@ -118,9 +123,15 @@ class NodeClock:
             del self._asked[next(iter(self._asked))]
         return nonce
 
-    def answered(self, nonce: str, server_at: datetime) -> bool:
-        """Take a verified reply. False when it answers no question of ours, or came too late to be of use."""
-        received = self._uptime()
+    def answered(self, nonce: str, server_at: datetime, came: float) -> bool:
+        """Take a verified reply. False when it answers no question of ours, or came too late to be of use.
+
+        Args:
+            nonce: the question's.
+            server_at: the server's time.
+            came: the monotonic instant at which the reply came, before it was verified.
+        """
+        received = came + self._slept()
         asked = self._asked.pop(nonce, None)
         if asked is None or received - asked > min(MAX_WAIT_S, 2 * self._max_error_s):
             return False
@@ -150,8 +161,13 @@ class NodeClock:
 
     def now(self) -> Instant:
         """What is known of the time, now."""
-        born = self._born - self._slept()
-        return Instant(at=self.at(self.monotonic()), trusted=self.trusted, awake_since=self.at(born))
+        best, rate, uptime = self._best(), self._rates.rate, self._uptime()
+        known = best or self._guess
+        return Instant(
+            at=datetime.fromtimestamp(known.time_s(uptime, rate), UTC),
+            trusted=best is not None and best.error_s(uptime, rate) <= self._max_error_s,
+            awake_since=datetime.fromtimestamp(known.time_s(self._born, rate), UTC),
+        )
 
     @property
     def offset_ms(self) -> float | None:
@@ -201,14 +217,24 @@ class NodeClock:
         return self._board.uptime() - self.monotonic()
 
     def _best(self) -> _Sample | None:
-        """The closest of the samples that most others bear out: an outlier is passed over."""
+        """What the samples say together, now.
+
+        The closest of those that most others bear out comes first; an outlier is passed over. What agrees with it
+        narrows the room that is left, and the mean of those that are about as close is believed within that room.
+        """
         uptime, rate = self._uptime(), self._rates.rate
-        spans = [
-            (sample.time_s(uptime, rate), sample.error_s(uptime, rate), sample) for sample in reversed(self._samples)
-        ]
-        votes = [sum(abs(at - other) <= error + doubt for other, doubt, _ in spans) for at, error, _ in spans]
-        best = max(zip(votes, spans, strict=True), key=lambda one: (one[0], -one[1][1]), default=None)
-        return None if best is None else best[1][2]
+        spans = [(sample.time_s(uptime, rate), sample.error_s(uptime, rate)) for sample in reversed(self._samples)]
+        if not spans:
+            return None
+        votes = [sum(abs(at - other) <= error + doubt for other, doubt in spans) for at, error in spans]
+        _, (at, error) = max(zip(votes, spans, strict=True), key=lambda one: (one[0], -one[1][1]))
+        low, high, close = at - error, at + error, list[float]()
+        for other, doubt in sorted(spans, key=lambda span: span[1]):
+            if other - doubt <= high and other + doubt >= low:
+                low, high = max(low, other - doubt), min(high, other + doubt)
+                close += [other] if doubt <= ABOUT_AS_CLOSE * error else []
+        mean = min(max(fmean(close), low), high)
+        return _Sample(mean, max(high - mean, mean - low), uptime)
 
 
 def _closest(samples: tuple[_Sample, ...], uptime: float, rate: Rate) -> tuple[_Sample, ...]:

@@ -46,6 +46,8 @@ MOST_QUICK_REQUESTS = 24
 """So many in all, until the clock is close: poles within earshot of each other are to begin together."""
 CLOSE_MS = 1.0
 QUICK_PAUSE_S = 0.3
+CALM_REQUESTS = 3
+"""So many in a row once it is close: the mean of three is steadier than each."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -240,7 +242,8 @@ class Link:
             asked += 1
             is_settled = asked >= QUICK_REQUESTS and self._clock.trusted
             is_settled = is_settled and (asked >= MOST_QUICK_REQUESTS or (self._clock.error_ms or 0.0) <= CLOSE_MS)
-            await asyncio.sleep(self._clock.calm_s if is_settled else QUICK_PAUSE_S * min(asked, 10))
+            is_calm = is_settled and asked % CALM_REQUESTS == 0
+            await asyncio.sleep(self._clock.calm_s if is_calm else QUICK_PAUSE_S * min(asked, 10))
 
     async def _send_heartbeats(self, connection: Connection) -> None:
         told, told_at = None, 0.0
@@ -296,8 +299,9 @@ class Link:
             case "config":
                 self._duties.emit(ConfigCame(open_signed(message.payload, keys, NodeConfig, topic)))
             case "time":
+                came = self._clock.monotonic()
                 reply = open_signed(message.payload, keys, TimeReply, topic)
-                if self._clock.answered(reply.nonce, reply.server_at):
+                if self._clock.answered(reply.nonce, reply.server_at, came):
                     await self._duties.time_known()
             case "acks":
                 await self._duties.acknowledged(ReportAck.from_json(message.payload).reports)

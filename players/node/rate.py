@@ -1,4 +1,4 @@
-"""How fast a board's crystal runs against the server's time, learnt from answers that lie hours apart. Pure."""
+"""How fast a board's crystal runs against the server's time, learnt from answers that lie far apart. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,8 @@ WANDER = 2e-6
 """How far it wanders from its mean with the day's warmth, averaged over days."""
 LONGEST_S = 7 * 86400.0
 _EVERY_S = 3600.0
+_SOONEST_S = 600.0
+"""Answers that lie so far apart already tell more than nothing."""
 _ABOUT = 1.25
 """A newer rate takes the place of one that was known about as well."""
 _MOST_ANCHORS = 169
@@ -55,7 +57,7 @@ class RateFilter:
         self._judge(anchor)
 
     def _judge(self, newest: _Anchor) -> None:
-        old = [anchor for anchor in self._anchors if newest.taken - anchor.taken >= _EVERY_S]
+        old = [anchor for anchor in self._anchors if newest.taken - anchor.taken >= _SOONEST_S]
         if not old:
             return
         found = min((_between(anchor, newest) for anchor in old), key=lambda rate: rate.error)
