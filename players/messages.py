@@ -400,7 +400,7 @@ class DataUsage(Message):
     clips: int = Field(default=0, ge=0)
     """Fetched over HTTP."""
     streams: int = Field(default=0, ge=0)
-    """As far as the node itself hands them on: what VLC asks for in plain HTTP is not seen."""
+    """Of the server, and of radio stations."""
     emergencies: int = Field(default=0, ge=0)
     """Clips that were pushed."""
 

@@ -90,6 +90,8 @@ class NodeParts:
     """Called in a thread whenever a good answer about the time has come; may raise `OutputError`."""
     meter: Meter | None = None
     """Counts what the line carries; none where nobody pays for it."""
+    radio_url: Callable[[str], str] = str
+    """Where an output finds a radio station: at its own address, or where what comes is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +284,7 @@ class Agent:
 
     def _relay_url(self, relay: RelayPart) -> str:
         if not relay.source.startswith("/"):
-            return relay.source
+            return self._parts.radio_url(relay.source)
         return f"{self._parts.stream_url}{relay.source}?{urlencode({'ticket': self._ticket(relay.source)})}"
 
     # What the link asks (`link.Duties`)

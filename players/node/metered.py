@@ -55,16 +55,17 @@ class MeteredTransport:
 
 
 class MeteredHttp(httpx.AsyncBaseTransport):
-    """Counts what answers carry, by what was asked for."""
+    """Counts what answers carry: all as one kind, or else by what was asked for."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, meter: Meter) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, meter: Meter, kind: Kind | None = None) -> None:
         self._inner = inner
         self._meter = meter
+        self._kind = kind
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See `httpx.AsyncBaseTransport`."""
         response = await self._inner.handle_async_request(request)
-        kind = _kind_of(request.url.path)
+        kind = self._kind or _kind_of(request.url.path)
         self._meter.add(kind, REQUEST_BYTES)
         if isinstance(response.stream, httpx.AsyncByteStream):
             response.stream = _CountedStream(response.stream, kind, self._meter)

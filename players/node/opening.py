@@ -24,7 +24,7 @@ from players.node.fetch import CONNECT_TIMEOUT_S, STALL_TIMEOUT_S
 from players.node.health import HealthProbe, find_mmcli, probe_volume
 from players.node.metered import MeteredHttp, MeteredTransport
 from players.node.outputs import ChosenOutputs, choose_outputs
-from players.node.pinned import PinnedHttp, StreamRelay
+from players.node.pinned import PinnedHttp, StreamRelay, radio_url
 from players.node.settings import NodeSettings, OutputSection
 from players.node.state import Abilities, NodeState
 from players.node.store import NodeStore
@@ -57,12 +57,13 @@ async def opened_parts(
             _closing(meter),
             _opened(outputs),
             _client(settings, credentials, meter) as client,
-            _stream_url(settings, client) as stream_url,
+            _streams(settings, client, meter) as relay,
         ):
             yield NodeParts(
                 credentials=credentials,
                 server_url=settings.server.url,
-                stream_url=stream_url,
+                stream_url=relay or settings.server.url,
+                radio_url=str if relay is None else partial(radio_url, relay),
                 state=state,
                 store=store,
                 clips=ClipStore(data_dir / "clips", settings.clips.max_bytes),
@@ -110,12 +111,22 @@ def _client(settings: NodeSettings, credentials: Credentials, meter: Meter) -> h
 
 
 @asynccontextmanager
-async def _stream_url(settings: NodeSettings, client: httpx.AsyncClient) -> AsyncIterator[str]:
-    """Where VLC finds streams: it knows nothing of the commune's authority, so that TLS is spoken for it."""
-    if settings.output.stream_output is None or settings.server.url.startswith("http:"):
-        yield settings.server.url
+async def _streams(settings: NodeSettings, client: httpx.AsyncClient, meter: Meter) -> AsyncIterator[str | None]:
+    """Where VLC finds streams, if it plays any: it knows nothing of the commune's authority, and counts nothing."""
+    if settings.output.stream_output is None:
+        yield None
         return
-    async with StreamRelay(client).running() as url:
+    transport = MeteredHttp(httpx.AsyncHTTPTransport(trust_env=False), meter, "streams")
+    async with (
+        httpx.AsyncClient(
+            headers={"Accept-Encoding": "identity"},
+            timeout=client.timeout,
+            transport=transport,
+            follow_redirects=True,
+            trust_env=False,
+        ) as radio,
+        StreamRelay(client, radio).running() as url,
+    ):
         yield url
 
 

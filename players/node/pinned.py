@@ -1,10 +1,11 @@
-"""HTTP to the commune's server, believing whom the node believes at that moment; and the way in for VLC."""
+"""HTTP to the commune's server, believing whom the node believes at that moment; and the way out for VLC."""
 
 import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from urllib.parse import quote, unquote
 
 import httpx
 
@@ -13,6 +14,7 @@ from players.tls import context_believing
 log = logging.getLogger(__name__)
 MAX_REQUEST_BYTES = 16 * 1024
 REQUEST_WITHIN_S = 10.0
+RADIO_PATH = b"/radio/"
 
 
 class PinnedHttp(httpx.AsyncBaseTransport):
@@ -41,13 +43,19 @@ class PinnedHttp(httpx.AsyncBaseTransport):
 
 
 class StreamRelay:
-    """Streams for a player that cannot be told whom to believe: plain on this board, by `client` from the server.
+    """Streams for a player that cannot be told whom to believe, nor counts what it takes: plain on this board.
 
-    Its address holds a secret, so that nothing else on the board can use it. It hands over `/streams/…` only.
+    Its address holds a secret, so that nothing else on the board can use it. It hands over `/streams/…` of the server,
+    and the radio stations that a broadcast names.
+
+    Args:
+        client: to the commune's server.
+        radio: to anywhere else.
     """
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, radio: httpx.AsyncClient) -> None:
         self._client = client
+        self._radio = radio
         self._secret = secrets.token_urlsafe(16)
 
     @asynccontextmanager
@@ -65,25 +73,34 @@ class StreamRelay:
                 request = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)
             prefix = f"/{self._secret}".encode()
             path = request[1].removeprefix(prefix)
-            if request[0] != b"GET" or path == request[1] or not path.startswith(b"/streams/"):
+            is_ours = request[0] == b"GET" and path != request[1]
+            if is_ours and path.startswith(b"/streams/"):
+                await _hand_over(self._client, path.decode("ascii"), writer)
+            elif is_ours and path.startswith(RADIO_PATH):
+                await _hand_over(self._radio, unquote(path.removeprefix(RADIO_PATH).decode("ascii")), writer)
+            else:
                 writer.write(b"HTTP/1.0 404 Not Found\r\n\r\n")
-                return
-            await self._hand_over(path.decode("ascii"), writer)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
             log.debug("a stream was not asked for as it should be, or is no longer wanted: %s", error)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             log.warning("a stream broke off: %s", error or type(error).__name__)
         finally:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
 
-    async def _hand_over(self, path: str, writer: asyncio.StreamWriter) -> None:
-        async with self._client.stream("GET", path) as answer:
-            kind = answer.headers.get("content-type", "application/octet-stream")
-            writer.write(
-                f"HTTP/1.0 {answer.status_code} {answer.reason_phrase}\r\nContent-Type: {kind}\r\n\r\n".encode("ascii")
-            )
-            async for block in answer.aiter_raw():
-                writer.write(block)
-                await writer.drain()
+
+def radio_url(relay: str, source: str) -> str:
+    """Where the relay at `relay` hands over the radio station at `source`."""
+    return f"{relay}{RADIO_PATH.decode()}{quote(source, safe='')}"
+
+
+async def _hand_over(client: httpx.AsyncClient, url: str, writer: asyncio.StreamWriter) -> None:
+    async with client.stream("GET", url) as answer:
+        kind = answer.headers.get("content-type", "application/octet-stream")
+        writer.write(
+            f"HTTP/1.0 {answer.status_code} {answer.reason_phrase}\r\nContent-Type: {kind}\r\n\r\n".encode("ascii")
+        )
+        async for block in answer.aiter_raw():
+            writer.write(block)
+            await writer.drain()

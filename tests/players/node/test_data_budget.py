@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -14,12 +15,15 @@ from players.memory import MemoryBroker, MemoryTransport
 from players.messages import ClipRef, DataUsage, Timetable, Urgency
 from players.node.cache import ClipStore
 from players.node.clock import Instant
+from players.node.credentials import Credentials
 from players.node.cueing import wanted_clips
 from players.node.data_budget import FURTHEST, NEAREST, Meter, ahead_by_budget
 from players.node.errors import ClipRefused
 from players.node.events import TimetableCame
 from players.node.fetch import ClipFetcher
 from players.node.metered import MeteredHttp, MeteredTransport
+from players.node.opening import opened_parts
+from players.node.settings import NodeSettings
 from players.signing import make_ticket
 from tests.fakes.fake_server import FakeDoor
 from tests.players.node.conftest import NodeBox
@@ -137,3 +141,29 @@ async def test_a_clip_that_breaks_off_is_counted_once_for_each_byte_that_came(
     assert store.is_whole(clip.sha256)
     assert clip.size_bytes < meter.usage.clips < clip.size_bytes + 2000
     assert (meter.usage.control, meter.usage.streams) == (0, 0)
+
+
+async def test_what_vlc_takes_of_the_server_and_of_a_radio_station_is_counted(
+    box: NodeBox, door: FakeDoor, tmp_path: Path
+) -> None:
+    """VLC asks this address and no other: the server's would do, over plain HTTP, but then nobody counted."""
+    pytest.importorskip("vlc")
+    sound = bytes(range(256)) * 400
+    door.streams["x-1"] = lambda offset_ms: sound[offset_ms:]
+    settings = NodeSettings.model_validate({"server": {"url": door.url}, "output": {"name": "silent", "stream": "vlc"}})
+    path = "/streams/x-1"
+    query = {"offset_ms": 0, "ticket": make_ticket(box.key, box.node, path, datetime.now(UTC))}
+    credentials = Credentials(tmp_path, box.identity(), box.key)
+    async with (
+        opened_parts(tmp_path, settings, credentials, lambda _: None) as parts,
+        httpx.AsyncClient(trust_env=False) as vlc,
+    ):
+        assert parts.meter is not None
+        station = parts.radio_url(f"{door.url}{path}?{urlencode(query)}")
+        for url in (f"{parts.stream_url}{path}?{urlencode(query)}", station):
+            before = parts.meter.usage.streams
+            answer = await vlc.get(url)
+            assert (answer.status_code, answer.content) == (200, sound)
+            assert len(sound) < parts.meter.usage.streams - before < len(sound) + 2000
+        with pytest.raises(httpx.RemoteProtocolError):
+            await vlc.get(parts.radio_url("not an address"))

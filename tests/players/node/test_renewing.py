@@ -103,7 +103,7 @@ async def test_the_relay_hands_over_streams_and_nothing_else(box: NodeBox, door:
     ticket = make_ticket(box.key, box.node, "/streams/x-1", datetime.now(UTC))
     async with (
         httpx.AsyncClient(base_url=door.url, trust_env=False) as server,
-        StreamRelay(server).running() as url,
+        StreamRelay(server, httpx.AsyncClient(trust_env=False)).running() as url,
         httpx.AsyncClient(trust_env=False) as player,
     ):
         answer = await player.get(f"{url}/streams/x-1", params={"offset_ms": 5, "ticket": ticket})
