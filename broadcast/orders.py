@@ -1,6 +1,6 @@
 """Orders: decided on in the database together with what they mean, sent afterwards, once, never when expired."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -76,24 +76,27 @@ def issue_stop(session: Session, broadcast: Broadcast, now: datetime, nodes: Seq
     return merged
 
 
-def has_due_orders(session: Session, now: datetime) -> bool:
-    """Whether anything is to be sent now: to be asked often, for it only reads."""
-    query = select(IssuedOrder.id).where(col(IssuedOrder.sent_at).is_(None), col(IssuedOrder.expires_at) > now)
-    return session.exec(query.limit(1)).first() is not None
+def time_missed_starts(session: Session, now: datetime) -> None:
+    """Give each `Play` whose start went by unsent a new one."""
+    for issued in _unsent(session, now):
+        order = order_of(issued)
+        if isinstance(order, Play) and has_missed_its_start(order, now):
+            _time_play(session, issued, session.get_one(Broadcast, issued.broadcast_id), order.item.clips, now)
 
 
 def due_orders(session: Session, now: datetime) -> list[DueOrder]:
-    """What is to be sent now, in the order it was decided. A `Play` whose start went by unsent gets a new one."""
+    """What is to be sent now, in the order it was decided. Only reads: an emergency waits for no writer."""
+    return [DueOrder(order_of(one), tuple(one.zones), tuple(one.nodes)) for one in _unsent(session, now)]
+
+
+def has_missed_its_start(order: Play | Stop, now: datetime) -> bool:
+    """Whether it is a `Play` whose start went by before it was sent."""
+    return isinstance(order, Play) and order.item.starts_at < now - _LATE
+
+
+def _unsent(session: Session, now: datetime) -> Sequence[IssuedOrder]:
     query = select(IssuedOrder).where(col(IssuedOrder.sent_at).is_(None), col(IssuedOrder.expires_at) > now)
-    due = []
-    for issued in session.exec(query.order_by(col(IssuedOrder.issued_at), col(IssuedOrder.id))).all():
-        order = order_of(issued)
-        if isinstance(order, Play) and order.item.starts_at < now - _LATE:
-            broadcast = session.get_one(Broadcast, issued.broadcast_id)
-            _time_play(session, issued, broadcast, order.item.clips, now)
-            order = order_of(issued)
-        due.append(DueOrder(order, tuple(issued.zones), tuple(issued.nodes)))
-    return due
+    return session.exec(query.order_by(col(IssuedOrder.issued_at), col(IssuedOrder.id))).all()
 
 
 def growing_plays(session: Session, now: datetime) -> list[IssuedOrder]:
@@ -120,10 +123,10 @@ def grow_play(session: Session, issued: IssuedOrder, clips: Sequence[ClipRef]) -
     return play
 
 
-def mark_sent(session: Session, order_id: str, now: datetime) -> None:
-    """Write down that the broker has an order; once."""
-    issued = session.get(IssuedOrder, order_id)
-    if issued is not None and issued.sent_at is None:
+def mark_sent(session: Session, order_ids: Collection[str], now: datetime) -> None:
+    """Write down that the broker has these orders; once."""
+    query = select(IssuedOrder).where(col(IssuedOrder.id).in_(order_ids), col(IssuedOrder.sent_at).is_(None))
+    for issued in session.exec(query).all():
         issued.sent_at = now
         session.add(issued)
 
@@ -169,6 +172,8 @@ def _time_play(
     relays = relay_parts(session, relays_of(session, [broadcast.id]).get(broadcast.id, ()), clips)
     lasts = timedelta(milliseconds=broadcast.duration_ms or 0) if relays else timedelta()
     valid = EMERGENCY_VALID if is_emergency else max(JOIN_WITHIN, lasts)
+    if broadcast.valid_until is not None:
+        valid = max(min(valid, broadcast.valid_until - starts_at), timedelta())
     # An order that went unsent keeps its first expiry: what is too late is not aired.
     expires_at = issued.expires_at if issued.document else starts_at + valid
     play = Play(

@@ -119,12 +119,16 @@ class Playout:
                 has_ordered = True
         return has_ordered
 
-    async def send_orders(self) -> None:
-        """Send every order that has not gone out; without a connection they wait, until they expire."""
+    async def send_orders(self) -> bool:
+        """Send every order that has not gone out; without a connection they wait, until they expire.
+
+        Gives whether there were any, and all of them went out.
+        """
         try:
-            await self._send_orders()
+            return await self._send_orders()
         except TransportClosed as error:
             log.warning("orders wait: %s", error)
+            return False
 
     async def grow_emergencies(self) -> None:
         """Send what was spoken of emergencies meanwhile: the new clips and, beside them, the order that names them."""
@@ -276,15 +280,23 @@ class Playout:
             raise ClipError(f"the clip {clip.sha256} is damaged")
         return data
 
-    async def _send_orders(self) -> None:
+    async def _send_orders(self) -> bool:
         async with self._sending:
             if not self._hub.connected:
-                return
-            if not await self._look(orders.has_due_orders, self._clock()):
-                return
-            for due in await self._work(orders.due_orders, self._clock()):
-                await self._hub.send_order(due.order, zones=due.zones, nodes=due.nodes)
-                await self._work(orders.mark_sent, due.order.order, self._clock())
+                return False
+            found = await self._look(orders.due_orders, self._clock())
+            if any(orders.has_missed_its_start(due.order, self._clock()) for due in found):
+                await self._work(orders.time_missed_starts, self._clock())
+                found = await self._look(orders.due_orders, self._clock())
+            sent: list[str] = []
+            try:
+                for due in found:
+                    await self._hub.send_order(due.order, zones=due.zones, nodes=due.nodes)
+                    sent.append(due.order.order)
+            finally:
+                if sent:
+                    await self._work(orders.mark_sent, sent, self._clock())
+            return bool(sent)
 
     async def _publish_documents(self) -> None:
         async with self._publishing:

@@ -37,6 +37,8 @@ REPORTS_GATHER_S = 0.3
 PLAN_EVERY = timedelta(seconds=30)
 """Without news the timetable is looked through this often: the slow tick that repairs everything."""
 FORGET_EVERY = timedelta(hours=1)
+AFTER_ORDERS_S = 0.5
+"""When an order has gone out, what is planned and published waits so long: first the poles sound."""
 _INSTANT = "instant"
 
 
@@ -79,6 +81,9 @@ class Runner:
         self._clock = clock
         self._on_change = on_change
         self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._orders = asyncio.Event()
+        self._orders_out = asyncio.Event()
+        self._routine_after = 0.0
         self._urgent = asyncio.Event()
         self._routine = asyncio.Event()
         self._soon: asyncio.TimerHandle | None = None
@@ -103,6 +108,7 @@ class Runner:
         self._scheduler.start()
         self._scheduler.add_job(self._tick, IntervalTrigger(seconds=TICK_S), coalesce=True, max_instances=1)
         self._tasks = [
+            asyncio.create_task(self._loop(self._orders, self._run_orders), name="orders"),
             asyncio.create_task(self._loop(self._urgent, self._run_urgent), name="urgent steps"),
             asyncio.create_task(self._loop(self._prompt, self._run_prompt), name="prompt steps"),
             asyncio.create_task(self._loop(self._routine, self._run_routine), name="routine steps"),
@@ -125,6 +131,8 @@ class Runner:
 
     def nudge(self) -> None:
         """Something was decided: plan, render, publish and air now. On the event loop."""
+        self._orders_out.clear()
+        self._orders.set()
         self._renderers.nudge()
         self._look_at_all()
 
@@ -165,8 +173,22 @@ class Runner:
             event.clear()
             await run()
 
+    async def _run_orders(self) -> None:
+        """What a press has decided: it waits for no other step."""
+        await self._step("orders of emergencies", self._send_orders)
+        self._orders_out.set()
+
+    async def _send_orders(self) -> None:
+        if await self._playout.send_orders():
+            self._routine_after = asyncio.get_running_loop().time() + AFTER_ORDERS_S
+
+    async def _let_orders_go_first(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(AFTER_ORDERS_S):
+                await self._orders_out.wait()
+        await asyncio.sleep(self._routine_after - asyncio.get_running_loop().time())
+
     async def _run_urgent(self) -> None:
-        await self._step("orders of emergencies", self._playout.send_orders)
         await self._step("words of emergencies", self._playout.grow_emergencies)
         await self._step("emergencies again", self._playout.air_due_repeats)
         await self._step("air now", self._air_ready_now)
@@ -190,6 +212,7 @@ class Runner:
         self.nudge()
 
     async def _run_routine(self) -> None:
+        await self._let_orders_go_first()
         playout = self._playout
         await self._run(("begin", playout.begin_due), ("close", playout.close_finished))
         await self._run(("stragglers", playout.stop_stragglers))
@@ -239,11 +262,11 @@ class Runner:
         self._has_news, self._planned_at = False, now
         return True
 
-    async def _run(self, *steps: tuple[str, Callable[[], Awaitable[None]]]) -> None:
+    async def _run(self, *steps: tuple[str, Callable[[], Awaitable[object]]]) -> None:
         for name, step in steps:
             await self._step(name, step)
 
-    async def _step(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
+    async def _step(self, name: str, step: Callable[[], Awaitable[object]]) -> None:
         """Run one step. Whatever goes wrong in it, the others go on, and it is run again with the next ring."""
         try:
             await step()

@@ -7,7 +7,6 @@ the next change, and the heartbeat says so.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from players.messages import PlaybackReport
@@ -41,7 +40,7 @@ class Keeper:
         self._store = store
         self._clock = clock
         self._look = look
-        self._thread = ThreadPoolExecutor(1, "store")
+        self._thread = store.own_thread()
         self._unsaved: list[PlaybackReport] = []
         self._stored: NodeState | None = None
         self._saved = asyncio.Event()

@@ -7,6 +7,7 @@ WAL with `synchronous=FULL`: what was committed survives a power cut.
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +58,10 @@ class NodeStore:
         except sqlite3.Error as error:
             raise StoreUnusable(f"{path}: {error}") from error
         self._written: NodeState | None = None
+
+    def own_thread(self) -> Executor:
+        """What its calls are made in, one after another: they wait for the disk."""
+        return ThreadPoolExecutor(1, "store")
 
     def close(self) -> None:
         """Close the file."""

@@ -23,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -42,6 +43,9 @@ from tests.bench.load.work import dice, sentences
 
 SOUNDS_WITHIN_S = 10.0
 SETTLES_S = 1.5
+TOLD_WITHIN_S = 30.0
+"""So long is waited for the last word of every node of a press, before the next: one press at a time is measured."""
+_OPEN = frozenset({"pending", "cued", "playing"})
 LAST_LINE = ("prepared_ms", "text_ms", "prepared_1300_ms", "snapcast_ms", "mqtt_echo_ms", "acknowledged", "doubled")
 
 
@@ -151,12 +155,21 @@ class Series:
                     return str(found["clips"][1]["sha256"])
                 await asyncio.sleep(0.1)
 
+    async def _told(self, broadcast: str) -> dict[str, dict[str, Any]]:
+        """What the server knows of each node, once it has had the last word of all."""
+        until = time.monotonic() + TOLD_WITHIN_S
+        while True:
+            await asyncio.sleep(SETTLES_S)  # asking takes of the processors, too
+            known = {row["node"]: row for row in await self._button.deliveries(broadcast)}
+            if time.monotonic() > until or not any(row["state"] in _OPEN for row in known.values()):
+                return known
+
     async def _close(self, series: str, pressed: "Pressed", tape: Tape) -> None:
         await self._button.stop(pressed.broadcast)
+        known = await self._told(pressed.broadcast)
         await asyncio.sleep(SETTLES_S)
         for line in tape.news():
             pressed.count(line)
-        known = {row["node"]: row for row in await self._button.deliveries(pressed.broadcast)}
         for name in pressed.names:
             at, row = pressed.first_at.get(name), known.get(name, {})
             self._rows.note(

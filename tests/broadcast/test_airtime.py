@@ -18,7 +18,7 @@ from broadcast.as_run import store_reports
 from broadcast.communes import set_windows
 from broadcast.models import Broadcast, BroadcastState, DeliveryState, IssuedOrder
 from broadcast.nodes import revoke_node
-from broadcast.orders import due_orders, mark_sent
+from broadcast.orders import due_orders, has_missed_its_start, mark_sent, time_missed_starts
 from broadcast.rendering import MAX_ATTEMPTS, store_failed
 from players.messages import Outcome, Play, Window
 from tests.broadcast.airing_kit import LASTS, Pole, add_broadcast, add_pole, delivery_of, render
@@ -181,7 +181,7 @@ def test_what_airs_now_is_ordered_once_when_its_clip_is_there(unit: Session, hou
     assert due.order.item.starts_at == broadcast.starts_at == now + timedelta(seconds=3)
     assert due.zones == ("thon-dong",)
     assert begin_due(unit, now + timedelta(seconds=3)) == []  # not sent yet
-    mark_sent(unit, due.order.order, now)
+    mark_sent(unit, [due.order.order], now)
     assert due_orders(unit, now) == []
     assert begin_due(unit, now + timedelta(seconds=3)) == [broadcast.id]
 
@@ -195,6 +195,8 @@ def test_an_order_that_could_not_go_out_is_sent_with_a_new_start_and_expires_as_
     begin_now(unit, broadcast.id, now)
     (first,) = due_orders(unit, now)
     later = now + timedelta(seconds=20)
+    assert has_missed_its_start(first.order, later)
+    time_missed_starts(unit, later)
     (again,) = due_orders(unit, later)
     assert isinstance(first.order, Play)
     assert isinstance(again.order, Play)

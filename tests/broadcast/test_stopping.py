@@ -97,7 +97,7 @@ def test_stopping_what_was_ordered_and_has_not_begun_cancels_it(unit: Session, h
         render(unit, broadcast, now)
         begin_now(unit, broadcast.id, now)
         if is_sent:
-            mark_sent(unit, f"play-{broadcast.id}", now)
+            mark_sent(unit, [f"play-{broadcast.id}"], now)
         stop_broadcast(unit, broadcast.id, house.officer, now)
         assert broadcast.state is BroadcastState.CANCELLED
     # The first order never goes out; each broadcast is stopped by name, wherever its order has got to.

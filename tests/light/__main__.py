@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import uvloop
 
 from players.node.pairing import IDENTITY_FILE
-from tests.light.node import LightNode, Told, loopback_address, pair_from
+from tests.light.node import AtOnce, LightNode, Told, loopback_address, pair_from
 from tests.light.output import Heard
 
 PAIR_AT_ONCE = 4
@@ -40,7 +41,7 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     codes = json.loads(options.codes.read_text())
     _allow_files(len(codes) * FILES_A_NODE)
-    asyncio.run(_run(options.server, codes, options.data, options.from_number, sounds=options.sounds))
+    uvloop.run(_run(options.server, codes, options.data, options.from_number, sounds=options.sounds))
     return 0
 
 
@@ -60,9 +61,11 @@ async def _run(server_url: str, codes: Mapping[str, str], data_dir: Path, first:
         def heard_by(name: str) -> tuple[Heard, ...]:
             return (partial(_print_heard, name),) if sounds else ()
 
+        loop.set_default_executor(AtOnce(1))
+
         def note(told: Told) -> None:
             if not sounds:
-                loop.call_soon_threadsafe(_print, told)  # each store has a thread of its own
+                _print(told)
 
         nodes = [
             LightNode(data_dir / name, server_url, client, _announced if sounds else _nothing, note, *heard_by(name))

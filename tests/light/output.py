@@ -83,9 +83,13 @@ class TimedPlaying:
 
 
 def _length_s(paths: tuple[Path, ...]) -> float:
+    lasts_s = 0.0
     try:
-        with soundfile.SoundFile(paths[0]) as file:
-            file.read(DECODED_FRAMES, dtype="float32")
-        return sum(float(soundfile.info(path).duration) for path in paths)
+        for path in paths:
+            with soundfile.SoundFile(path) as file:
+                lasts_s += file.frames / file.samplerate
+                if path is paths[0]:
+                    file.read(DECODED_FRAMES, dtype="float32")
     except (soundfile.LibsndfileError, OSError) as error:
         raise ClipRefused(Reason.CLIP_CORRUPT, str(error)) from error
+    return lasts_s

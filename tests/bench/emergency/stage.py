@@ -1,6 +1,7 @@
 """A commune with a server that speaks by a real Piper voice, and light nodes by the hundred."""
 
 import json
+import math
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -31,7 +32,8 @@ VILLAGES = 10
 DEAF_VILLAGE = "thon-khong-loa"
 """Without a pole: what is spoken for it is heard by nobody."""
 STARTS_WITHIN_S = 300.0
-NODES_A_PROCESS = 650
+PROCESSES = 2
+"""The nodes are spread over so many: one for each processor of the machine the figures are for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,9 @@ async def listening(stage: Stage, first: int, count: int) -> AsyncIterator[tuple
     names = [f"cum-{number:04}" for number in range(first, first + count)]
     units, tapes = [], []
     with tempfile.TemporaryDirectory(prefix="loalang-emergency-", dir=_fast_folder()) as data:
-        for part in range(0, count, NODES_A_PROCESS):
-            unit, said = await _process(stage, names[part : part + NODES_A_PROCESS], first + part, Path(data))
+        each = math.ceil(count / PROCESSES)
+        for part in range(0, count, each):
+            unit, said = await _process(stage, names[part : part + each], first + part, Path(data))
             units.append(unit)
             tapes.append(said)
         try:
