@@ -22,6 +22,8 @@ from players.child import LEASH
 
 log = logging.getLogger(__name__)
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 BYTES_A_FRAME = 288
 """Of MP3 at 96 kbit/s and 48 kHz: 24 ms, each standing alone."""
 CONNECT_WITHIN_S = 4.0
@@ -52,7 +54,7 @@ class Trouble(StrEnum):
 TROUBLE_TEXTS = {
     Trouble.NO_ANSWER: "đài không trả lời",
     Trouble.REFUSED: "đài từ chối, địa chỉ có thể đã đổi",
-    Trouble.FORBIDDEN: "địa chỉ là của chính máy chủ này, không được phép tiếp âm",
+    Trouble.FORBIDDEN: "địa chỉ là của chính máy chủ này hoặc của mạng trong, không được phép tiếp âm",
     Trouble.STALLED: "tín hiệu của đài bị nghẽn",
     Trouble.ENDED: "đài ngắt giữa chừng",
     Trouble.NO_AUDIO: "địa chỉ không có âm thanh",
@@ -263,9 +265,14 @@ async def _until_silent(silent: asyncio.Event) -> None:
 async def _fetch(url: str, transcoder: Transcoder, *, may_be_local: bool) -> None:
     """Feed what the address sends, as long as it sends."""
     timeout = httpx.Timeout(STALL_S, connect=CONNECT_WITHIN_S)
+    from_outside = False
     async with httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False) as client:
         for _ in range(_MAX_REDIRECTS + 1):
-            request = await _request(client, url, may_be_local=may_be_local)
+            address = await _look_up(url)
+            if not may_be_local and (is_forbidden(address, from_outside=from_outside) or _is_ours(address)):
+                raise RelayFailed(Trouble.FORBIDDEN)
+            from_outside |= address.is_global
+            request = _request(client, url, address)
             try:
                 answer = await client.send(request, stream=True)
             except httpx.HTTPError as error:
@@ -294,8 +301,7 @@ async def _pump(answer: httpx.Response, transcoder: Transcoder) -> None:
         raise RelayFailed(Trouble.ENDED) from error
 
 
-async def _request(client: httpx.AsyncClient, url: str, *, may_be_local: bool) -> httpx.Request:
-    """A request to the very address that was looked up and may be asked, whatever the name says a moment later."""
+async def _look_up(url: str) -> Address:
     parts = httpx.URL(url)
     if parts.scheme not in {"http", "https"} or not parts.host:
         raise RelayFailed(Trouble.REFUSED)
@@ -305,15 +311,18 @@ async def _request(client: httpx.AsyncClient, url: str, *, may_be_local: bool) -
             found = await asyncio.get_running_loop().getaddrinfo(parts.host, port, type=socket.SOCK_STREAM)
     except (OSError, TimeoutError, UnicodeError) as error:
         raise RelayFailed(Trouble.NO_ANSWER) from error
-    address = ipaddress.ip_address(found[0][4][0])
-    if not may_be_local and (is_forbidden(address) or _is_ours(address)):
-        raise RelayFailed(Trouble.FORBIDDEN)
+    return ipaddress.ip_address(found[0][4][0])
+
+
+def _request(client: httpx.AsyncClient, url: str, address: Address) -> httpx.Request:
+    """A request to the very address that was looked up and may be asked, whatever the name says a moment later."""
+    parts = httpx.URL(url)
     request = client.build_request("GET", parts.copy_with(host=str(address)), headers={"host": parts.netloc.decode()})
     request.extensions["sni_hostname"] = parts.host
     return request
 
 
-def _is_ours(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _is_ours(address: Address) -> bool:
     """Whether it is an address of this machine: only then can it be bound to."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -61,10 +61,14 @@ def names_this_machine(url: str) -> bool:
     return is_forbidden(address)
 
 
-def is_forbidden(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether nothing but services of this machine or its line can be there."""
+def is_forbidden(address: ipaddress.IPv4Address | ipaddress.IPv6Address, *, from_outside: bool = False) -> bool:
+    """Whether nothing but services of this machine or its line can be there.
+
+    An address to which a public radio sent us on (`from_outside`) may not be in an inner network either.
+    """
     known = getattr(address, "ipv4_mapped", None) or address
-    return bool(known.is_loopback or known.is_link_local or known.is_unspecified or known.is_multicast)
+    is_ours = known.is_loopback or known.is_link_local or known.is_unspecified or known.is_multicast
+    return bool(is_ours or (from_outside and not known.is_global))
 
 
 def set_relays(session: Session, broadcast_id: str, plans: Sequence[RelayPlan]) -> None:

@@ -108,6 +108,20 @@ def test_addresses_of_this_machine_and_its_line_are_forbidden(address: str, forb
     assert is_forbidden(ipaddress.ip_address(address)) is forbidden
 
 
+@pytest.mark.parametrize(
+    ("address", "forbidden"),
+    [
+        ("192.168.1.20", True),
+        ("10.0.0.1", True),
+        ("::ffff:10.0.0.1", True),
+        ("fd00::1", True),
+        ("203.113.131.1", False),
+    ],
+)
+def test_a_public_radio_leads_into_no_inner_network(address: str, forbidden: bool) -> None:
+    assert is_forbidden(ipaddress.ip_address(address), from_outside=True) is forbidden
+
+
 async def test_a_listener_that_does_not_follow_is_let_go() -> None:
     channel = Channel()
     hearing = asyncio.create_task(heard_of(channel, 2000))
