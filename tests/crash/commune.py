@@ -32,7 +32,7 @@ _OUTPUT_OF = {
     "tay-1": ["--output", "silent"],
     "dong-2": ["--output", "vlc", "--no-pull", "--stream-output", "vlc"],
 }
-STARTS_WITHIN_S = 120.0
+STARTS_WITHIN_S = 300.0
 _LOOK_EVERY_S = 0.25
 
 

@@ -18,7 +18,8 @@ from tests.crash.judge import Facts, Finding, Kind, judge
 from tests.crash.people import People, Refused
 from tests.crash.plan import Aired, Cut, Kill, RunPlan, plan_run
 
-REST_WITHIN_S = 150.0
+REST_WITHIN_S = 600.0
+"""A limit, no promise: on a machine that is busy with other things a text at SCHED_IDLE waits to be spoken."""
 _LOOK_EVERY_S = 0.5
 _BETWEEN_LOOKS_S = 1.0
 
