@@ -12,6 +12,7 @@ from broadcast.views import NodeRow, node_rows
 from web.api.schemas import NodeMade, NodeReply, NodeRequest, NodesReply
 from web.deps import Door, scoped
 from web.errors import answers
+from web.fragments import EVERYTHING, scope_of
 
 router = APIRouter(prefix="/api/nodes", tags=["nodes"])
 _HEALTH = (
@@ -31,9 +32,11 @@ Administrator = Annotated[Door, Depends(scoped("admin"))]
 
 @router.get("", responses=answers(401, 403))
 def read_nodes(door: Reader) -> NodesReply:
-    """All poles, with what was last heard of them."""
+    """The poles, with what was last heard of them; a village head's are those of the village."""
     with door.read() as session:
-        return NodesReply(nodes=[reply_of(door, row) for row in node_rows(session)])
+        scope = scope_of(session, door.user)
+        rows = [row for row in node_rows(session) if scope in {EVERYTHING, *row.zone_slugs}]
+        return NodesReply(nodes=[reply_of(door, row) for row in rows])
 
 
 @router.post("", status_code=201, responses=answers(401, 403, 409, 413, 422))
