@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,6 +52,37 @@ def first_broken(session: Session) -> int | None:
             return entry.id
         previous = entry.digest
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What of the log is looked for; empty: all of it."""
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def entries_sought(session: Session, sought: Sought, before: int | None, most: int) -> list[AuditEntry]:
+    """At most so many entries that fit, before one or the last ones; the latest first."""
+    query = select(AuditEntry).order_by(col(AuditEntry.id).desc()).limit(most)
+    for name in ("actor", "action", "subject"):
+        if wanted := getattr(sought, name):
+            query = query.where(getattr(AuditEntry, name) == wanted)
+    if sought.since is not None:
+        query = query.where(col(AuditEntry.at) >= sought.since)
+    if sought.until is not None:
+        query = query.where(col(AuditEntry.at) < sought.until)
+    return list(session.exec(query if before is None else query.where(col(AuditEntry.id) < before)))
+
+
+def words_of(session: Session) -> tuple[list[str], list[str]]:
+    """Who has done something, and what has been done, by name."""
+    actors = session.exec(select(AuditEntry.actor).distinct().order_by(col(AuditEntry.actor)))
+    actions = session.exec(select(AuditEntry.action).distinct().order_by(col(AuditEntry.action)))
+    return list(actors), list(actions)
 
 
 def entries_before(session: Session, entry_id: int | None, most: int) -> list[AuditEntry]:

@@ -203,8 +203,13 @@ def _set_password(session: Session, user: User, password: str, now: datetime, ac
     record(session, now, actor, "set-password", user.username)
 
 
-def _end_all(session: Session, user: User, now: datetime) -> None:
+def end_sessions(session: Session, user: User) -> None:
+    """Sign a user out everywhere."""
     session.exec(delete(UserSession).where(col(UserSession.user_id) == user.id))
+
+
+def _end_all(session: Session, user: User, now: datetime) -> None:
+    end_sessions(session, user)
     for token in session.exec(select(ApiToken).where(ApiToken.user_id == user.id, col(ApiToken.revoked_at).is_(None))):
         token.revoked_at = now
         session.add(token)

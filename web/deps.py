@@ -18,7 +18,7 @@ from broadcast.db import reading, session_of
 from broadcast.models import User
 from broadcast.permissions import Action, may, require
 from players.messages import Urgency
-from web.auth import Visitor, is_same_secret, visitor_of
+from web.auth import Visitor, is_same_secret, needs_second_factor, visitor_of
 from web.errors import SAID, SCOPE_MISSING, Refusal
 from web.navigation import NOTICES, nav_for
 from web.station import Station
@@ -98,9 +98,17 @@ def signed_in(request: Request, station: StationDep) -> Door:
         visitor = visitor_of(session, request, now, is_secure=station.settings.http.is_secure)
         if visitor is None:
             raise Refusal(401, *SAID[401], headers={"www-authenticate": "Bearer"})
+        if visitor.scopes is None and needs_second_factor(visitor.user, station.settings.sign_in):
+            _let_set_up(request)
         commune = get_commune(session)
         approves = urgencies_of(session, visitor.user, now)
         return Door(request, station, visitor, now, commune.name, local_zone(commune), approves)
+
+
+def _let_set_up(request: Request) -> None:
+    """Who must have a second factor and has none gets to the page where it is set up, and out, and nowhere else."""
+    if request.url.path.partition("/")[2].partition("/")[0] not in {"hai-lop", "dang-xuat"}:
+        raise Refusal(403, "second-factor-required", "Hãy bật xác thực hai lớp trước (trang /hai-lop).")
 
 
 SignedIn = Annotated[Door, Depends(signed_in)]

@@ -94,6 +94,8 @@ def refusal_response(request: Request, refusal: Refusal) -> Response:
     """JSON for a program, a page for a person."""
     if refusal.status == 401 and not is_program(request):
         return _to_sign_in(request)
+    if refusal.code == "second-factor-required" and request.method == "GET" and not is_program(request):
+        return RedirectResponse("/hai-lop", 303)
     detail = ErrorDetail(code=refusal.code, message=refusal.message, field=refusal.field)
     if is_program(request):
         return JSONResponse(ErrorBody(error=detail).model_dump(), refusal.status, dict(refusal.headers))

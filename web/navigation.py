@@ -27,6 +27,9 @@ _MENU: tuple[tuple[str, str, str, Action | None], ...] = (
     ("/giong-doc", "Giọng đọc", "voice", Action.MANAGE_VOICES),
     ("/nguon-tin", "Nguồn tin", "inbox", Action.MANAGE_SOURCES),
     ("/nguoi-dung", "Người dùng", "people", Action.MANAGE_USERS),
+    ("/nhat-ky-he-thong", "Nhật ký hệ thống", "log", Action.READ_AUDIT),
+    ("/sao-luu", "Sao lưu", "inbox", Action.MANAGE_USERS),
+    ("/suc-khoe", "Tình trạng máy chủ", "check", Action.MANAGE_USERS),
 )
 NOTICES: Mapping[str, str] = {
     "da-luu": "Đã lưu bản nháp.",
@@ -71,6 +74,9 @@ NOTICES: Mapping[str, str] = {
     "da-kiem-tra": "Đã kiểm tra xong.",
     "da-thu-webhook": "Đã gửi tin thử tới webhook.",
     "da-thu-thu": "Đã gửi thư thử. Hãy xem hộp thư.",
+    "da-tat-hai-lop": "Đã tắt xác thực hai lớp.",
+    "da-bo-hai-lop": "Đã bỏ xác thực hai lớp của người đó.",
+    "da-sao-luu": "Đã sao lưu xong.",
     "da-luu-cum-loa": "Đã lưu cụm loa.",
     "dang-thu-loa": "Đã gửi lệnh thử loa. Kết quả hiện ở dưới khi cụm loa báo về.",
     "da-luu-ban-do": "Đã lưu bản đồ.",

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from broadcast.models import Role
 from players.broker_config import SECRETS_FILE
 
 ENV_PREFIX = "LOALANG_"
@@ -189,6 +190,13 @@ class SignInSettings(_Section):
     """Failed tries in a row from one address, all accounts together: a whole commune may sit behind one."""
     address_refill_s: float = Field(default=1, gt=0)
     """Seconds until another try is given to an address."""
+    second_factor_for: tuple[Role, ...] = ()
+    """Roles that must use a second factor: `officer`, `leader`, `village-head`, `administrator`."""
+
+    @field_validator("second_factor_for", mode="before")
+    @classmethod
+    def _from_one_line(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class NotifySettings(_Section):
@@ -294,6 +302,11 @@ class Settings(_Section):
     def sources_dir(self) -> Path:
         """Folder of the secrets of sources of bulletins."""
         return self.data_dir / "sources"
+
+    @property
+    def backups_dir(self) -> Path:
+        """Folder of backups made from the page."""
+        return self.data_dir / "backups"
 
     @property
     def map_dir(self) -> Path:

@@ -29,6 +29,7 @@ from players.signing import CommuneKey
 from scheduler.runner import Runner
 from tts.clip_store import ClipStore
 from web.auth import SignInDoor
+from web.backup_shelf import BackupShelf
 from web.brokers import Broker, NodeDoor
 from web.key_keeper import KeyKeeper
 from web.live import LiveFeed, Part
@@ -97,6 +98,7 @@ class Station:
         self._render_parts = parts.render_parts
         self.recordings = RecordingDesk(parts.settings, parts.engine, parts.clips)
         self.sign_in = SignInDoor(parts.engine, parts.settings.sign_in)
+        self.backups = BackupShelf(parts.settings)
         self.presses = PressDoor(parts.engine)
         self.pairing_throttle = Throttle(10, timedelta(seconds=20))
         self.preview_throttle = Throttle(20, timedelta(seconds=6))

@@ -27,6 +27,8 @@ class SessionRequest(Sent):
 
     username: ShortText
     password: Annotated[str, Field(max_length=1000, repr=False)]
+    code: Annotated[str | None, Field(max_length=40, repr=False)] = None
+    """The second factor, of users who have one: from the phone, or a recovery code."""
     name: ShortText = "API"
     """What the user will find it under among their tokens."""
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=len(SCOPES))] = SCOPES

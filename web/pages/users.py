@@ -10,7 +10,16 @@ from broadcast.communes import get_commune
 from broadcast.errors import BroadcastError, InvalidInput
 from broadcast.models import Role, User, Zone
 from broadcast.permissions import Action
-from broadcast.users import add_user, change_password, list_users, reset_password, set_active
+from broadcast.second_factor import end as end_second_factor
+from broadcast.users import (
+    add_user,
+    change_password,
+    end_sessions,
+    get_user,
+    list_users,
+    reset_password,
+    set_active,
+)
 from broadcast.zones import list_zones
 from web.auth import Wait, clear_session_cookie
 from web.deps import Door, Fields, PostedForm, SignedIn, allowed
@@ -103,6 +112,17 @@ def unlock(username: str, door: Administrator) -> Response:
     with door.work() as session:
         set_active(session, username, door.now, door.user.username, is_active=True)
     return door.go("/nguoi-dung", "da-mo")
+
+
+@router.post("/nguoi-dung/{username}/hai-lop")
+def forget_second_factor(username: str, door: Administrator) -> Response:
+    """For somebody who has lost their phone and their recovery codes; all their sessions end."""
+    with door.work() as session:
+        user = get_user(session, username)
+        end_second_factor(session, user, door.now, door.user.username)
+        end_sessions(session, user)
+    door.station.doubt_visitors()
+    return door.go("/nguoi-dung", "da-bo-hai-lop")
 
 
 @router.get("/mat-khau")
