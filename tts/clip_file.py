@@ -211,6 +211,24 @@ def decode_clip(source: Path | bytes) -> Speech:
     return Speech(np.ascontiguousarray(samples.mean(axis=1, dtype=np.float32)), sample_rate)
 
 
+def join_clips(clips: Sequence[Path]) -> bytes:
+    """Clips one after another as one Ogg Opus file.
+
+    Raises:
+        ClipError: one of them cannot be decoded, or the encoder failed.
+    """
+    sounds = [decode_clip(clip) for clip in clips]
+    if len({sound.sample_rate for sound in sounds}) != 1:
+        raise ClipError("clips of one sample rate are joined, and at least one")
+    out = io.BytesIO()
+    try:
+        samples = np.concatenate([sound.samples for sound in sounds])
+        soundfile.write(out, samples, sounds[0].sample_rate, format="OGG", subtype="OPUS")
+    except soundfile.SoundFileError as error:
+        raise ClipError(f"joined clips: {error}") from error
+    return out.getvalue()
+
+
 def write_wav(path: Path, speech: Speech) -> None:
     """Write 16-bit mono WAV.
 

@@ -9,11 +9,13 @@ from sqlmodel import Session, col, func, select
 
 from broadcast.alarm_poles import Pole, look_at_pole
 from broadcast.alarm_rules import Fact, Key, Look
+from broadcast.cap.raising import messages_in
 from broadcast.communes import get_commune, local_zone
 from broadcast.models import (
     AlarmKind,
     Broadcast,
     BroadcastState,
+    CapState,
     Clip,
     Delivery,
     DeliveryState,
@@ -27,6 +29,7 @@ from broadcast.notify import failing_channels
 from broadcast.relay_source import TROUBLE_TEXTS
 from broadcast.relay_source import Trouble as RelayTrouble
 from broadcast.relays import recent_failures
+from broadcast.sources_kept import list_sources
 from broadcast.views import NodeRow, broadcast_rows, deliveries_of_each, missed, node_rows
 from players.broker_watch import BrokerWatch, DoorEvent
 from players.child import ChildPhase, ChildState
@@ -42,6 +45,7 @@ REFUSED_SHOWN_FOR = timedelta(minutes=10)
 DISK_TROUBLE_BYTES, DISK_WELL_BYTES = 500 * 1024 * 1024, 600 * 1024 * 1024
 BEHIND_AFTER, IN_TIME_AFTER = timedelta(minutes=5), timedelta(minutes=2)
 NAMES_AT_MOST = 5
+CAP_LOST_AFTER = timedelta(minutes=10)
 _AT_THE_DOOR = {
     DoorEvent.REFUSED: "bị từ chối vì sai tên, sai mật khẩu hoặc đã thu hồi quyền",
     DoorEvent.FULL: "bị từ chối vì quá nhiều kết nối",
@@ -83,7 +87,7 @@ class Surroundings:
         facts += [*_of_voice(session), *_of_renderer(session, open_keys, now)]
         facts += [*_of_missed(session, now), *_of_silent(session, now), *_of_notices(session)]
         facts += self._of_morning(session, now)
-        facts += _of_relays(session, now)
+        facts += [*_of_relays(session, now), *_of_cap_messages(session, now), *_of_cap_sources(session, now)]
         return Look(tuple(facts), frozenset().union(*(look.unknown for look in looks)))
 
     def voice_trouble(self) -> str:
@@ -128,6 +132,24 @@ def _of_relays(session: Session, now: datetime) -> Iterator[Fact]:
         title = f"Tiếp âm {relay.name} không được: {TROUBLE_TEXTS[RelayTrouble(relay.failure or RelayTrouble.ENDED)]}"
         detail = "Cụm loa đã làm như chọn trong chương trình. Hãy mở thử địa chỉ của đài."
         yield Fact(AlarmKind.RELAY_FAILED, f"{relay.broadcast_id}/{relay.position}", title, detail)
+
+
+def _of_cap_messages(session: Session, now: datetime) -> Iterator[Fact]:
+    for message, source in messages_in(session, [CapState.WAITING]):
+        if message.expires_at is None or message.expires_at > now:
+            title = f"Cảnh báo từ {source.name} chờ quyết định: {message.title}"
+            yield Fact(
+                AlarmKind.CAP_WAITING, str(message.id), title, "Mở trang Khẩn cấp, xem tin rồi phát hoặc bỏ qua."
+            )
+
+
+def _of_cap_sources(session: Session, now: datetime) -> Iterator[Fact]:
+    for source in list_sources(session):
+        unread_since = source.answered_at or source.asked_at
+        is_lost = source.error and unread_since is not None and now - unread_since > CAP_LOST_AFTER
+        if source.is_active and source.kind.is_cap and is_lost:
+            title = f"Không đọc được nguồn cảnh báo {source.name}"
+            yield Fact(AlarmKind.CAP_SOURCE, source.slug, title, source.error or "", is_bad=False)
 
 
 def _of_processes(states: Iterable[ChildState]) -> Iterator[Fact]:

@@ -314,6 +314,11 @@ class Settings(_Section):
         return self.data_dir / "map"
 
     @property
+    def emergency_sounds_dir(self) -> Path:
+        """Folder of whole emergencies' sounds, for who reads our messages in CAP; it may be deleted."""
+        return self.data_dir / "cap"
+
+    @property
     def live_dir(self) -> Path:
         """Folder of what people are saying; emptied at the start."""
         return self.data_dir / "live"

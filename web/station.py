@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from broadcast.alarms_watch import AlarmWatch
+from broadcast.cap.audio import EmergencySounds
 from broadcast.communes import get_commune
 from broadcast.db import reading
 from broadcast.importing import ImportDesk
@@ -96,6 +97,7 @@ class Station:
         self.morning = parts.morning
         self.poles = parts.poles
         self._render_parts = parts.render_parts
+        self.emergency_sounds = EmergencySounds(parts.settings.emergency_sounds_dir, parts.clips)
         self.recordings = RecordingDesk(parts.settings, parts.engine, parts.clips)
         self.sign_in = SignInDoor(parts.engine, parts.settings.sign_in)
         self.backups = BackupShelf(parts.settings)

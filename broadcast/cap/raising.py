@@ -93,7 +93,8 @@ def raise_message(
     source = session.get_one(Source, message.source_id)
     ended = _aired(session, message)
     said = Reported(
-        title=message.title,
+        # Every list and log of what was aired says its title: there whose words they are is seen.
+        title=f"{message.title} ({source.name})",
         text=text,
         source={"source": source.slug, "sender": message.sender, "identifier": message.identifier},
         severity=message.severity,

@@ -9,6 +9,9 @@ from web.pages import (
     broadcasts,
     bulletins,
     calendar,
+    cap_feed,
+    cap_sources,
+    cap_waiting,
     commune_map,
     compose,
     emergency,
@@ -44,7 +47,7 @@ from web.pages import (
     week_move,
 )
 
-OPEN_ROUTERS = (sign_in.router, calendar.feed_router, emergency_app.router)
+OPEN_ROUTERS = (sign_in.router, calendar.feed_router, emergency_app.router, cap_feed.router)
 """Pages for whoever comes; they guard their forms themselves."""
 UPLOAD_ROUTERS = (paper.upload_router, recordings.upload_router, voices.upload_router)
 """They take a file as it comes, with the session's CSRF token before it; they check it themselves."""
@@ -55,9 +58,11 @@ ROUTERS = (
     approval_rules.router,
     templates.router,
     inbox.router,
+    cap_sources.router,
     sources.router,
     broadcasts.router,
     emergency.router,
+    cap_waiting.router,
     live.router,
     emergency_progress.router,
     emergency_settings.router,

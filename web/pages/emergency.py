@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Query, Response
+from sqlmodel import Session
 
 from broadcast.button import needed_check
+from broadcast.cap.raising import messages_in
 from broadcast.errors import BroadcastError, NotAllowed
-from broadcast.models import HeldPress, PreparedMessage, Zone
+from broadcast.models import CapMessage, CapState, HeldPress, PreparedMessage, Zone
 from broadcast.permissions import Action, may
 from broadcast.policy import Check, policy_of
 from broadcast.prepared import Slot, get_prepared, list_prepared, slots_of
@@ -46,6 +48,7 @@ class EmergencyPage(Page):
     chosen_zones: Sequence[str]
     recent: Sequence[Progress]
     waiting: Sequence[HeldPress]
+    reported: Sequence[CapMessage]
     is_drill: bool
     may_edit: bool
     text: str = ""
@@ -180,12 +183,21 @@ def _show(door: Door, asked: Press, problem: Refusal | None = None) -> Response:
             chosen_zones=_chosen(zones, asked),
             recent=recent_at(door, session),
             waiting=waiting_for(session, door.user, door.now),
+            reported=_reported(door, session),
             is_drill=asked.is_drill,
             may_edit=may(door.user, Action.EDIT_PREPARED),
             text=asked.text,
             problem=problem,
         )
     return door.show(page, problem.status if problem else 200)
+
+
+def _reported(door: Door, session: Session) -> list[CapMessage]:
+    """What sources outside say and waits for a decision, for who decides for the whole commune."""
+    if door.user.zone_id is not None:
+        return []
+    rows = [message for message, _ in messages_in(session, [CapState.WAITING])]
+    return [row for row in rows if row.expires_at is None or row.expires_at > door.now]
 
 
 def _show_message(door: Door, asked: Press, problem: Refusal | None = None) -> Response:

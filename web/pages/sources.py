@@ -22,6 +22,7 @@ router = APIRouter(include_in_schema=False)
 Administrator = Annotated[Door, Depends(allowed(Action.MANAGE_SOURCES))]
 Slug = Annotated[str, Path(max_length=50)]
 KINDS = {SourceKind.FOLDER: "Thư mục trên máy chủ", SourceKind.HTTP: "Địa chỉ mạng (HTTP, JSON)"}
+_LISTED = {**KINDS, SourceKind.CAP_FOLDER: "Cảnh báo CAP, thư mục", SourceKind.CAP_HTTP: "Cảnh báo CAP, địa chỉ mạng"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class SourcePage(Page, Typed):
 def show_sources(door: Administrator) -> Response:
     """The list."""
     with door.read() as session:
-        return door.show(SourcesPage(sources=list_sources(session), kinds=KINDS))
+        return door.show(SourcesPage(sources=list_sources(session), kinds=_LISTED))
 
 
 @router.get("/nguon-tin/moi")
@@ -94,6 +95,8 @@ def open_source(slug: Slug, door: Administrator) -> Response:
     """One, to be changed."""
     with door.read() as session:
         source = get_source(session, slug)
+        if source.kind.is_cap:
+            return door.go(f"/nguon-tin/cap/{slug}")
         typed = _typed_of(session, source)
     return _show(door, typed, is_new=False, error=source.error)
 
@@ -131,7 +134,7 @@ def _typed_in(form: Fields, slug: str) -> Typed:
 
 def _draft_in(form: Fields, *, is_new: bool) -> SourceDraft:
     typed = _typed_in(form, "")
-    if typed.kind not in set(SourceKind):
+    if typed.kind not in KINDS:
         raise InvalidInput("unknown-kind", "Chọn loại nguồn.", "kind")
     replaces = is_new or bool(form.text("new_secrets"))
     secrets = Secrets(token=form.text("token").strip(), secret=form.text("secret").strip())
