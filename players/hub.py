@@ -20,6 +20,8 @@ from players.messages import (
     PlaybackReport,
     PreparedPack,
     Presence,
+    Rehearse,
+    Rehearsed,
     ReportAck,
     Stop,
     TimeReply,
@@ -93,6 +95,7 @@ class Hub:
         self._refusals: deque[Refusal] = deque(maxlen=KEPT_REFUSALS)
         self._allowances: dict[str, Allowance] = {}
         self._answering: dict[str, asyncio.Task[None]] = {}
+        self._rehearsal_listeners: list[Callable[[Rehearsed], None]] = []
 
     @property
     def connected(self) -> bool:
@@ -103,6 +106,10 @@ class Hub:
     def refusals(self) -> tuple[Refusal, ...]:
         """The last messages that were not accepted, oldest first."""
         return tuple(self._refusals)
+
+    def listen_to_rehearsals(self, take: Callable[[Rehearsed], None]) -> None:
+        """Have this called, on the event loop, with each answer to a `Rehearse`."""
+        self._rehearsal_listeners.append(take)
 
     def sign_with(self, key: CommuneKey) -> None:
         """Sign with another key from now on; what is retained must be published again."""
@@ -138,7 +145,9 @@ class Hub:
         """Replace the prepared messages of a zone. Raises as `publish_timetable`."""
         await self._publish(self._topics.prepared(document.zone), document, retain=True)
 
-    async def send_order(self, order: Play | Stop, *, zones: Sequence[str] = (), nodes: Sequence[str] = ()) -> None:
+    async def send_order(
+        self, order: Play | Stop | Rehearse, *, zones: Sequence[str] = (), nodes: Sequence[str] = ()
+    ) -> None:
         """Send one order to all nodes of some zones, and to some nodes. A node obeys it once however often it comes.
 
         Raises:
@@ -261,6 +270,9 @@ class Hub:
                 self._presence.heard(message)
             case TimeRequest():
                 self._answer_later(node, message)
+            case Rehearsed():
+                for take in self._rehearsal_listeners:
+                    take(message)
             case Presence(online=True) if is_live:
                 self._presence.lives(node)
             case Presence():

@@ -1,8 +1,9 @@
 """Every message of the wire, one frozen class each.
 
-Down (server → node): `Timetable`, `NodeConfig`, `Emergencies`, `PreparedPack`, `Play`, `Stop`, `ReportAck`,
-`TimeReply`.
-Up (node → server): `Presence`, `Heartbeat`, `PlaybackReport`, `TimeRequest`.
+Down (server → node): `Timetable`, `NodeConfig`, `Emergencies`, `PreparedPack`, `Play`, `Stop`, `Rehearse`,
+`ReportAck`, `TimeReply`.
+Up (node → server): `Presence`, `Heartbeat`, `PlaybackReport`, `TimeRequest`, `Rehearsed`.
+Between poles: `LocalOrder`.
 Over HTTP: at pairing `PairingRequest`, `PairingReply`; when keys change `CommuneKeys`, `RenewalRequest`.
 
 All down messages but `ReportAck` travel as JWS (see `players.signing`). Instants are aware and travel as
@@ -310,11 +311,38 @@ class PreparedMessage(Message):
     """As a drill, said to be one before and after."""
 
 
+PublicX = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
+"""`x` of a public Ed25519 JWK (RFC 8037)."""
+
+
+class PoleKey(Message):
+    """A pole of a zone, by whose key its neighbours believe that its button was pressed."""
+
+    pole: Slug
+    key: PublicX
+
+
+class OfflineCard(Message):
+    """A card by which a person may start the zone's prepared messages at a pole, without the server."""
+
+    number: int = Field(gt=0)
+    key: PublicX
+    """Follows from the secret that is on the card (`players.offline`)."""
+    valid_from: AwareDatetime
+    valid_until: AwareDatetime
+    revoked: bool = False
+    """It is listed until its end, so that a pole can say whose press it refused."""
+
+
 class PreparedPack(_Versioned):
     """Down, retained, `zones/<zone>/prepared`: what is fetched before all else and never makes room for anything."""
 
     zone: Slug
     messages: tuple[PreparedMessage, ...] = Field(max_length=64)
+    button: Slug | None = None
+    """Which of them the buttons of the zone's poles start; none: they start nothing."""
+    poles: tuple[PoleKey, ...] = Field(default=(), max_length=500)
+    cards: tuple[OfflineCard, ...] = Field(default=(), max_length=500)
 
     @property
     def clips(self) -> tuple[ClipRef, ...]:
@@ -354,6 +382,34 @@ class Stop(Order):
 
     kind: Literal["stop"] = "stop"
     broadcast: Id | None = None
+
+
+class Rehearse(Order):
+    """Down, same topics: have this clip, decode its beginning, sound nothing, and say when that was done."""
+
+    kind: Literal["rehearse"] = "rehearse"
+    clip: ClipRef
+
+
+class LocalOrder(Order):
+    """Between the poles of a zone, signed by a pole's key or a card's: given at a pole, without the server."""
+
+    zone: Slug
+    pole: Slug
+    """At which it was given."""
+    card: int | None = Field(default=None, gt=0)
+    """By which; none: by the pole's button."""
+    kind: Literal["start", "stop"]
+    broadcast: Id
+    """What is started, by its own name, or stopped."""
+    message: Slug | None = None
+    """Of a start: the prepared message."""
+
+    @model_validator(mode="after")
+    def _starts_something(self) -> Self:
+        if (self.message is not None) != (self.kind == "start"):
+            raise ValueError("a start names its message, and nothing else does")
+        return self
 
 
 class ReportAck(Message):
@@ -528,6 +584,8 @@ class PlaybackReport(Message):
     output: str | None = Field(default=None, max_length=50)
     reason: Reason | None = None
     detail: str | None = Field(default=None, max_length=500)
+    local_order: str | None = Field(default=None, max_length=2000)
+    """The signed `LocalOrder` that started it, when no server did."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -540,6 +598,19 @@ class PlaybackReport(Message):
         if self.started_at and self.finished_at and self.finished_at < self.started_at:
             raise ValueError("an end comes after its start")
         return self
+
+
+class Rehearsed(Message):
+    """Up, `nodes/<node>/rehearsed`: a `Rehearse` was carried out, or could not be. Sent once: it may be lost."""
+
+    node: Slug
+    order: Id
+    """The `Rehearse`."""
+    at: AwareDatetime
+    """When its first samples were decoded and the output was ready to sound them, or when that failed."""
+    output: str = Field(max_length=50)
+    error: str | None = Field(default=None, max_length=300)
+    """Why it would not have sounded."""
 
 
 class PairingRequest(Message):

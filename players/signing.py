@@ -12,6 +12,7 @@ import stat
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final, Literal, Self, TypeVar
@@ -24,7 +25,7 @@ from joserfc.util import urlsafe_b64decode
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from players.errors import Distrusted, KeyUnusable, MalformedMessage, UnknownKey
-from players.messages import Message, Play, Slug, Stop
+from players.messages import Message, Play, Rehearse, Slug, Stop
 
 M = TypeVar("M", bound=Message)
 
@@ -39,6 +40,7 @@ TICKET_LEEWAY_S = 30
 
 _TICKET_TYPE = "loalang/ticket"
 _SLUG: TypeAdapter[str] = TypeAdapter(Slug)
+_ORDERS: Final[tuple[type[Play | Stop | Rehearse], ...]] = (Play, Stop, Rehearse)
 
 
 class _Registry(jws.JWSRegistry):
@@ -183,8 +185,8 @@ def checked_public_jwk(jwk: Mapping[str, Any]) -> dict[str, str]:
         raise MalformedMessage("not a public Ed25519 JWK") from error
 
 
-def sign(message: Message, key: CommuneKey, topic: str) -> bytes:
-    """A down message as it travels, bound to its topic.
+def sign(message: Message, key: SigningKey, topic: str) -> bytes:
+    """A message as it travels, bound to its topic.
 
     Raises:
         MalformedMessage: it is larger than a node would accept.
@@ -215,22 +217,18 @@ def open_signed(
 
 def open_order(
     payload: bytes, keys: Sequence[Mapping[str, str]], topic: str, max_bytes: int = MAX_ORDER_BYTES
-) -> Play | Stop:
-    """Check an order, which says itself whether it is a `Play` or a `Stop`.
+) -> Play | Stop | Rehearse:
+    """Check an order, which says itself whether it is a `Play`, a `Stop` or a `Rehearse`.
 
     Raises:
         MalformedMessage: as `open_signed`.
         Distrusted: as `open_signed`.
     """
     header, content = _verified(payload, keys, max_bytes)
-    order: Play | Stop
-    if header.typ == _type_name(Play):
-        order = Play.from_json(content)
-    elif header.typ == _type_name(Stop):
-        order = Stop.from_json(content)
-    else:
+    kind = next((kind for kind in _ORDERS if header.typ == _type_name(kind)), None)
+    if kind is None:
         raise Distrusted(f"signed as {header.typ!r}, not as an order")
-    return _addressed(order, header, topic)
+    return _addressed(kind.from_json(content), header, topic)
 
 
 def make_ticket(key: NodeKey, node: str, audience: str, now: datetime, lifetime_s: int = 60) -> str:
@@ -297,11 +295,17 @@ def _verified(payload: bytes, keys: Sequence[Mapping[str, str]], max_bytes: int)
     public = next((key for key in keys if key.get("kid") == header.kid), None)
     if public is None:
         raise UnknownKey(f"signed by an unknown key {header.kid!r}")
-    key = OKPKey.import_key(dict(checked_public_jwk(public)))
+    key = _public_key(tuple(sorted(public.items())))
     try:
         return header, jws.deserialize_compact(payload, key, registry=_Registry()).payload
     except (JoseError, ValueError) as error:
         raise Distrusted("the signature is not right") from error
+
+
+@lru_cache(maxsize=64)
+def _public_key(jwk: tuple[tuple[str, str], ...]) -> OKPKey:
+    """A public key, read once: each order is checked by the same few, and reading one costs more than checking."""
+    return OKPKey.import_key(dict(checked_public_jwk(dict(jwk))))
 
 
 def _header(payload: bytes) -> _Header:

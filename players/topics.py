@@ -33,8 +33,12 @@ class Topics:
         """Down, retained: `PreparedPack`."""
         return f"{self.base}/zones/{zone}/prepared"
 
+    def local(self, zone: str) -> str:
+        """What a `LocalOrder` is signed for. It travels between neighbours, never through the broker."""
+        return f"{self.base}/zones/{zone}/local"
+
     def zone_orders(self, zone: str) -> str:
-        """Down: `Play` and `Stop` for all nodes of a zone."""
+        """Down: `Play`, `Stop` and `Rehearse` for all nodes of a zone."""
         return f"{self.base}/zones/{zone}/orders"
 
     def clip(self, zone: str, sha256: str) -> str:
@@ -46,7 +50,7 @@ class Topics:
         return f"{self.base}/nodes/{node}/config"
 
     def node_orders(self, node: str) -> str:
-        """Down: `Play` and `Stop` for one node."""
+        """Down: `Play`, `Stop` and `Rehearse` for one node."""
         return f"{self.base}/nodes/{node}/orders"
 
     def acks(self, node: str) -> str:
@@ -73,6 +77,10 @@ class Topics:
         """Up: `TimeRequest`."""
         return f"{self.base}/nodes/{node}/time-request"
 
+    def rehearsed(self, node: str) -> str:
+        """Up: `Rehearsed`."""
+        return f"{self.base}/nodes/{node}/rehearsed"
+
     def for_zone(self, zone: str) -> tuple[str, ...]:
         """What a node of a zone subscribes to, exactly; the broker allows no other spelling."""
         documents = self.timetable(zone), self.emergencies(zone), self.prepared(zone)
@@ -84,7 +92,8 @@ class Topics:
 
     def from_node(self, node: str) -> tuple[str, ...]:
         """What a node may publish to."""
-        return self.presence(node), self.heartbeat(node), self.reports(node), self.time_request(node)
+        of_state = self.presence(node), self.heartbeat(node), self.reports(node)
+        return (*of_state, self.time_request(node), self.rehearsed(node))
 
     def from_nodes(self) -> tuple[str, ...]:
         """What the server subscribes to."""

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from players.errors import MalformedMessage
-from players.messages import Heartbeat, PlaybackReport, Presence, TimeRequest
+from players.messages import Heartbeat, PlaybackReport, Presence, Rehearsed, TimeRequest
 
-FromNode = PlaybackReport | Heartbeat | TimeRequest | Presence
+FromNode = PlaybackReport | Heartbeat | TimeRequest | Presence | Rehearsed
 
 KINDS: Mapping[str, type[FromNode]] = {
     "presence": Presence,
     "time-request": TimeRequest,
     "reports": PlaybackReport,
     "heartbeat": Heartbeat,
+    "rehearsed": Rehearsed,
 }
 """By the last level of the topic."""
 MAX_BYTES: Mapping[str, int] = {
@@ -20,6 +21,7 @@ MAX_BYTES: Mapping[str, int] = {
     "time-request": 1024,
     "reports": 8 * 1024,
     "heartbeat": 600 * 1024,
+    "rehearsed": 2 * 1024,
 }
 """The largest message of each kind that a node has any reason to send."""
 

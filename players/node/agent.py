@@ -30,11 +30,13 @@ from players.node.data_budget import Meter, ahead_by_budget
 from players.node.errors import ClipRefused
 from players.node.events import (
     Action,
+    Answer,
     ClipStored,
     ClipTrouble,
     Event,
     Leaving,
     Refuse,
+    Spread,
     Tell,
     Tick,
     Way,
@@ -120,6 +122,7 @@ class Agent:
         self._keeper = Keeper(parts.store, parts.clock, lambda: self._state)
         self._player = Player(parts.outputs, parts.clips, parts.clock, self._stream_url, self._relay_url, self.emit)
         self._refused = Refusals()
+        self._spread: Callable[[bytes], None] = _nobody_hears
         self._status_file = StatusFile(parts.data_dir)
         self._line_trouble: WireError | None = None
         self._link = Link(parts.credentials, parts.transport, parts.clock, self)
@@ -238,6 +241,12 @@ class Agent:
                 self._link.reports_waiting()
             case Refuse(what, why):
                 self._refuse(what, why)
+            case Spread(signed):
+                self._announce("started-here")
+                self._spread(signed.encode("ascii"))
+            case Answer(message):
+                self._announce("rehearsed", order=message.order, error=message.error)
+                self._link.say_rehearsed(message)
             case _:
                 self._player.carry_out(action)
 
@@ -254,6 +263,20 @@ class Agent:
     def _announce(self, event: str, **fields: Any) -> None:
         fields.setdefault("at", self._clock.now().at.isoformat())
         self._parts.announce({"event": event, "node": self._parts.credentials.node, **fields})
+
+    def spread_with(self, spread: Callable[[bytes], None]) -> None:
+        """Have what is started here told to the neighbours by this."""
+        self._spread = spread
+
+    @property
+    def state(self) -> NodeState:
+        """As it is now, for who starts something at the pole."""
+        return self._state
+
+    def refuse(self, what: str, why: str) -> None:
+        """Something that was asked at the pole, or by a neighbour, is not done: the server is told."""
+        self._refuse(what, why)
+        self._link.heartbeat_now()
 
     # HTTP
 
@@ -410,3 +433,7 @@ class Agent:
             output_error=next((error for error in errors if error), None),
         )
         self._keeper.submit(self._status_file.keep, status)
+
+
+def _nobody_hears(_payload: bytes) -> None:
+    """A pole without neighbours."""

@@ -20,6 +20,7 @@ from players.node.amplifier import shut_now
 from players.node.credentials import Credentials
 from players.node.doctor import as_json, as_text, examine, is_sick
 from players.node.errors import SettingsWrong
+from players.node.local_start import starting_here
 from players.node.lock import locked
 from players.node.opening import opened_parts
 from players.node.pairing import load_identity, pair
@@ -139,7 +140,8 @@ async def _play(data_dir: Path, settings: NodeSettings, credentials: Credentials
         watching = asyncio.create_task(systemd.keep_watchdog(agent.answers), name="watchdog")
         systemd.notify(systemd.READY)
         try:
-            await agent.run()
+            async with starting_here(agent, settings, credentials, parts.clock, data_dir):
+                await agent.run()
         finally:
             watching.cancel()
 

@@ -8,12 +8,15 @@ from players.messages import (
     ClipRef,
     CuedBroadcast,
     Emergencies,
+    LocalOrder,
     NodeConfig,
     Order,
     Outcome,
     PlaybackReport,
     PreparedPack,
     Reason,
+    Rehearse,
+    Rehearsed,
     Sha256,
     Timetable,
 )
@@ -61,6 +64,17 @@ class OrderCame:
     """A `Play` or `Stop` whose signature is right; whether it is fresh is not yet known."""
 
     order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCame:
+    """An order that was given at a pole without the server; its signature is right, by the key it names."""
+
+    order: LocalOrder
+    signed: str
+    """As it travels, for neighbours and reports."""
+    is_here: bool
+    """It was given at this pole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +143,15 @@ class Silenced:
 
 
 @dataclass(frozen=True, slots=True)
+class Decoded:
+    """A `Decode` was carried out; `error` says why it could not be."""
+
+    order: str
+    at: datetime
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """A broadcast sounds still: what is known of it after a power cut."""
 
@@ -158,6 +181,7 @@ Event = (
     | EmergenciesCame
     | PackCame
     | OrderCame
+    | LocalCame
     | ClipStored
     | ClipTrouble
     | Tick
@@ -165,6 +189,7 @@ Event = (
     | Ended
     | Broke
     | Silenced
+    | Decoded
     | Woke
     | Leaving
 )
@@ -226,6 +251,27 @@ class Discard:
 
 
 @dataclass(frozen=True, slots=True)
+class Decode:
+    """Open what an order rehearses as if it were to sound, close it again silently; `Decoded` answers."""
+
+    rehearsal: Rehearse
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Tell the server what came of a rehearsal."""
+
+    message: Rehearsed
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Let the neighbours hear an order that was given here."""
+
+    signed: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """Something that came is not obeyed; for the log."""
 
@@ -233,7 +279,7 @@ class Refuse:
     why: str
 
 
-Action = Tell | Prepare | Go | Lengthen | Hush | Discard | Refuse
+Action = Tell | Prepare | Go | Lengthen | Hush | Discard | Decode | Answer | Spread | Refuse
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from players.messages import (
     PlaybackReport,
     PreparedPack,
     Presence,
+    Rehearsed,
     ReportAck,
     TimeReply,
     TimeRequest,
@@ -41,6 +42,8 @@ LONGEST_PAUSE_S = 8.0
 """A server that comes back finds its poles within this: an emergency must not wait for a pole that sleeps."""
 RESEND_S = 10.0
 """A report that was not acknowledged goes out again after this."""
+GATHER_S = 0.3
+"""What is to sound comes before telling of it: so long is gathered what there is to tell."""
 QUICK_REQUESTS = 8
 MOST_QUICK_REQUESTS = 24
 """So many in all, until the clock is close: poles within earshot of each other are to begin together."""
@@ -125,6 +128,7 @@ class Link:
         self._heartbeat_due = asyncio.Event()
         self._acknowledged = asyncio.Event()
         self._anew = asyncio.Event()
+        self._rehearsed: asyncio.Queue[Rehearsed] = asyncio.Queue()
 
     @property
     def connected(self) -> bool:
@@ -143,6 +147,10 @@ class Link:
     def connect_anew(self) -> None:
         """Keys or password have changed: connect by them, and hear again what is retained."""
         self._anew.set()
+
+    def say_rehearsed(self, message: Rehearsed) -> None:
+        """Tell the server what came of a rehearsal."""
+        self._rehearsed.put_nowait(message)
 
     def zones_changed(self) -> None:
         """The node belongs to other zones now."""
@@ -203,6 +211,7 @@ class Link:
             await self._say_presence(connection, online=True)
             tasks.create_task(self._send_heartbeats(connection))
             tasks.create_task(self._send_reports(connection))
+            tasks.create_task(self._send_rehearsed(connection))
             tasks.create_task(self._end_when_asked())
 
     async def _end_when_asked(self) -> None:
@@ -256,6 +265,12 @@ class Link:
             else:
                 await self._say_presence(connection, online=True, retain=False)
             await _wait(self._heartbeat_due, self._duties.heartbeat_s())
+            await asyncio.sleep(GATHER_S)
+
+    async def _send_rehearsed(self, connection: Connection) -> None:
+        while True:
+            message = await self._rehearsed.get()
+            await connection.publish(self._topics.rehearsed(message.node), message.to_json())
 
     async def _send_reports(self, connection: Connection) -> None:
         sent: dict[str, float] = {}
@@ -269,6 +284,7 @@ class Link:
                     await connection.publish(self._topics.reports(report.node), report.to_json())
                     sent[report.report] = now
             await _wait(self._news, RESEND_S)
+            await asyncio.sleep(GATHER_S)
 
     async def _hear(self, connection: Connection) -> None:
         async for message in connection.messages():

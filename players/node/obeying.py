@@ -18,12 +18,14 @@ from players.messages import (
     Play,
     PreparedPack,
     Reason,
+    Rehearse,
     Stop,
     Timetable,
 )
 from players.node.clock import Instant
 from players.node.events import Action, Discard, Ending, Hush, Refuse
 from players.node.growing import lengthened, take_more
+from players.node.rehearsing import rehearse
 from players.node.state import (
     HISTORY,
     NodeState,
@@ -161,11 +163,13 @@ def _judged(state: NodeState, key: str, version: int) -> tuple[VersionVerdict, N
 
 def _carried_out(state: NodeState, order: Order, now: Instant) -> Step:
     if isinstance(order, Stop):
-        return _stopped(state, order, now)
+        return stopped_by_name(state, order, now)
+    if isinstance(order, Rehearse):
+        return rehearse(state, order), ()
     if isinstance(order, Play):
         known = state.tracks.get(order.item.broadcast)
         if known is None:
-            return _accepted(state, Track(order.item, Origin.ORDER, expires_at=order.expires_at), now)
+            return accepted(state, Track(order.item, Origin.ORDER, expires_at=order.expires_at), now)
         if known.phase in {Phase.WAITING, Phase.PREPARED}:
             known, actions = laid_aside(known)
             brought = replace(known, item=order.item, origin=Origin.ORDER, listed=True, expires_at=order.expires_at)
@@ -187,7 +191,8 @@ def _came_too_late(state: NodeState, order: Order, now: Instant) -> Step:
     return state, (refusal, *actions)
 
 
-def _accepted(state: NodeState, track: Track, now: Instant) -> Step:
+def accepted(state: NodeState, track: Track, now: Instant) -> Step:
+    """A broadcast this node was told of for the first time."""
     state, received = state.with_track(track), tell(state, track, Outcome.RECEIVED, now)
     if track.item.broadcast not in state.stopped:
         return state, (received,)
@@ -195,7 +200,8 @@ def _accepted(state: NodeState, track: Track, now: Instant) -> Step:
     return state, (received, *final)
 
 
-def _stopped(state: NodeState, order: Stop, now: Instant) -> Step:
+def stopped_by_name(state: NodeState, order: Stop, now: Instant) -> Step:
+    """Silence what an order names, or whatever sounds; what has not begun does not begin."""
     if order.broadcast is None:
         track = state.sounding
     else:
@@ -220,7 +226,7 @@ def _relisted(state: NodeState, now: Instant, items: Iterable[CuedBroadcast]) ->
         known = state.tracks.get(item.broadcast)
         # A date that nobody has confirmed (a board in 2040) makes nothing old: this version is never read again.
         if known is None and (not now.trusted or item.starts_at > now.at - HISTORY):
-            state, more = _accepted(state, Track(item, Origin.TIMETABLE), now)
+            state, more = accepted(state, Track(item, Origin.TIMETABLE), now)
             actions += more
         elif known is not None and known.origin is Origin.TIMETABLE and known.item != item:
             state, more = _changed(state, known, item)

@@ -1,4 +1,4 @@
-"""Carries out `Prepare`, `Go`, `Hush` and `Discard` on the outputs, and tells the agent what sounded.
+"""Carries out `Prepare`, `Go`, `Hush`, `Discard` and `Decode` on the outputs, and tells the agent what came of it.
 
 Each broadcast that is prepared has a task of its own; one lock lets one of them sound at a time. Whatever an
 output does, each `Go` is answered by `Ended`, `Broke` or `Silenced`, within a limit.
@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from players.errors import ClipUnavailable, OutputError, OutputFailed, OutputMissing
-from players.messages import ClipRef, CuedBroadcast, Reason, RelayPart
+from players.messages import ClipRef, CuedBroadcast, Reason, Rehearse, RelayPart
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.errors import ClipRefused
@@ -21,6 +21,8 @@ from players.node.events import (
     Began,
     Broke,
     ClipTrouble,
+    Decode,
+    Decoded,
     Discard,
     Ended,
     Event,
@@ -139,13 +141,14 @@ class Player:
         self._airings: dict[str, _Airing] = {}
         self._turn = asyncio.Lock()
         self._unopened = 0
+        self._rehearsals: set[asyncio.Task[None]] = set()
 
     @property
     def is_stuck(self) -> bool:
         """Whether an output hangs, as far as its last sounds tell."""
         return self._unopened >= STUCK_AFTER
 
-    def carry_out(self, action: Prepare | Go | Lengthen | Hush | Discard) -> None:
+    def carry_out(self, action: Prepare | Go | Lengthen | Hush | Discard | Decode) -> None:
         """Begin to do it; what comes of it is emitted.
 
         A broadcast that is no longer prepared here has broken, and word of that is already on its way.
@@ -153,6 +156,11 @@ class Player:
         if isinstance(action, Prepare):
             self._discard(action.item.broadcast)
             self._prepare(action)
+            return
+        if isinstance(action, Decode):
+            rehearsing = asyncio.create_task(self._rehearse(action.rehearsal), name="rehearsal")
+            self._rehearsals.add(rehearsing)
+            rehearsing.add_done_callback(self._rehearsals.discard)
             return
         airing = self._airings.get(action.broadcast)
         if airing is None:
@@ -168,6 +176,17 @@ class Player:
                 airing.hushed.set()
             case Discard(broadcast):
                 self._discard(broadcast)
+
+    async def _rehearse(self, order: Rehearse) -> None:
+        """Open a clip as if it were to sound, and close it: nothing is told to start, so no amplifier opens."""
+        sources, error = _Sources(self._outputs, self._clips, self._relay_url, 0.0), None
+        playing: Playing | None = None
+        try:
+            playing = await _within(PREPARE_WITHIN_S, sources.clips((order.clip,), 0), "the output does not prepare")
+        except (OutputError, ClipUnavailable) as trouble:
+            error = str(trouble)
+        self._emit(Decoded(order.order, self._clock.now().at, error))
+        await self._stopped(playing)
 
     def _prepare(self, action: Prepare) -> None:
         airing = _Airing(action)
@@ -200,6 +219,7 @@ class Player:
     async def rest(self, limit_s: float) -> None:
         """Wait until nothing sounds or is prepared, at most so long."""
         tasks = [airing.task for airing in self._airings.values() if airing.task is not None]
+        tasks += self._rehearsals
         if tasks:
             await asyncio.wait(tasks, timeout=limit_s)
 

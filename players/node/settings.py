@@ -68,6 +68,39 @@ class AmplifierSection(_Section):
     """How long after the last sample it stays open, so that it does not click between two parts."""
 
 
+class ButtonSection(_Section):
+    """A button on a GPIO line that starts what the commune has chosen for it, without the server."""
+
+    chip: str = "/dev/gpiochip0"
+    """Which chip."""
+    line: int | None = Field(default=None, ge=0, le=1023)
+    """Which line of it; none: there is no button."""
+    active_low: bool = True
+    """Whether the button pulls the line low."""
+    debounce_ms: int = Field(default=50, ge=0, le=1000)
+    """Changes that last shorter are none."""
+    hold_s: float = Field(default=3.0, ge=1.0, le=30.0)
+    """How long it must be held: a bump does nothing."""
+
+
+class LocalPageSection(_Section):
+    """The node's own small page on its network, for who holds a card."""
+
+    port: int | None = Field(default=None, ge=0, le=65535)
+    """Where it listens; none: there is no page."""
+    host: str = "0.0.0.0"  # noqa: S104 - asked for by setting a port
+    """On which of the board's addresses."""
+
+
+class NeighboursSection(_Section):
+    """Poles on the same LAN start together what was started at one of them."""
+
+    enabled: bool = True
+    """Whether they are heard and told."""
+    port: int = Field(default=47474, ge=1, le=65535)
+    """The UDP port, the same at all poles."""
+
+
 class ClipsSection(_Section):
     """The clip store."""
 
@@ -94,6 +127,9 @@ class NodeSettings(_Section):
     server: ServerSection
     output: OutputSection = OutputSection()
     amplifier: AmplifierSection = AmplifierSection()
+    button: ButtonSection = ButtonSection()
+    local_page: LocalPageSection = LocalPageSection()
+    neighbours: NeighboursSection = NeighboursSection()
     clips: ClipsSection = ClipsSection()
     clock: ClockSection = ClockSection()
 

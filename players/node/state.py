@@ -18,6 +18,7 @@ from players.messages import (
     PlaybackReport,
     PreparedPack,
     Reason,
+    Rehearse,
     Timetable,
 )
 from players.node.clock import Instant
@@ -111,6 +112,8 @@ class Track:
     """When that was."""
     note: str | None = None
     """What is to be told of it besides, whatever its end."""
+    local_order: str | None = None
+    """The signed order that started it at a pole, without the server."""
     zones: tuple[str, ...] = ()
     """Where it counts as heard, once it was let sound."""
     ending: Ending | None = None
@@ -159,6 +162,10 @@ class NodeState:
     """What is in the store; found again on disk at every start."""
     held: tuple[Order, ...] = ()
     """Orders that came before the clock could be trusted; not kept over a restart."""
+    rehearsal: Rehearse | None = None
+    """What is rehearsed without a sound; not kept over a restart."""
+    is_decoding: bool = False
+    """Its clip is there and being decoded."""
     trusted_since: datetime | None = None
     leaving: bool = False
     """The process is ending: nothing is begun any more."""
@@ -247,6 +254,7 @@ def tell(
             output=state.abilities.output_of(track.way),
             reason=reason,
             detail=None if detail is None else detail[:500],
+            local_order=track.local_order,
         )
     )
 

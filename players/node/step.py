@@ -14,11 +14,13 @@ from players.node.events import (
     ClipStored,
     ClipTrouble,
     ConfigCame,
+    Decoded,
     EmergenciesCame,
     Ended,
     Ending,
     Event,
     Leaving,
+    LocalCame,
     OrderCame,
     PackCame,
     Progress,
@@ -27,6 +29,7 @@ from players.node.events import (
     TimetableCame,
     Woke,
 )
+from players.node.local_orders import take_local
 from players.node.obeying import (
     hush,
     laid_aside,
@@ -37,6 +40,7 @@ from players.node.obeying import (
     take_pack,
     take_timetable,
 )
+from players.node.rehearsing import decoded, go_on_rehearsing
 from players.node.state import HISTORY, NodeState, Phase, Step, Track, finished, moved, tell
 
 ORDER_SLACK = timedelta(hours=1)
@@ -53,7 +57,8 @@ def step(state: NodeState, event: Event, now: Instant) -> Step:
     state, actions = _happened(state, event, now)
     state, released = release_held(state, now)
     state, further = advance(state, now)
-    return _forgotten(state, now), (*actions, *released, *further)
+    state, rehearsed = go_on_rehearsing(state, now)
+    return _forgotten(state, now), (*actions, *released, *further, *rehearsed)
 
 
 def _happened(state: NodeState, event: Event, now: Instant) -> Step:  # noqa: C901 - one line for each event
@@ -68,6 +73,8 @@ def _happened(state: NodeState, event: Event, now: Instant) -> Step:  # noqa: C9
             return take_pack(state, document, now)
         case OrderCame(order):
             return take_order(state, order, now)
+        case LocalCame():
+            return take_local(state, event, now)
         case ClipStored(sha256):
             return replace(state, clips=state.clips | {sha256}), ()
         case ClipTrouble():
@@ -76,6 +83,8 @@ def _happened(state: NodeState, event: Event, now: Instant) -> Step:  # noqa: C9
             track = state.tracks.get(event.broadcast)
             is_late = track is None or track.serial != event.serial
             return (state, ()) if track is None or is_late else _heard(state, track, event, now)
+        case Decoded():
+            return decoded(state, event)
         case Woke(clips, progress):
             return _woken(state, clips, progress, now)
         case Leaving():
@@ -151,7 +160,9 @@ def _silenced(
 
 def _woken(state: NodeState, clips: frozenset[str], progress: Progress | None, now: Instant) -> Step:
     """After a restart: what sounded, or was about to, goes on by its own rule, or is reported cut."""
-    state = replace(state, clips=clips, held=(), trusted_since=now.at if now.trusted else None, leaving=False)
+    trusted_since = now.at if now.trusted else None
+    state = replace(state, clips=clips, held=(), rehearsal=None, is_decoding=False)
+    state = replace(state, trusted_since=trusted_since, leaving=False)
     actions: tuple[Action, ...] = ()
     for track in tuple(state.tracks.values()):
         more: tuple[Action, ...] = ()

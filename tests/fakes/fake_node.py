@@ -20,6 +20,8 @@ from players.messages import (
     Play,
     PlaybackReport,
     Reason,
+    Rehearse,
+    Rehearsed,
     ReportAck,
     Stop,
     Timetable,
@@ -53,6 +55,8 @@ class FakeNode:
         self.keeps_silent = False
         self.holds_back = False
         self.plays_on = False
+        self.rehearsed: list[Rehearse] = []
+        self.cannot_decode: str | None = None
         self.repeats = 1
         self.fails_with: Reason | None = None
         self.playing: str | None = None
@@ -142,7 +146,18 @@ class FakeNode:
             case [_, _, "acks"]:
                 self.acked += ReportAck.from_json(message.payload).reports
             case [_, _, "orders"]:
-                await self._obey(open_order(message.payload, self._keys, message.topic))
+                order = open_order(message.payload, self._keys, message.topic)
+                await (self._rehearse(order) if isinstance(order, Rehearse) else self._obey(order))
+
+    async def _rehearse(self, order: Rehearse) -> None:
+        """Decode at once what was pushed before."""
+        if order in self.rehearsed:
+            return
+        self.rehearsed.append(order)
+        error = self.cannot_decode or (None if order.clip.sha256 in self.clips else "the clip did not come")
+        said = Rehearsed(node=self.node, order=order.order, at=self._clock(), output="silent", error=error)
+        if not self.keeps_silent:
+            await self._publish(self._topics.rehearsed(self.node), said.to_json())
 
     async def _obey(self, order: Play | Stop) -> None:
         held = next((known for known in self.orders if known.order == order.order), None)

@@ -25,6 +25,7 @@ from players.messages import (
     PairingRequest,
     PlaybackReport,
     Presence,
+    Rehearsed,
     ReportAck,
     TimeReply,
     TimeRequest,
@@ -57,6 +58,7 @@ class FakeServer:
     reports: list[PlaybackReport] = field(default_factory=list)
     heartbeats: list[Heartbeat] = field(default_factory=list)
     presences: list[Presence] = field(default_factory=list)
+    rehearsed: list[Rehearsed] = field(default_factory=list)
     _connection: Connection | None = None
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
     _version: int = 0
@@ -83,6 +85,7 @@ class FakeServer:
                     await connection.subscribe(
                         *(f"{self.topics.base}/nodes/+/{kind}" for kind in ("presence", "heartbeat", "reports")),
                         f"{self.topics.base}/nodes/+/time-request",
+                        f"{self.topics.base}/nodes/+/rehearsed",
                     )
                     ready.set()
                     async for message in connection.messages():
@@ -104,6 +107,8 @@ class FakeServer:
                 self.heartbeats.append(Heartbeat.from_json(payload))
             case "presence":
                 self.presences.append(Presence.from_json(payload))
+            case "rehearsed":
+                self.rehearsed.append(Rehearsed.from_json(payload))
             case "time-request" if self.tells_time:
                 nonce = TimeRequest.from_json(payload).nonce
                 reply = TimeReply(commune=COMMUNE, node=node, nonce=nonce, server_at=self.now())

@@ -10,19 +10,24 @@ from players.messages import (
     DataUsage,
     Emergencies,
     Heartbeat,
+    LocalOrder,
     Message,
     NodeActivity,
     NodeConfig,
+    OfflineCard,
     OnFailure,
     Outcome,
     PairingReply,
     PairingRequest,
     Play,
     PlaybackReport,
+    PoleKey,
     PreparedMessage,
     PreparedPack,
     Presence,
     Reason,
+    Rehearse,
+    Rehearsed,
     RelayPart,
     RenewalRequest,
     ReportAck,
@@ -40,6 +45,7 @@ from players.topics import Topics
 
 COMMUNE = "hoa-binh-an"
 ZONE = "thon-dong"
+OTHER_ZONE = "thon-tay"
 NODE = "loa-dinh-lang"
 TOPICS = Topics(COMMUNE)
 NOW = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
@@ -97,6 +103,9 @@ STOP = Stop(
     expires_at=NOW + timedelta(minutes=1),
     broadcast="emergency-7",
 )
+REHEARSE = Rehearse(
+    order="rehearse-0001", commune=COMMUNE, issued_at=NOW, expires_at=NOW + timedelta(minutes=1), clip=CLIP
+)
 TIMETABLE = Timetable(
     commune=COMMUNE, version=1_772_404_200_000, issued_at=NOW, zone=ZONE, broadcasts=(MORNING, EVENING)
 )
@@ -134,6 +143,28 @@ PACK = PreparedPack(
     messages=(
         PreparedMessage(key="chay", title="Cháy", severity=Severity.EXTREME, clips=(CHIME, CLIP), drill_clips=(CLIP,)),
     ),
+    button="chay",
+    poles=(PoleKey(pole=NODE, key="11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"),),
+    cards=(
+        OfflineCard(
+            number=12,
+            key="11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            valid_from=NOW,
+            valid_until=NOW + timedelta(days=365),
+        ),
+    ),
+)
+LOCAL_ORDER = LocalOrder(
+    order="local-6f0c1f2a9d3b4e58",
+    commune=COMMUNE,
+    issued_at=NOW,
+    expires_at=NOW + timedelta(minutes=15),
+    zone=ZONE,
+    pole=NODE,
+    card=12,
+    kind="start",
+    broadcast="local-6f0c1f2a9d3b4e58",
+    message="chay",
 )
 TIME_REPLY = TimeReply(commune=COMMUNE, node=NODE, nonce="Zk3vQ0p9y1RkT7aB", server_at=NOW)
 ACK = ReportAck(reports=("report-0001", "report-0002"))
@@ -177,6 +208,9 @@ REPORT = PlaybackReport(
     clip_sha256="3f" * 32,
     output="portaudio",
     reason=Reason.STOPPED,
+)
+REHEARSED = Rehearsed(
+    node=NODE, order="rehearse-0001", at=NOW + timedelta(milliseconds=412), output="portaudio", error=None
 )
 TIME_REQUEST = TimeRequest(nonce="Zk3vQ0p9y1RkT7aB")
 PAIRING_REQUEST = PairingRequest(
@@ -223,6 +257,7 @@ SIGNED: dict[str, Message] = {
     TOPICS.prepared(ZONE): PACK,
     TOPICS.zone_orders(ZONE): PLAY,
     TOPICS.node_orders(NODE): STOP,
+    TOPICS.zone_orders(OTHER_ZONE): REHEARSE,
     TOPICS.time(NODE): TIME_REPLY,
     TOPICS.keys: COMMUNE_KEYS,
 }
@@ -232,6 +267,7 @@ PLAIN: dict[str, Message] = {
     TOPICS.heartbeat(NODE): HEARTBEAT,
     TOPICS.reports(NODE): REPORT,
     TOPICS.time_request(NODE): TIME_REQUEST,
+    TOPICS.rehearsed(NODE): REHEARSED,
 }
-PAIRING: tuple[Message, ...] = (PAIRING_REQUEST, PAIRING_REPLY, RENEWAL_REQUEST, CHAIN)
+PAIRING: tuple[Message, ...] = (PAIRING_REQUEST, PAIRING_REPLY, RENEWAL_REQUEST, CHAIN, LOCAL_ORDER)
 ALL: tuple[Message, ...] = (*SIGNED.values(), *PLAIN.values(), *PAIRING)

@@ -18,8 +18,10 @@ from players.messages import (
     CuedBroadcast,
     DataUsage,
     Message,
+    OfflineCard,
     Order,
     Outcome,
+    PoleKey,
     PreparedMessage,
     Reason,
     RelayPart,
@@ -45,7 +47,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "wire.md"
 DATA = Path(__file__).parents[1] / "data" / "wire"
 PAGE = DOCS.read_text()
 SECTIONS = {match[1]: match[2] for match in re.finditer(r"^### (\w+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)}
-PARTS = {ClipRef, CuedBroadcast, DataUsage, PreparedMessage, RelayPart, Volume, Window, ZoneRules}
+PARTS = {ClipRef, CuedBroadcast, DataUsage, OfflineCard, PoleKey, PreparedMessage, RelayPart, Volume, Window, ZoneRules}
 TRAVELLING = {
     kind.__name__: kind
     for kind in vars(messages).values()
@@ -132,6 +134,8 @@ def test_the_page_names_the_parts() -> None:
             *ZoneRules.model_fields,
             *PreparedMessage.model_fields,
             *DataUsage.model_fields,
+            *PoleKey.model_fields,
+            *OfflineCard.model_fields,
         ]
     )
 
