@@ -44,6 +44,9 @@ LISTENERS = 2
 FIRST_BROWSER = 20_000
 """Browsers come from other addresses than nodes."""
 STARTS_WITHIN_S = 300.0
+READY_WITHIN_S = 600.0
+READY_AFTER_S = 20.0
+"""No pole has fetched anything for so long: what is held ready for emergencies is on all of them."""
 REFERENCE_EVERY_S = 0.5
 OFFICER = "canbo"
 
@@ -104,7 +107,7 @@ async def run(load: Load) -> None:
             client = Client(base_url, people.tokens)
             stack.push_async_callback(client.close)
             await stack.enter_async_context(_nodes(root, load, client, people.zones))
-            _say(f"{load.nodes} nodes are online; {load.browsers} browsers sign in")
+            _say(f"{load.browsers} browsers sign in")
             users = [name for name, _ in zip(cycle(people.passwords), range(load.browsers))]
             # Two more, who see everything: one watches what is aired, one asks for the reference.
             browsers = [
@@ -228,9 +231,26 @@ async def _nodes(root: Path, load: Load, client: Client, zones: Sequence[str]) -
         try:
             await nodes.start()
             await until(are_online, STARTS_WITHIN_S)
+            _say(f"{load.nodes} nodes are online; they fetch what is held ready for emergencies")
+            await _all_fetched(Path(data))
             yield
         finally:
             await nodes.stop()
+
+
+async def _all_fetched(data: Path) -> None:
+    """The days of a commune are measured, not the first minutes of two hundred new poles.
+
+    Raises:
+        TimeoutError: they still fetch.
+    """
+    loop, count, since = asyncio.get_running_loop(), -1, 0.0
+    async with asyncio.timeout(READY_WITHIN_S):
+        while count <= 0 or loop.time() - since < READY_AFTER_S:
+            now = await asyncio.to_thread(lambda: sum(1 for _ in data.glob("*/clips/*")))
+            if now != count:
+                count, since = now, loop.time()
+            await asyncio.sleep(1)
 
 
 def _fast_folder() -> Path | None:
