@@ -63,11 +63,15 @@ class EntryDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayDraft:
-    """What is to be different about an entry on one day: off, at another local time, or with another programme."""
+    """What is to be different about an entry on one day: off, at another local time, with another programme.
+
+    `max_minutes` is how long it may last that day.
+    """
 
     is_off: bool = False
     airs_at: time | None = None
     programme_id: int | None = None
+    max_minutes: int | None = None
 
 
 def create_entry(
@@ -163,22 +167,29 @@ def change_day(
     Raises:
         NotFound: there is no such entry.
         Conflict: somebody has changed the entry since that revision.
-        InvalidInput: nothing is different, the day cannot be used, or there is no such programme.
+        InvalidInput: nothing is different, the day or the length cannot be used, or there is no such programme.
     """
     entry = _unchanged(session, entry_id, revision)
     _check_day(on, "on")
-    if not draft.is_off and draft.airs_at is None and draft.programme_id is None:
+    if draft == DayDraft():
         raise InvalidInput("nothing-different", "Chưa chọn điều gì khác cho ngày này.", "is_off")
     if draft.programme_id is not None:
         _get_programme(session, draft.programme_id)
+    _check_minutes(draft.max_minutes)
     change = session.get(EntryChange, (entry_id, on)) or EntryChange(entry_id=entry_id, on=on)
     change.is_off = draft.is_off
     change.airs_at = None if draft.is_off or draft.airs_at is None else to_minute(draft.airs_at)
     change.programme_id = None if draft.is_off else draft.programme_id
+    change.max_minutes = None if draft.is_off else draft.max_minutes
     session.add(change)
     _touch(session, entry, now)
-    said = {"on": on.isoformat(), "is_off": change.is_off, "programme": change.programme_id}
-    said["airs_at"] = change.airs_at and f"{change.airs_at:%H:%M}"
+    said = {
+        "on": on.isoformat(),
+        "is_off": change.is_off,
+        "programme": change.programme_id,
+        "airs_at": change.airs_at and f"{change.airs_at:%H:%M}",
+        "max_minutes": change.max_minutes,
+    }
     record(session, now, actor, "change-entry-day", str(entry_id), said)
     return entry
 
@@ -247,6 +258,12 @@ def changes_of_entry(session: Session, entry: TimetableEntry) -> list[EntryChang
     return list(session.exec(query.order_by(col(EntryChange.on))))
 
 
+def lengths_of_days(session: Session) -> dict[tuple[int, date], int]:
+    """How many minutes entries may last on days that have a length of their own, by entry and day."""
+    changes = session.exec(select(EntryChange).where(col(EntryChange.max_minutes).is_not(None)))
+    return {(one.entry_id, one.on): one.max_minutes for one in changes if one.max_minutes is not None}
+
+
 def special_days(session: Session, commune: Commune) -> list[SpecialDay]:
     """The days that a whole commune keeps otherwise, in order."""
     query = select(SpecialDay).where(SpecialDay.commune_id == commune.id)
@@ -281,8 +298,7 @@ def _take(session: Session, entry: TimetableEntry, draft: EntryDraft) -> dict[st
     zones = zones_by_slug(session, draft.zones)
     _get_programme(session, draft.programme_id)
     _check_days(draft)
-    if draft.max_minutes is not None and not 1 <= draft.max_minutes <= MAX_MINUTES:
-        raise InvalidInput("bad-length", f"Thời lượng tối đa từ 1 đến {MAX_MINUTES} phút.", "max_minutes")
+    _check_minutes(draft.max_minutes)
     if not 0 <= draft.resume_within_minutes <= MAX_RESUME_MINUTES:
         said = f"Số phút từ 0 đến {MAX_RESUME_MINUTES}."
         raise InvalidInput("bad-resume", said, "resume_within_minutes")
@@ -318,6 +334,11 @@ def _check_days(draft: EntryDraft) -> None:
         _check_day(draft.until_on, "until_on")
         if draft.until_on < draft.from_on:
             raise InvalidInput("days-reversed", "Ngày cuối đứng trước ngày đầu.", "until_on")
+
+
+def _check_minutes(minutes: int | None) -> None:
+    if minutes is not None and not 1 <= minutes <= MAX_MINUTES:
+        raise InvalidInput("bad-length", f"Thời lượng tối đa từ 1 đến {MAX_MINUTES} phút.", "max_minutes")
 
 
 def _check_day(day: date, field: str) -> None:

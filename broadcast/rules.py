@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import combinations
+from zoneinfo import ZoneInfo
 
 import sqlalchemy
 from sqlmodel import Session, and_, col, or_, select
@@ -12,6 +13,7 @@ from broadcast.audit import record
 from broadcast.budget import Budget, refusals
 from broadcast.budget import Session as Sounding
 from broadcast.communes import get_commune, local_zone, windows_of_commune
+from broadcast.entries import lengths_of_days
 from broadcast.errors import InvalidInput, NotFound
 from broadcast.lifecycle import COMING
 from broadcast.models import (
@@ -116,7 +118,7 @@ def apply_rules(session: Session, now: datetime) -> list[str]:
     """Write down which coming broadcasts may not sound by the rules; the ids of those for which that is news."""
     commune = get_commune(session)
     zone, budgets = local_zone(commune), load_budgets(session)
-    rows = _rows(session, datetime.combine(now.astimezone(zone).date(), time(), zone))
+    rows = _rows(session, datetime.combine(now.astimezone(zone).date(), time(), zone), zone)
     is_idle = all(budget == Budget() for budget in budgets.values())
     if is_idle and not any(broadcast.over_rule or max_minutes for broadcast, max_minutes in rows):
         return []
@@ -145,15 +147,24 @@ def apply_rules(session: Session, now: datetime) -> list[str]:
     return changed
 
 
-def _rows(session: Session, since: datetime) -> list[tuple[Broadcast, int | None]]:
-    """Today's broadcasts and all that come, emergencies apart, each with its entry's own limit."""
+def _rows(session: Session, since: datetime, zone: ZoneInfo) -> list[tuple[Broadcast, int | None]]:
+    """Today's broadcasts and all that come, emergencies apart, each with its entry's own limit on its day."""
     counts = and_(col(Broadcast.state).in_(_COUNTS), col(Broadcast.starts_at) >= since)
     query = (
         select(Broadcast, TimetableEntry.max_minutes)
         .outerjoin(TimetableEntry)
         .where(Broadcast.urgency != Urgency.EMERGENCY, or_(col(Broadcast.state).in_(COMING), counts))
     )
-    return [(broadcast, max_minutes) for broadcast, max_minutes in session.exec(query).all()]
+    of_days = lengths_of_days(session)
+    return [
+        (broadcast, of_days.get((broadcast.entry_id or 0, _day_of(broadcast, zone)), max_minutes))
+        for broadcast, max_minutes in session.exec(query).all()
+    ]
+
+
+def _day_of(broadcast: Broadcast, zone: ZoneInfo) -> date:
+    """The local day it is for: what is aired late may have come into the next."""
+    return (broadcast.due_at or broadcast.starts_at or broadcast.created_at).astimezone(zone).date()
 
 
 def _zones_of(session: Session, ids: Sequence[str]) -> dict[str, set[int]]:

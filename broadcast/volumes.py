@@ -5,13 +5,14 @@ An emergency sounds at full volume at any hour.
 
 from collections.abc import Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, select
 
 from broadcast.audit import record
 from broadcast.errors import InvalidInput, NotFound
 from broadcast.models import Node, Zone
-from broadcast.windows import days_of, say_window, stored_window
+from broadcast.windows import days_of, open_until, say_window, stored_window
 from players.messages import Volume
 
 MAX_VOLUMES = 12
@@ -50,6 +51,11 @@ def volumes_for(node: Node, its_zones: Sequence[Zone]) -> tuple[Volume, ...]:
     """What counts at a pole: its own, else those of the first of its villages that has some."""
     own = volumes_of(node)
     return own or next((found for zone in its_zones if (found := volumes_of(zone))), ())
+
+
+def volume_at(volumes: Sequence[Volume], local: ZoneInfo, at: datetime) -> float:
+    """What these add at an instant, in decibels: of several that count then the first, as a pole takes them."""
+    return next((one.gain_db for one in volumes if open_until((one,), local, at) is not None), 0.0)
 
 
 def say_volumes(volumes: Sequence[Volume]) -> str:

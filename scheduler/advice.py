@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from broadcast.budget import Session as Sounding
 from broadcast.budget import refusals
 from broadcast.communes import get_commune, local_zone, windows_of_commune
-from broadcast.entries import get_entry, list_entries, zones_of_entry
+from broadcast.entries import get_entry, lengths_of_days, list_entries, zones_of_entry
 from broadcast.lifecycle import COMING, why_text
 from broadcast.models import Broadcast, Zone, row_id
 from broadcast.nodes import nodes_of_zones
@@ -72,7 +72,9 @@ def advice_for(session: Session, entry_id: int, now: datetime, ahead: timedelta 
     entry = get_entry(session, entry_id)
     week = _load_week(session, now, ahead)
     own = {id_ for id_, one in week.planned.items() if one.entry_id == entry_id}
-    found = [*_without_nodes(session, zones_of_entry(session, entry)), *_refused(session, week, own, entry.max_minutes)]
+    own_minutes = {on: minutes for (id_, on), minutes in lengths_of_days(session).items() if id_ == entry_id}
+    longest = {id_: own_minutes.get(week.planned[id_].on, entry.max_minutes) for id_ in own}
+    found = [*_without_nodes(session, zones_of_entry(session, entry)), *_refused(session, week, longest)]
     found += [
         Advice(AdviceKind.OVERLAP, _say_overlap(week, overlap), week.planned[overlap.second].starts_at)
         for overlap in find_overlaps(week.spans)
@@ -130,18 +132,17 @@ def _say_overlap(week: _Week, overlap: Overlap) -> str:
     return f"{on:%d/%m}: {meets}; chương trình sau {becomes}."
 
 
-def _refused(session: Session, week: _Week, own: set[str], max_minutes: int | None) -> list[Advice]:
+def _refused(session: Session, week: _Week, longest: Mapping[str, int | None]) -> list[Advice]:
+    """What the rules refuse of the entry's own broadcasts: those that `longest` names, with the entry's limit."""
     windows = windows_of_commune(get_commune(session))
     soundings = [
-        Sounding(
-            span.broadcast, span.zone_ids, span.starts_at, span.lasts, max_minutes if span.broadcast in own else None
-        )
+        Sounding(span.broadcast, span.zone_ids, span.starts_at, span.lasts, longest.get(span.broadcast))
         for span in week.spans
     ]
     why = refusals(soundings, load_budgets(session), week.zone)
     found = []
     for span in week.spans:
-        if span.broadcast not in own:
+        if span.broadcast not in longest:
             continue
         on = span.starts_at.astimezone(week.zone)
         if not fits_windows(windows, week.zone, span.starts_at, span.lasts):

@@ -13,16 +13,29 @@ from broadcast.airings import clips_of_each
 from broadcast.communes import get_commune, local_zone, windows_of_commune
 from broadcast.entries import list_entries
 from broadcast.lifecycle import COMING, WhyNot
-from broadcast.models import Broadcast, BroadcastState, Commune, Node, Zone
+from broadcast.models import Broadcast, BroadcastRelay, BroadcastState, Commune, Node, Zone
 from broadcast.nodes import get_node, zones_of_node
+from broadcast.relays import relays_of, say_relay, starts_of
 from broadcast.views import BroadcastRow, broadcast_rows
+from broadcast.volumes import volume_at, volumes_for
 from broadcast.windows import open_until, windows_of
-from players.messages import ClipRef, Reason, Urgency
+from players.messages import ClipRef, Reason, Urgency, Volume
 from scheduler.planner import load_calendar, load_entry, plan_broadcasts
 
 QUEUE_PATIENCE = timedelta(hours=1)
 """What had to wait for others is not played later than this (`players.node.airing.QUEUE_PATIENCE`)."""
 _EMERGENCY_LASTS_ON = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """An upper radio within a broadcast, which nobody can hear beforehand; it `begins` so long after the start."""
+
+    said: str
+    """In words: `Tiếp âm Đài tỉnh, 15 phút`."""
+    after_clips: int
+    begins: timedelta
+    lasts: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +58,19 @@ class Line:
     ends_at: datetime | None = None
     entry_id: int | None = None
     """The entry of the timetable it comes from, if from one."""
-    relays: tuple[str, ...] = ()
-    """Upper radios in it, in words: they cannot be heard beforehand."""
+    relays: tuple[Relay, ...] = ()
+    gain_db: float = 0.0
+    """How loud the pole sounds it, if it is a pole that was asked about."""
+
+    @property
+    def pieces(self) -> tuple[ClipRef | Relay, ...]:
+        """Clips and relays in the order in which they sound."""
+        found: list[ClipRef | Relay] = []
+        done = 0
+        for relay in self.relays:
+            found += [*self.clips[done : relay.after_clips], relay]
+            done = relay.after_clips
+        return (*found, *self.clips[done:])
 
     @property
     def will_sound(self) -> bool:
@@ -119,8 +143,9 @@ def load_lines(session: Session, now: datetime, until: datetime) -> list[Line]:
     is_due = and_(col(Broadcast.starts_at) >= now, col(Broadcast.starts_at) < until)
     query = select(Broadcast).where(is_due).order_by(col(Broadcast.starts_at), col(Broadcast.id))
     rows = broadcast_rows(session, session.exec(query))
-    clips = clips_of_each(session, [row.id for row in rows])
-    lines = [line_of(row, clips.get(row.id, ())) for row in rows if _is_of_interest(row)]
+    ids = [row.id for row in rows]
+    clips, relays = clips_of_each(session, ids), relays_of(session, ids)
+    lines = [line_of(row, clips.get(row.id, ()), relays.get(row.id, ())) for row in rows if _is_of_interest(row)]
     lines += _not_planned_yet(session, commune, now, until, {(row.entry_id, row.starts_at) for row in rows})
     return sorted(lines, key=lambda line: (line.starts_at, line.broadcast))
 
@@ -146,17 +171,26 @@ def hours_of(commune: Commune, zones: Sequence[Zone]) -> Callable[[datetime], da
 
 
 def lines_of_node(session: Session, slug: str, now: datetime, until: datetime) -> list[Line]:
-    """What a pole will make of its timetable; one that is not paired, or was revoked, sounds nothing.
+    """What a pole will make of its timetable, and how loud; one that is not paired, or was revoked, sounds nothing.
 
     Raises:
         NotFound: there is no such pole.
     """
     node = get_node(session, slug)
-    lines = lines_of_zones(session, zones_of_node(session, node), now, until)
+    zones = zones_of_node(session, node)
+    lines = lines_of_zones(session, zones, now, until)
     why = _why_deaf(node)
     if why is None:
-        return lines
+        commune, volumes = get_commune(session), volumes_for(node, zones)
+        return [replace(line, gain_db=_gain_db(line, commune, volumes)) for line in lines]
     return [replace(line, reason=line.reason or why, sounds_at=None, ends_at=None) for line in lines]
+
+
+def _gain_db(line: Line, commune: Commune, volumes: Sequence[Volume]) -> float:
+    """As a pole reckons it when a broadcast begins (`players.node.windows`)."""
+    if line.urgency is Urgency.EMERGENCY:
+        return max(0.0, commune.gain_db)
+    return commune.gain_db + volume_at(volumes, local_zone(commune), line.sounds_at or line.starts_at)
 
 
 def _why_deaf(node: Node) -> WhyNot | None:
@@ -170,8 +204,9 @@ def _is_of_interest(row: BroadcastRow) -> bool:
     return row.state in COMING or (row.state is BroadcastState.CANCELLED and row.reason != WhyNot.TIMETABLE_CHANGED)
 
 
-def line_of(row: BroadcastRow, clips: tuple[ClipRef, ...] = ()) -> Line:
+def line_of(row: BroadcastRow, clips: tuple[ClipRef, ...] = (), relays: Sequence[BroadcastRelay] = ()) -> Line:
     """A broadcast as a line; without clips its length is not known."""
+    starts, _ = starts_of(relays, [clip.duration_ms for clip in clips])
     return Line(
         broadcast=row.id,
         title=row.title,
@@ -182,7 +217,15 @@ def line_of(row: BroadcastRow, clips: tuple[ClipRef, ...] = ()) -> Line:
         lasts=_length(row, clips),
         reason=row.reason,
         entry_id=row.entry_id,
-        relays=row.relays,
+        relays=tuple(
+            Relay(
+                said=say_relay(relay.name, relay.lasts_ms),
+                after_clips=relay.after_parts,
+                begins=timedelta(milliseconds=starts_ms),
+                lasts=timedelta(milliseconds=relay.lasts_ms),
+            )
+            for relay, starts_ms in zip(relays, starts, strict=True)
+        ),
     )
 
 

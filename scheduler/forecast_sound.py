@@ -1,6 +1,7 @@
-"""The audible forecast: what a pole will sound, one after the other, in one file.
+"""The audible forecast: what a pole will sound, one after the other, in one file, as loud as it sounds it.
 
-Real time would be hours of silence: between two broadcasts there is a pause with two low tones instead.
+Real time would be hours of silence: between two broadcasts there is a pause with two low tones instead. What an upper
+radio will say nobody knows beforehand: as long as it is relayed there is silence, with a short high tone every 10 s.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.forecast import Line
+from scheduler.forecast import Line, Relay
 from tts.clip_file import decode_clip, write_wav
 from tts.clip_store import ClipStore
 from tts.errors import ClipError
@@ -19,6 +20,7 @@ from tts.speech import Speech
 
 SAMPLE_RATE = 48_000
 _TONE_HZ, _TONE_S, _REST_S, _LEVEL = 330.0, 0.18, 0.5, 0.1
+_RELAY_HZ, _RELAY_EVERY_S = 880.0, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +31,31 @@ class Heard:
     offset: timedelta
     sounds_at: datetime
 
+    @property
+    def relays(self) -> list[tuple[timedelta, Relay]]:
+        """What cannot be heard beforehand, and where in the file something stands for it."""
+        lasts = (self.line.ends_at or self.sounds_at) - self.sounds_at
+        return [(self.offset + relay.begins, relay) for relay in self.line.relays if relay.begins < lasts]
+
 
 def separator() -> NDArray[np.float32]:
     """A rest, two low tones, a rest."""
-    tone = _LEVEL * np.sin(2 * np.pi * _TONE_HZ * np.arange(round(_TONE_S * SAMPLE_RATE)) / SAMPLE_RATE)
-    rest = np.zeros(round(_REST_S * SAMPLE_RATE))
-    return np.concatenate([rest, tone, rest[: len(rest) // 4], tone, rest]).astype(np.float32)
+    rest = np.zeros(round(_REST_S * SAMPLE_RATE), np.float32)
+    tone = _tone(_TONE_HZ)
+    return np.concatenate([rest, tone, rest[: len(rest) // 4], tone, rest])
 
 
-def write_forecast(path: Path, lines: Sequence[Line], store: ClipStore, gain_db: float) -> list[Heard]:
-    """Write what will sound as WAV, 48 kHz mono, at the poles' gain; where in the file each is.
+def stand_in(lasts: timedelta) -> NDArray[np.float32]:
+    """What stands for a relay: silence of its length, a short high tone at its start and every ten seconds."""
+    samples = np.zeros(_count(lasts), np.float32)
+    tone = _tone(_RELAY_HZ)
+    for start in range(0, len(samples), _RELAY_EVERY_S * SAMPLE_RATE):
+        samples[start : start + len(tone)] = tone[: len(samples) - start]
+    return samples
+
+
+def write_forecast(path: Path, lines: Sequence[Line], store: ClipStore) -> list[Heard]:
+    """Write what will sound as WAV, 48 kHz mono, each as loud as its line says; where in the file each is.
 
     Raises:
         ClipError: nothing will sound, a clip is gone, or the file cannot be written.
@@ -52,18 +69,34 @@ def write_forecast(path: Path, lines: Sequence[Line], store: ClipStore, gain_db:
             pieces.append(separator())
         offset = timedelta(seconds=sum(map(len, pieces)) / SAMPLE_RATE)
         heard.append(Heard(line, offset, line.sounds_at))
-        pieces.append(_sound_of(line, line.ends_at - line.sounds_at, store))
+        pieces.append(_sound_of(line, store)[: _count(line.ends_at - line.sounds_at)])
     if not heard:
         raise ClipError("nothing will sound in that time")
-    samples = np.concatenate(pieces) * np.float32(10 ** (gain_db / 20))
-    write_wav(path, Speech(samples, SAMPLE_RATE))
+    write_wav(path, Speech(np.concatenate(pieces), SAMPLE_RATE))
     return heard
 
 
-def _sound_of(line: Line, lasts: timedelta, store: ClipStore) -> NDArray[np.float32]:
-    """The broadcast's clips one after the other, as far as it sounds."""
-    decoded = [decode_clip(store.path_of(clip.sha256)) for clip in line.clips]
-    if any(speech.sample_rate != SAMPLE_RATE for speech in decoded):
-        raise ClipError(f"{line.broadcast}: a clip is not at {SAMPLE_RATE} Hz")
-    samples = np.concatenate([speech.samples for speech in decoded])
-    return samples[: round(lasts.total_seconds() * SAMPLE_RATE)]
+def _sound_of(line: Line, store: ClipStore) -> NDArray[np.float32]:
+    """The broadcast's clips one after the other, and what stands for its relays, each where it begins."""
+    gain = np.float32(10 ** (line.gain_db / 20))
+    found: list[NDArray[np.float32]] = []
+    for piece in line.pieces:
+        if isinstance(piece, Relay):
+            wait = _count(piece.begins) - sum(map(len, found))
+            found += [np.zeros(max(0, wait), np.float32), stand_in(piece.lasts)]
+            continue
+        speech = decode_clip(store.path_of(piece.sha256))
+        if speech.sample_rate != SAMPLE_RATE:
+            raise ClipError(f"{line.broadcast}: a clip is not at {SAMPLE_RATE} Hz")
+        found.append(speech.samples * gain)
+    return np.concatenate(found)
+
+
+def _tone(hertz: float) -> NDArray[np.float32]:
+    wave = np.sin(2 * np.pi * hertz * np.arange(round(_TONE_S * SAMPLE_RATE)) / SAMPLE_RATE)
+    return (_LEVEL * wave).astype(np.float32)
+
+
+def _count(lasts: timedelta) -> int:
+    """Samples of that length."""
+    return round(lasts.total_seconds() * SAMPLE_RATE)

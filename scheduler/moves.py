@@ -1,4 +1,4 @@
-"""Moving one time of an entry, as a person drags it in the week: on that day alone, or in every week.
+"""Moving or stretching one time of an entry, as a person drags it in the week: on that day alone, or in every week.
 
 A move is an ordinary change of the entry: it grows the revision, is in the audit log, and is planned like any other.
 """
@@ -43,14 +43,14 @@ def move_one_day(session: Session, entry_id: int, revision: int, move: Move, now
         InvalidInput: the entry is not aired on that day, or the new day, time or length cannot be used.
     """
     entry = get_entry(session, entry_id)
+    if move.max_minutes is None and entry.max_minutes is not None:
+        raise InvalidInput("no-length-that-day", "Hãy ghi số phút dài nhất cho riêng ngày này.", "max_minutes")
     if datetime.combine(move.to_on, move.airs_at, local_zone(get_commune(session))) <= now:
         raise InvalidInput("gone-by", "Giờ này đã qua.", "airs_at")
-    if move.max_minutes != entry.max_minutes:
-        said = "Thời lượng dài nhất là của cả lịch phát: chọn “Mọi tuần” để đổi."
-        raise InvalidInput("length-of-all-days", said, "max_minutes")
     _require_due(session, entry, move.on)
     programme_id = next((change.programme_id for change in _changes(session, entry, move.on)), None)
-    there = DayDraft(airs_at=move.airs_at, programme_id=programme_id)
+    own_minutes = move.max_minutes if move.max_minutes != entry.max_minutes else None
+    there = DayDraft(airs_at=move.airs_at, programme_id=programme_id, max_minutes=own_minutes)
     if move.to_on == move.on:
         change_day(session, entry_id, revision, move.on, there, now, actor)
         return
@@ -86,7 +86,7 @@ def move_every_week(session: Session, entry_id: int, revision: int, move: Move, 
             raise InvalidInput("no-weekday-to-move", said, "to_on")
     edit_entry(session, entry_id, revision, wanted, now, actor)
     _require_inside(entry, move.to_on)
-    if any(change.airs_at is not None and change.programme_id is None for change in _changes(session, entry, move.on)):
+    if any(not change.is_off and change.programme_id is None for change in _changes(session, entry, move.on)):
         clear_day(session, entry_id, entry.revision, move.on, now, actor)
 
 

@@ -4,7 +4,7 @@ What is coming is foreseen as the poles will make of it (`scheduler.forecast`), 
 rendered yet; what is past is as it was aired.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -16,7 +16,7 @@ from broadcast.airings import clips_of_each
 from broadcast.budget import Budget, refusals
 from broadcast.budget import Session as Sounding
 from broadcast.communes import get_commune, local_zone, windows_of_commune
-from broadcast.entries import LAST_DAY, special_days
+from broadcast.entries import LAST_DAY, lengths_of_days, special_days
 from broadcast.lifecycle import COMING, WhyNot, why_text
 from broadcast.models import (
     Broadcast,
@@ -70,6 +70,7 @@ class Block:
     revision: int = 0
     """Of its entry, as it was read."""
     max_minutes: int | None = None
+    """How long its entry lets it last that day."""
 
     @property
     def name(self) -> str:
@@ -162,7 +163,14 @@ def _coming(
     lines = [line for line in load_lines(session, since, until) if zone.slug in line.zones]
     lengths = _lengths(session, lines)
     entries = {row_id(one.id): one for one in session.exec(select(TimetableEntry))}
-    refused = _refused(session, zone, lines, lengths, entries, local)
+    own_minutes = lengths_of_days(session)
+
+    def longest(line: Line) -> int | None:
+        entry = entries.get(line.entry_id or 0)
+        on = line.starts_at.astimezone(local).date()
+        return own_minutes.get((line.entry_id or 0, on), entry.max_minutes if entry else None)
+
+    refused = _refused(session, zone, lines, lengths, longest, local)
     ready = [
         replace(line, lasts=lengths[line.broadcast].lasts, reason=line.reason or refused.get(line.broadcast))
         for line in lines
@@ -185,7 +193,7 @@ def _coming(
                 troubles=said,
                 is_changed=(line.entry_id, on) in changed,
                 revision=entry.revision if entry else 0,
-                max_minutes=entry.max_minutes if entry else None,
+                max_minutes=longest(line),
             )
         )
     return blocks
@@ -213,7 +221,7 @@ def _refused(
     zone: Zone,
     lines: Sequence[Line],
     lengths: Mapping[str, Length],
-    entries: Mapping[int, TimetableEntry],
+    longest: Callable[[Line], int | None],
     local: ZoneInfo,
 ) -> dict[str, WhyNot]:
     """What the rules on how much may sound will refuse, guessed lengths counted in."""
@@ -223,7 +231,7 @@ def _refused(
             frozenset({row_id(zone.id)}),
             line.starts_at,
             lengths[line.broadcast].lasts,
-            entry.max_minutes if (entry := entries.get(line.entry_id or 0)) else None,
+            longest(line),
         )
         for line in lines
         if line.reason is None and line.urgency is not Urgency.EMERGENCY

@@ -121,7 +121,7 @@ async def test_the_forecast_is_what_the_pole_sounds(commune: Commune, tmp_path: 
             plan_entry(session, entry_id, now)
         station.replan(entry_id)
         line = await _until(lambda: soon(commune, now), "the length of what comes soon")
-        heard = write_forecast(tmp_path / "forecast.wav", [line], station.clips, gain_db=0)
+        heard = write_forecast(tmp_path / "forecast.wav", [line], station.clips)
         assert [one.line.broadcast for one in heard] == [line.broadcast]
 
         # Chime and greeting, bulletin, recording, closing: with every slot filled.

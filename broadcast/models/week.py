@@ -80,13 +80,15 @@ class TimetableEntry(SQLModel, table=True):
 
 
 class EntryChange(SQLModel, table=True):
-    """What is different about an entry on one day: off, at another time, or with another programme."""
+    """What is different about an entry on one day: off, at another time, with another programme, shorter or longer."""
 
     entry_id: int = Field(foreign_key="timetableentry.id", primary_key=True)
     on: date = Field(primary_key=True)
     is_off: bool = False
     airs_at: time | None = None
     programme_id: int | None = Field(default=None, foreign_key="programme.id")
+    max_minutes: int | None = None
+    """How long it may last that day; none: as on all others."""
 
 
 class SpecialDay(SQLModel, table=True):

@@ -142,10 +142,15 @@ def test_a_day_is_changed_changed_again_and_as_others(
     assert [action for _, action, _ in actions(unit)][1:] == ["change-entry-day", "change-entry-day", "clear-entry-day"]
 
 
-def test_a_day_without_a_difference_or_with_an_unknown_programme_is_refused(
+def test_a_day_without_a_difference_or_with_what_cannot_be_is_refused(
     unit: Session, entry: TimetableEntry, now: datetime
 ) -> None:
-    for wrong, code in ((DayDraft(), "nothing-different"), (DayDraft(programme_id=99), "unknown-programme")):
+    for wrong, code in (
+        (DayDraft(), "nothing-different"),
+        (DayDraft(programme_id=99), "unknown-programme"),
+        (DayDraft(max_minutes=0), "bad-length"),
+        (DayDraft(max_minutes=241), "bad-length"),
+    ):
         with pytest.raises(InvalidInput) as told:
             change_day(unit, row_id(entry.id), 1, MONDAY, wrong, now, "canbo")
         assert told.value.code == code

@@ -8,10 +8,12 @@ from sqlmodel import Session, select
 from broadcast.airings import add_broadcast
 from broadcast.airtime import begin_due, ready_now, refresh_coming
 from broadcast.documents import build_documents
+from broadcast.entries import DayDraft, change_day, clear_day, create_entry
 from broadcast.errors import InvalidInput, NotFound
 from broadcast.lifecycle import WhyNot
 from broadcast.models import AuditEntry, Broadcast, BroadcastState, Clip, RenderingState, row_id
 from broadcast.nodes import create_node
+from broadcast.programmes import create_programme
 from broadcast.renderings import want_rendering
 from broadcast.rules import Rules, apply_rules, load_budgets, set_commune_rules, set_zone_rules
 from broadcast.zones import zones_by_slug
@@ -66,6 +68,31 @@ def test_the_second_session_of_a_day_is_left_out_with_its_reason_until_the_rule_
     assert apply_rules(unit, now) == ["b"]
     refresh_coming(unit, now)
     assert (second.reason, listed(unit, now)) == (None, {"a", "b"})
+
+
+def test_an_entry_has_a_length_of_its_own_on_one_day(unit: Session, house: House, now: datetime) -> None:
+    """Ten minutes fit where fifteen are allowed; on one day only five are, on the next twenty where five would be."""
+    programme = create_programme(unit, house.commune, name="Sáng", greeting="Chào.", closing="", now=now, actor="canbo")
+    entry = create_entry(
+        unit, programme, zones=["thon-dong"], airs_at=time(12), from_on=now.date(), now=now, actor="canbo",
+        max_minutes=15,
+    )  # fmt: skip
+    days = [(now + timedelta(hours=24 * number)).date() for number in (1, 2)]
+    for number in (1, 2):
+        broadcast = planned(unit, house, now, f"day-{number}", 24 * number)
+        broadcast.entry_id = row_id(entry.id)
+        unit.add(broadcast)
+    assert apply_rules(unit, now) == []
+    change_day(unit, row_id(entry.id), 1, days[0], DayDraft(max_minutes=5), now, "canbo")
+    assert apply_rules(unit, now) == ["day-1"]
+    assert unit.get_one(Broadcast, "day-1").over_rule == WhyNot.SESSION_TOO_LONG
+    clear_day(unit, row_id(entry.id), 2, days[0], now, "canbo")
+    entry.max_minutes = 5
+    unit.add(entry)
+    change_day(unit, row_id(entry.id), 3, days[1], DayDraft(max_minutes=20), now, "canbo")
+    apply_rules(unit, now)
+    assert unit.get_one(Broadcast, "day-1").over_rule == WhyNot.SESSION_TOO_LONG
+    assert unit.get_one(Broadcast, "day-2").over_rule is None
 
 
 def test_what_the_rules_refuse_is_missed_at_its_minute_with_the_reason(

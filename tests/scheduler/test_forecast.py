@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
 from broadcast.entries import DayDraft, EntryDraft, add_entry, change_day
-from broadcast.models import Broadcast, row_id
-from broadcast.nodes import create_node
+from broadcast.models import Broadcast, Commune, row_id
+from broadcast.nodes import create_node, get_node, zones_of_node
 from broadcast.programmes import create_programme
-from players.messages import ClipRef, Urgency
+from broadcast.volumes import set_node_volumes, set_zone_volumes, volumes_for
+from players.messages import ClipRef, NodeConfig, Urgency, Volume
 from players.node.airing import QUEUE_PATIENCE as POLES_PATIENCE
-from scheduler.forecast import QUEUE_PATIENCE, Line, foresee, lines_of_node, load_lines
+from players.node.windows import gain_db_at
+from scheduler.forecast import QUEUE_PATIENCE, Line, Relay, foresee, lines_of_node, load_lines
 from scheduler.forecast_sound import SAMPLE_RATE, separator, write_forecast
 from scheduler.planner import plan_timetable
 from tests.broadcast.conftest import House
@@ -166,7 +168,7 @@ def test_the_file_has_what_sounds_with_two_tones_between_and_where_each_begins(t
     low, high = sounded(store, "low", 0, 2, 500), sounded(store, "high", 600, 3, 1500)
     cut = replace(high, ends_at=high.starts_at + timedelta(seconds=1), reason="preempted")
     silent = line("silent", 20, None)
-    heard = write_forecast(tmp_path / "out.wav", [low, silent, cut], store, gain_db=-6)
+    heard = write_forecast(tmp_path / "out.wav", [replace(low, gain_db=-6), silent, cut], store)
     gap = len(separator()) / SAMPLE_RATE
     assert [(one.line.broadcast, one.offset.total_seconds()) for one in heard] == [
         ("low", 0), ("high", pytest.approx(2 + gap, abs=0.02)),
@@ -178,17 +180,71 @@ def test_the_file_has_what_sounds_with_two_tones_between_and_where_each_begins(t
     assert pitch(samples[start + 4800 : start + 43200]) == pytest.approx(1500, abs=5)
     between = samples[2 * SAMPLE_RATE + 4800 : start - 4800]
     assert pitch(between) == pytest.approx(330, abs=10)
-    original = decode_clip(store.path_of(low.clips[0].sha256)).samples
-    loud, quiet = np.abs(original[:SAMPLE_RATE]).max(), np.abs(samples[:SAMPLE_RATE]).max()
-    assert quiet / loud == pytest.approx(10 ** (-6 / 20), rel=0.02)
+    # Each is as loud as its hour says.
+    for one, begins, gain_db in ((low, 0, -6), (high, start, 0)):
+        original = decode_clip(store.path_of(one.clips[0].sha256)).samples[4800:43200]
+        loudness = np.abs(samples[begins + 4800 : begins + 43200]).max() / np.abs(original).max()
+        assert loudness == pytest.approx(10 ** (gain_db / 20), rel=0.02)
+
+
+def test_a_relay_is_a_marked_silence_of_its_length_in_its_place(tmp_path: Path) -> None:
+    """Two seconds of words, a wait until the radio's minute, 25 s of the radio, words again; then what cuts it."""
+    store = ClipStore(tmp_path / "clips")
+    first, last = sounded(store, "a", 0, 2, 500), sounded(store, "b", 0, 2, 1500)
+    relay = Relay("Tiếp âm Đài tỉnh, 25 giây", after_clips=1, begins=timedelta(seconds=5), lasts=timedelta(seconds=25))
+    whole = replace(first, clips=first.clips + last.clips, relays=(relay,), ends_at=START + timedelta(seconds=32))
+    (heard,) = write_forecast(tmp_path / "out.wav", [whole], store)
+    assert heard.relays == [(timedelta(seconds=5), relay)]
+    samples = decode_clip(tmp_path / "out.wav").samples
+    assert len(samples) / SAMPLE_RATE == pytest.approx(32, abs=0.05)
+
+    def loudest(since: float, until: float) -> float:
+        return float(np.abs(samples[round(since * SAMPLE_RATE) : round(until * SAMPLE_RATE)]).max())
+
+    assert [loudest(at, at + 0.18) > 0.05 for at in (5, 15, 25)] == [True] * 3, "a tone every ten seconds"
+    assert pitch(samples[round(15 * SAMPLE_RATE) : round(15.18 * SAMPLE_RATE)]) == pytest.approx(880, abs=10)
+    assert max(loudest(2.1, 4.99), loudest(5.2, 14.99), loudest(15.2, 24.99), loudest(25.2, 29.9)) < 0.001
+    assert pitch(samples[round(30.5 * SAMPLE_RATE) : round(31.5 * SAMPLE_RATE)]) == pytest.approx(1500, abs=5)
+    (cut,) = write_forecast(tmp_path / "cut.wav", [replace(whole, ends_at=START + timedelta(seconds=4))], store)
+    assert cut.relays == [], "it was cut before the radio's turn"
+
+
+def test_a_pole_is_as_loud_as_its_hour_says(unit: Session, entry: int, house: House, now: datetime) -> None:
+    """05:30 is within the village's quiet hour, then within the pole's own; the forecast reckons as the pole does."""
+    plan_timetable(unit, now)
+    node = get_node(unit, "dong-1")
+    node.public_key = {"kty": "OKP"}
+    house.commune.gain_db = -3.0
+    unit.add_all([node, house.commune])
+
+    def gain_db() -> float:
+        (found,) = lines_of_node(unit, "dong-1", now, now + timedelta(days=1))
+        zone_volumes = volumes_for(node, zones_of_node(unit, node))
+        config = config_of(house.commune, zone_volumes)
+        assert found.gain_db == gain_db_at(config, found.starts_at)
+        return found.gain_db
+
+    assert gain_db() == -3.0
+    set_zone_volumes(unit, "thon-dong", [Volume(opens=time(5), closes=time(6), gain_db=-9)], now, "canbo")
+    assert gain_db() == -12.0
+    set_node_volumes(unit, "dong-1", [Volume(opens=time(20), closes=time(22), gain_db=-20)], now, "canbo")
+    assert gain_db() == -3.0
+
+
+def config_of(commune: Commune, volumes: tuple[Volume, ...]) -> NodeConfig:
+    """The configuration of a pole of this commune, with these volumes."""
+    return NodeConfig(
+        commune=commune.slug, version=1, issued_at=START, node="dong-1", name="Đông 1", zones=("thon-dong",),
+        timezone=commune.timezone, windows=(), gain_db=commune.gain_db, heartbeat_s=5, volumes=volumes,
+    )  # fmt: skip
 
 
 def test_silence_is_no_forecast_and_a_lost_clip_is_said(tmp_path: Path) -> None:
     store = ClipStore(tmp_path / "clips")
     with pytest.raises(ClipError, match="nothing will sound"):
-        write_forecast(tmp_path / "out.wav", [line("a", 0, None)], store, 0)
+        write_forecast(tmp_path / "out.wav", [line("a", 0, None)], store)
     one = sounded(store, "a", 0, 1, 500)
     store.remove(one.clips[0].sha256)
     with pytest.raises(ClipError):
-        write_forecast(tmp_path / "out.wav", [one], store, 0)
+        write_forecast(tmp_path / "out.wav", [one], store)
     assert not (tmp_path / "out.wav").exists()

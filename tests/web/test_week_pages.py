@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from sqlmodel import col, select
 
 from broadcast.communes import get_commune
-from broadcast.entries import DayDraft, EntryDraft, add_entry, change_day, get_entry
+from broadcast.entries import DayDraft, EntryDraft, add_entry, change_day, get_entry, lengths_of_days
 from broadcast.models import (
     Broadcast,
     BroadcastPart,
@@ -247,7 +247,6 @@ async def test_every_week_moves_time_weekday_and_length(browse: SignIn, commune:
     on_wednesdays = entry_at(commune, programme(commune, "Tin tuần"), time(8), weekdays=(2,))
     officer = await browse("officer")
     await officer.get(move_address(on_wednesdays, sang="2026-09-25", gio="09:00", phut="20"))
-    assert "Thời lượng dài nhất là của cả lịch phát" in officer.text("#choice-day")
     await officer.send("#choice-week form", "act=week")
     with commune.work() as session:
         entry = get_entry(session, on_wednesdays)
@@ -261,6 +260,33 @@ async def test_one_day_goes_to_another_day(browse: SignIn, commune: Commune) -> 
     await officer.send("#choice-day form", "act=day")
     assert blocks(officer, "off") == [f"e-{on_wednesdays}-20260923T0800"]
     assert f"e-{on_wednesdays}-20260925T0900" in blocks(officer, "sounds")
+
+
+async def test_one_day_alone_is_stretched(browse: SignIn, commune: Commune, morning: int) -> None:
+    """What is longer than it may be that day does not sound that day; the days after it do."""
+    speak(commune, morning, 10)
+    officer = await browse("officer")
+    await officer.get(move_address(morning, phut="5"))
+    assert "sẽ không phát. Dài hơn thời lượng cho phép" in officer.text("#choice-day")
+    await officer.send("#choice-day form", "act=day")
+    with commune.work() as session:
+        assert get_entry(session, morning).max_minutes is None
+        assert lengths_of_days(session) == {(morning, date(2026, 9, 23)): 5}
+    assert blocks(officer, "trouble") == [f"e-{morning}-20260923T0530"]
+    assert f"e-{morning}-20260924T0530" in blocks(officer, "sounds")
+    link = officer.attributes(f'[data-block="e-{morning}-20260923T0530"] a')["href"]
+    assert "&phut=5&" in link
+    await officer.get(link.replace("phut=5", "phut=30"))
+    await officer.send("#choice-day form", "act=day")
+    assert not blocks(officer, "trouble")
+
+
+async def test_a_length_of_all_days_is_not_taken_off_for_one(browse: SignIn, commune: Commune, morning: int) -> None:
+    officer = await browse("officer")
+    await officer.get(move_address(morning, phut="20"))
+    await officer.send("#choice-week form", "act=week")
+    await officer.get(move_address(morning, ban="2", gio="06:00", phut=""))
+    assert "Hãy ghi số phút dài nhất cho riêng ngày này." in officer.text("#choice-day")
 
 
 async def test_of_two_who_move_the_same_the_second_is_told(browse: SignIn, commune: Commune, morning: int) -> None:

@@ -96,8 +96,10 @@ def change(entry_id: EntryId, asked: EntryChangeRequest, door: Planner) -> Entry
 
 @router.put("/entries/{entry_id}/days/{on}", responses=ERRORS)
 def change_one_day(entry_id: EntryId, on: date, asked: DayRequest, door: Planner) -> EntryReply:
-    """Say what is different on one day: off, at another time, or with another programme."""
-    draft = DayDraft(is_off=asked.is_off, airs_at=asked.airs_at, programme_id=asked.programme)
+    """Say what is different on one day: off, at another time, with another programme, or shorter or longer."""
+    draft = DayDraft(
+        is_off=asked.is_off, airs_at=asked.airs_at, programme_id=asked.programme, max_minutes=asked.max_minutes
+    )
     with door.work() as session:
         entry = change_day(session, entry_id, asked.revision, on, draft, door.now, door.user.username)
         reply = reply_of(session, entry)
@@ -190,7 +192,13 @@ def reply_of(session: Session, entry: TimetableEntry) -> EntryReply:
         late_within_minutes=draft.late_within_minutes,
         is_active=entry.is_active,
         changes=[
-            DayReply(on=one.on, is_off=one.is_off, airs_at=one.airs_at, programme=one.programme_id)
+            DayReply(
+                on=one.on,
+                is_off=one.is_off,
+                airs_at=one.airs_at,
+                programme=one.programme_id,
+                max_minutes=one.max_minutes,
+            )
             for one in changes_of_entry(session, entry)
         ],
     )

@@ -47,6 +47,8 @@ class DayRequest(Sent):
     is_off: bool = False
     airs_at: time | None = None
     programme: Id | None = None
+    max_minutes: int | None = None
+    """How long it may last that day."""
 
 
 class DayReply(BaseModel):
@@ -56,6 +58,7 @@ class DayReply(BaseModel):
     is_off: bool
     airs_at: time | None
     programme: int | None
+    max_minutes: int | None
 
 
 class EntryReply(BaseModel):

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from broadcast.communes import get_commune, local_zone
 from scheduler.clock import utc_now
-from scheduler.forecast import lines_of_node
+from scheduler.forecast import Line, lines_of_node
 from scheduler.forecast_sound import write_forecast
 from tts.clip_store import ClipStore
 from tts.errors import ClipError
@@ -21,25 +21,35 @@ def run(args: argparse.Namespace) -> int:
     """Write the file, and say where in it each broadcast is."""
     settings, now = commune_of(args), utc_now()
     with database(settings) as session:
-        commune = get_commune(session)
-        zone, gain_db = local_zone(commune), commune.gain_db
+        zone = local_zone(get_commune(session))
         since = max(parse_instant(args.since, "--from", now, zone), now) if args.since else now
         until = parse_instant(args.until, "--until", now, zone) if args.until else since + timedelta(days=1)
         if not since < until <= now + FURTHEST:
             raise CommandError("--from comes before --until, and both lie in the coming 7 days")
         lines = [line for line in lines_of_node(session, args.node, now, until) if line.starts_at >= since]
     try:
-        heard = write_forecast(args.output, lines, ClipStore(settings.clips_dir), gain_db)
+        heard = write_forecast(args.output, lines, ClipStore(settings.clips_dir))
     except ClipError as error:
         raise CommandError(str(error)) from error
     for one in heard:
-        print(
-            f"{one.offset.total_seconds():8.2f} s  {one.sounds_at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {one.line.title}"
-        )
+        print(f"{_place(one.offset)}  {one.sounds_at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {say_sound(one.line)}")
+        for offset, relay in one.relays:
+            at = (one.sounds_at + relay.begins).astimezone(zone)
+            print(f"{_place(offset)}  {at:%Y-%m-%d %H:%M:%S}  {relay.said}: a tone every 10 s stands for it")
     for line in lines:
         if line.sounds_at is None:
             print(f"not heard   {line.starts_at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {line.title}: {why(line.reason)}")
     return 0
+
+
+def say_sound(line: Line) -> str:
+    """A broadcast with what is different about its sound: `Bản tin sáng, 23/09  (-9 dB)  CUT: quiet-hours`."""
+    gain = f"  ({line.gain_db:+g} dB)" if line.gain_db else ""
+    return f"{line.title}{gain}" + (f"  CUT: {line.reason}" if line.reason else "")
+
+
+def _place(offset: timedelta) -> str:
+    return f"{offset.total_seconds():8.2f} s"
 
 
 def why(reason: str | None) -> str:

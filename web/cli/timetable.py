@@ -39,7 +39,7 @@ def as_json(line: Line) -> dict[str, object]:
         "ends_at": line.ends_at.isoformat() if line.ends_at else None,
         "duration_ms": round(line.lasts / timedelta(milliseconds=1)) if line.lasts is not None else None,
         "zones": list(line.zones),
-        "relays": list(line.relays),
+        "relays": [relay.said for relay in line.relays],
         "clips": [clip.sha256 for clip in line.clips],
         "will_sound": line.will_sound,
         "reason": line.reason,
@@ -54,6 +54,6 @@ def say(lines: Sequence[Line], zone: ZoneInfo) -> list[str]:
         at = (line.sounds_at or line.starts_at).astimezone(zone)
         lasts = "  not rendered yet" if line.lasts is None else f"  {line.lasts.total_seconds():.0f} s"
         why = f"  {'CUT' if line.sounds_at else 'WILL NOT SOUND'}: {line.reason}" if line.reason else ""
-        title = ", ".join([line.title, *line.relays])
+        title = ", ".join([line.title, *(relay.said for relay in line.relays)])
         said.append(f"{at:%Y-%m-%d %H:%M}  {title}  [{', '.join(line.zones)}]{why or lasts}")
     return said

@@ -209,11 +209,12 @@ def _end(session: Session, entry_id: int, form: Fields, door: Door) -> None:
 
 
 def _change_day(session: Session, entry_id: int, form: Fields, door: Door) -> None:
-    minute, programme = form.text("day_airs_at"), form.text("day_programme")
+    minute, programme, longest = (form.text(name) for name in ("day_airs_at", "day_programme", "day_max_minutes"))
     draft = DayDraft(
         is_off=bool(form.text("is_off")),
         airs_at=parse_minute(minute, "day_airs_at") if minute.strip() else None,
         programme_id=parse_whole(programme, "day_programme") if programme else None,
+        max_minutes=parse_whole(longest, "day_max_minutes") if longest.strip() else None,
     )
     on = parse_day(form.text("on"), "on")
     change_day(session, entry_id, _revision(form), on, draft, door.now, door.user.username)
@@ -258,6 +259,7 @@ def _day_rows(session: Session, entry: TimetableEntry) -> list[DayRow]:
         said = ["Nghỉ"] if change.is_off else []
         said += [f"phát lúc {change.airs_at:%H:%M}"] if change.airs_at is not None else []
         said += [f"thay bằng “{names.get(change.programme_id, '')}”"] if change.programme_id is not None else []
+        said += [f"dài nhất {change.max_minutes} phút"] if change.max_minutes is not None else []
         rows.append(DayRow(on=change.on, said=", ".join(said)))
     return rows
 
