@@ -13,15 +13,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from statistics import fmean
 
 from players.node.board_clock import BoardClock, plain_board
 from players.node.rate import Rate, RateFilter
 
-KEPT_SAMPLES = 8
+KEPT_SAMPLES = 12
 KEPT_FOR_S = 1200.0
-ABOUT_AS_CLOSE = 1.5
-"""What may be wrong by so many times more than the best counts as much."""
+LIKELY_PART = 0.2
+"""Of what a crystal might run off between two answers, what it really does."""
+LEAST_DOUBT_S = 1e-4
 MAX_WAIT_S = 5.0
 """A reply that took longer says too little about the time."""
 MAX_ASKED = 16
@@ -81,6 +81,11 @@ class _Sample:
 
     def error_s(self, uptime: float, rate: Rate) -> float:
         return self.doubt_s + rate.error * max(0.0, uptime - self.taken)
+
+    def weight(self, uptime: float, rate: Rate) -> float:
+        """What it counts beside others that agree with it."""
+        run_off_s = rate.error * max(0.0, uptime - self.taken)
+        return (LEAST_DOUBT_S + self.doubt_s + LIKELY_PART * run_off_s) ** -2
 
 
 class NodeClock:
@@ -220,20 +225,21 @@ class NodeClock:
         """What the samples say together, now.
 
         The closest of those that most others bear out comes first; an outlier is passed over. What agrees with it
-        narrows the room that is left, and the mean of those that are about as close is believed within that room.
+        narrows the room that is left, and their mean is believed within that room, the closer ones weighing more.
         """
         uptime, rate = self._uptime(), self._rates.rate
-        spans = [(sample.time_s(uptime, rate), sample.error_s(uptime, rate)) for sample in reversed(self._samples)]
+        spans = [(sample.time_s(uptime, rate), sample.error_s(uptime, rate), sample) for sample in self._samples[::-1]]
         if not spans:
             return None
-        votes = [sum(abs(at - other) <= error + doubt for other, doubt in spans) for at, error in spans]
-        _, (at, error) = max(zip(votes, spans, strict=True), key=lambda one: (one[0], -one[1][1]))
-        low, high, close = at - error, at + error, list[float]()
-        for other, doubt in sorted(spans, key=lambda span: span[1]):
+        votes = [sum(abs(at - other) <= error + doubt for other, doubt, _ in spans) for at, error, _ in spans]
+        _, (at, error, _) = max(zip(votes, spans, strict=True), key=lambda one: (one[0], -one[1][1]))
+        low, high, weighed, weights = at - error, at + error, 0.0, 0.0
+        for other, doubt, sample in sorted(spans, key=lambda span: span[1]):
             if other - doubt <= high and other + doubt >= low:
                 low, high = max(low, other - doubt), min(high, other + doubt)
-                close += [other] if doubt <= ABOUT_AS_CLOSE * error else []
-        mean = min(max(fmean(close), low), high)
+                weight = sample.weight(uptime, rate)
+                weighed, weights = weighed + weight * (other - at), weights + weight
+        mean = min(max(at + weighed / weights, low), high)
         return _Sample(mean, max(high - mean, mean - low), uptime)
 
 
