@@ -11,6 +11,7 @@ from broadcast.airings import deliveries_of
 from broadcast.conclusion import conclude
 from broadcast.lifecycle import COMING, WhyNot, may_move, move
 from broadcast.models import Broadcast, BroadcastState, Delivery, DeliveryState, Node, StoredReport, row_id
+from broadcast.offline import learn_local_starts
 from players.messages import Outcome, PlaybackReport
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ def store_reports(session: Session, reports: Sequence[PlaybackReport], now: date
     nodes = {node.slug: node for node in session.exec(_nodes_of(reports))}
     counted = set(session.exec(_counted(reports)))
     deliveries = {(one.broadcast_id, one.node_id): one for one in session.exec(_deliveries_of(reports))}
+    ours = [one for one in reports if (node := nodes.get(one.node)) and (node.id, one.report) not in counted]
+    learn_local_starts(session, ours, now)
     broadcasts = {one.id: one for one in session.exec(_broadcasts_of(reports))}
     changed: dict[str, None] = {}
     for report in reports:

@@ -27,6 +27,7 @@ from broadcast.models import (
     row_id,
 )
 from broadcast.nodes import list_nodes
+from broadcast.offline import ZoneOffline, offline_of_zones
 from broadcast.orders import JOIN_WITHIN, order_of
 from broadcast.outlook import why_quiet
 from broadcast.relays import relay_parts, relays_of
@@ -37,7 +38,9 @@ from players.messages import (
     CuedBroadcast,
     Emergencies,
     NodeConfig,
+    OfflineCard,
     Play,
+    PoleKey,
     PreparedMessage,
     PreparedPack,
     Timetable,
@@ -100,6 +103,7 @@ def build_documents(session: Session, now: datetime) -> Documents:
     items = dict(_items(session, commune, now))
     plays, messages = list(_active_plays(session, now)), build_pack(session)
     zones, zones_of = list_zones(session), zones_of_each_node(session)
+    offline = offline_of_zones(session, now)
     gone = select(Node.slug).where(col(Node.revoked_at).is_not(None)).order_by(col(Node.slug))
     return Documents(
         gone_nodes=tuple(session.exec(gone)),
@@ -111,7 +115,7 @@ def build_documents(session: Session, now: datetime) -> Documents:
         },
         emergencies={f"zones/{zone.slug}/emergencies": _emergencies(desk, zone, plays) for zone in zones},
         packs={
-            _pack_topic(zone): _pack(desk, zone, messages)
+            _pack_topic(zone): _pack(desk, zone, messages, offline[row_id(zone.id)])
             for zone in zones
             if messages or _pack_topic(zone) in desk.versions
         },
@@ -122,8 +126,14 @@ def _pack_topic(zone: Zone) -> str:
     return f"zones/{zone.slug}/prepared"
 
 
-def _pack(desk: _Desk, zone: Zone, messages: tuple[PreparedMessage, ...]) -> PreparedPack:
-    content = {"zone": zone.slug, "messages": messages}
+def _pack(desk: _Desk, zone: Zone, messages: tuple[PreparedMessage, ...], offline: ZoneOffline) -> PreparedPack:
+    content = {
+        "zone": zone.slug,
+        "messages": messages,
+        "button": offline.button,
+        "poles": offline.poles,
+        "cards": offline.cards,
+    }
     version = desk.version_of(_pack_topic(zone), content)
     return PreparedPack(commune=desk.commune.slug, version=version, issued_at=desk.now, **content)
 
@@ -258,6 +268,6 @@ def _active_plays(session: Session, now: datetime) -> Iterator[tuple[IssuedOrder
 
 
 def _as_json(value: object) -> object:
-    if isinstance(value, CuedBroadcast | Play | PreparedMessage):
+    if isinstance(value, CuedBroadcast | Play | PreparedMessage | PoleKey | OfflineCard):
         return value.model_dump(mode="json")
     return str(value)

@@ -12,6 +12,7 @@ from broadcast.models import IssuedOrder, StoredReport, UserSession
 from broadcast.morning_checks import forget_old_checks
 from broadcast.notify import forget_old_notices
 from broadcast.pole_history import forget_old_history
+from broadcast.readiness import forget_old_drills
 
 REPORTS_KEPT = timedelta(days=90)
 """A pole tells a report again until it is acknowledged; one that comes still later changes nothing."""
@@ -27,4 +28,5 @@ def forget_old(session: Session, now: datetime) -> None:
     forget_old_alarms(session, now)
     forget_old_notices(session, now)
     forget_old_checks(session, now)
+    forget_old_drills(session, now)
     forget_old_history(session, now)

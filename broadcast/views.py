@@ -27,6 +27,7 @@ from broadcast.models import (
     User,
     Zone,
 )
+from broadcast.offline import who_started
 from broadcast.orders import ends_at_of
 from broadcast.relays import relays_of, say_relay
 from broadcast.zones import sorted_by_name, zones_of_each_node
@@ -89,6 +90,8 @@ class BroadcastRow:
     changed_by: str | None
     relays: tuple[str, ...] = ()
     """Upper radios in it, in words."""
+    started_by: str | None = None
+    """What started it at a pole without the server, in Vietnamese."""
 
     @property
     def is_final(self) -> bool:
@@ -338,6 +341,7 @@ def broadcast_rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[Br
             zone_slugs=tuple(zone.slug for zone in zones.get(one.id, [])),
             deliveries=states.get(one.id, {}),
             made_by=names.get(one.made_by_id),
+            started_by=who_started(session, one),
             changed_by=names.get(one.changed_by_id),
             relays=tuple(
                 say_relay(relay.name, relay.lasts_ms) for relay in relays.get(one.id, ()) if not relay.is_live
