@@ -1,7 +1,7 @@
 """Live announcements as rows: who may speak where, what the poles are told, what is kept of it."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
@@ -58,7 +58,7 @@ def open_live(
         raise NotAllowed("other-village", "Trưởng thôn chỉ phát trực tiếp cho thôn của mình.")
     if len(key) not in _KEY_LENGTHS:
         raise InvalidInput("bad-key", "Mã của lần nhấn không hợp lệ. Hãy tải lại trang.", "key")
-    broadcast_id = "l-" + hashlib.sha256(f"{user.id}|{key}".encode()).hexdigest()[:32]
+    broadcast_id = live_id(user, key)
     known = session.get(Broadcast, broadcast_id)
     if known is not None:
         if zone_ids_of(session, broadcast_id) != zone_ids:
@@ -93,6 +93,11 @@ def open_live(
     session.add(LiveAnnouncement(broadcast_id=broadcast_id, user_id=row_id(user.id), opened_at=now))
     record(session, now, user.username, "open-live", broadcast_id, {"zones": [zone.slug for zone in zones]})
     return made
+
+
+def live_id(user: User, key: str) -> str:
+    """The id of the broadcast that this user's press with that key makes."""
+    return "l-" + hashlib.sha256(f"{user.id}|{key}".encode()).hexdigest()[:32]
 
 
 def note_refusal(session: Session, user: User, zone_slugs: Sequence[str], code: str, now: datetime) -> None:
@@ -130,6 +135,12 @@ def end_live(session: Session, broadcast_id: str, clip_sha256: str | None, now: 
     if broadcast.state in COMING:
         end_before_start(session, broadcast, BroadcastState.CANCELLED, WhyNot.CANCELLED_BY_USER, now, user)
     record(session, now, user.username, "end-live", broadcast_id, {"clip": clip_sha256})
+
+
+def still_aired(session: Session, broadcast_ids: Collection[str]) -> set[str]:
+    """Which of these announcements are coming or on the air, and not stopped."""
+    is_aired = col(Broadcast.state).in_({*COMING, BroadcastState.ON_AIR})
+    return set(session.exec(select(Broadcast.id).where(col(Broadcast.id).in_(broadcast_ids), is_aired)))
 
 
 def forget_open(session: Session, now: datetime) -> None:

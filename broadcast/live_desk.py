@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
-from broadcast.db import session_of
-from broadcast.errors import Conflict, NotFound
-from broadcast.live import end_live, forget_open
+from broadcast.db import reading, session_of
+from broadcast.errors import BroadcastError, Conflict, NotFound
+from broadcast.live import end_live, forget_open, still_aired
+from broadcast.live_microphone import MOST_BYTES_A_SECOND, Microphone
 from broadcast.recorders import RecorderLost, run_recorder
 from broadcast.recordings import keep_clip
 from broadcast.relay_source import Channel, RelayFailed, Transcoder
@@ -58,7 +59,10 @@ class _Talk:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     next_part: int = 0
     size: int = 0
+    most_bytes: int = MAX_TALK_BYTES
     passing_on: "asyncio.Task[None] | None" = None
+    hearing: "asyncio.Task[None] | None" = None
+    """Takes what the microphone at the office hears."""
 
     def __post_init__(self) -> None:
         self.transcoder = Transcoder(self.channel)
@@ -97,14 +101,19 @@ class LiveDesk:
         self._talks: dict[str, _Talk] = {}
 
     async def run(self) -> None:
-        """End what has reached its limit and what nobody speaks into any more, until cancelled; then everything."""
+        """End what has reached its limit, what was stopped and what nobody speaks into any more, until cancelled.
+
+        Then everything.
+        """
         await asyncio.to_thread(self._begin)
         try:
             while True:
                 await asyncio.sleep(_LOOK_EVERY_S)
+                ended = await asyncio.to_thread(self._ended, frozenset(self._talks))
                 now = self._clock()
                 for broadcast_id, talk in tuple(self._talks.items()):
-                    if now >= talk.ends_at or now - talk.heard_at > QUIET_FOR:
+                    is_silent = now - talk.heard_at > QUIET_FOR
+                    if now >= talk.ends_at or is_silent or broadcast_id in ended:
                         await self.end(broadcast_id)
         finally:
             for broadcast_id in tuple(self._talks):
@@ -152,7 +161,7 @@ class LiveDesk:
             talk.heard_at = self._clock()
             if part < talk.next_part or not data:
                 return talk.next_part
-            if talk.size + len(data) > MAX_TALK_BYTES:
+            if talk.size + len(data) > talk.most_bytes:
                 raise Conflict("too-long", "Buổi phát trực tiếp quá dài.")
             talk.next_part, talk.size = part + 1, talk.size + len(data)
             talk.file.write(data)
@@ -161,6 +170,23 @@ class LiveDesk:
             except RelayFailed as error:
                 raise Conflict("no-sound", "Không nhận ra âm thanh từ micrô của trình duyệt này.") from error
             return talk.next_part
+
+    def hear(self, broadcast_id: str, microphone: Microphone) -> None:
+        """Have what is said into the microphone at the office taken, until it is over; then it is closed."""
+        talk = self._talks[broadcast_id]
+        talk.most_bytes = round((talk.ends_at - talk.heard_at).total_seconds()) * MOST_BYTES_A_SECOND
+        talk.hearing = asyncio.create_task(self._hear(broadcast_id, microphone), name=f"microphone {broadcast_id}")
+
+    async def _hear(self, broadcast_id: str, microphone: Microphone) -> None:
+        part = 0
+        try:
+            async for data in microphone.sounds():
+                part = await self.take(broadcast_id, part, data)
+        except BroadcastError as error:
+            log.info("the microphone at the office is closed: %s", error)
+        finally:
+            await microphone.close()
+        await self.end(broadcast_id)
 
     def listen(self, broadcast_id: str) -> AsyncIterator[bytes] | None:
         """What is being said, from where it is; none when nobody speaks."""
@@ -181,6 +207,9 @@ class LiveDesk:
         talk = self._talks.pop(broadcast_id, None)
         if talk is None:
             return
+        if talk.hearing is not None and talk.hearing is not asyncio.current_task():
+            talk.hearing.cancel()
+            await asyncio.wait({talk.hearing})
         async with talk.turn:
             await talk.transcoder.finish()
             await talk.transcoder.stop()
@@ -190,6 +219,13 @@ class LiveDesk:
         talk.file.close()
         await asyncio.to_thread(self._keep, broadcast_id, talk.path)
         self._on_change("broadcasts")
+
+    def _ended(self, open_ids: frozenset[str]) -> frozenset[str]:
+        """What somebody has stopped, of those that are being spoken."""
+        if not open_ids:
+            return open_ids
+        with reading(self._engine) as session:
+            return open_ids - still_aired(session, open_ids)
 
     def _begin(self) -> None:
         for path in self._folder.glob("*"):

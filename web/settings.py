@@ -171,6 +171,8 @@ class StreamsSettings(_Section):
     """Allow relays of radios on this very machine."""
     live_minutes: int = Field(default=10, ge=1, le=120)
     """Longest live announcement, in minutes."""
+    microphone: str = Field(default="", max_length=100)
+    """The microphone at the office, by the sound system's name or number; empty: the one it would take itself."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -197,6 +199,15 @@ class SignInSettings(_Section):
     @classmethod
     def _from_one_line(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class ReadinessSettings(_Section):
+    """`[readiness]`: the silent drill that proves every day how soon each pole would speak."""
+
+    at: time = time(2, 30)
+    """When it is made, in the commune's time: best when nothing is planned. Nothing sounds."""
+    limit_ms: int = Field(default=3000, ge=100, le=60_000)
+    """A pole that needs longer from the press until it could sound the words is too slow, in milliseconds."""
 
 
 class NotifySettings(_Section):
@@ -276,6 +287,7 @@ class Settings(_Section):
     recordings: RecordingSettings = RecordingSettings()
     sign_in: SignInSettings = SignInSettings()
     streams: StreamsSettings = StreamsSettings()
+    readiness: ReadinessSettings = ReadinessSettings()
     notify: NotifySettings = NotifySettings()
 
     @property
@@ -294,16 +306,6 @@ class Settings(_Section):
         return self.data_dir / "clips"
 
     @property
-    def recordings_dir(self) -> Path:
-        """Folder of whole recordings."""
-        return self.data_dir / "recordings"
-
-    @property
-    def sources_dir(self) -> Path:
-        """Folder of the secrets of sources of bulletins."""
-        return self.data_dir / "sources"
-
-    @property
     def backups_dir(self) -> Path:
         """Folder of backups made from the page."""
         return self.data_dir / "backups"
@@ -312,6 +314,16 @@ class Settings(_Section):
     def map_dir(self) -> Path:
         """Folder of the picture under the map."""
         return self.data_dir / "map"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Folder of whole recordings."""
+        return self.data_dir / "recordings"
+
+    @property
+    def sources_dir(self) -> Path:
+        """Folder of the secrets of sources of bulletins."""
+        return self.data_dir / "sources"
 
     @property
     def emergency_sounds_dir(self) -> Path:

@@ -87,6 +87,7 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /luot-phat/{broadcast_id}/dung": SIGNED_IN,
     "POST /luot-phat/{broadcast_id}/huy": SIGNED_IN,
     "GET /phat-truc-tiep": SPEAKERS,
+    "POST /phat-truc-tiep": SPEAKERS,
     "GET /khan-cap": CALLERS,
     "POST /khan-cap": CALLERS,
     "POST /khan-cap/xem-truoc": CALLERS,
@@ -97,6 +98,10 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /khan-cap/luot/{broadcast_id}/tiep": SIGNED_IN,
     "GET /khan-cap/cho/{press}": SIGNED_IN,
     "POST /khan-cap/cho/{press}": SIGNED_IN,
+    "GET /khan-cap/khong-mang": ADMIN,
+    "POST /khan-cap/khong-mang/the": ADMIN,
+    "POST /khan-cap/khong-mang/the/{number}/thu-hoi": ADMIN,
+    "POST /khan-cap/khong-mang/nut": ADMIN,
     "GET /khan-cap/cac-thon": EDITORS,
     "GET /khan-cap/mau": EDITORS,
     "GET /khan-cap/mau/moi": EDITORS,
@@ -152,6 +157,8 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /canh-bao/gui-thu/{channel}": ADMIN,
     "GET /kiem-tra-sang": SIGNED_IN,
     "POST /kiem-tra-sang": SIGNED_IN,
+    "GET /san-sang": SIGNED_IN,
+    "POST /san-sang": ADMIN,
     "GET /cum-loa": SIGNED_IN,
     "POST /cum-loa": ADMIN,
     "POST /cum-loa/{slug}/ma-ghep": ADMIN,
@@ -422,7 +429,9 @@ async def test_pages_let_in_by_role(role: str, browse: SignIn, nobody: Browser) 
         await browser.get("/mat-khau")
         secret = browser.attributes('#act input[name="csrf"]')["value"]
     wrong = []
-    for route in sorted(PAGES.keys() - STREAMS - {"POST /dang-xuat", "POST /dang-nhap", "POST /dang-nhap/ma", "GET /dang-nhap"}):
+    for route in sorted(
+        PAGES.keys() - STREAMS - {"POST /dang-xuat", "POST /dang-nhap", "POST /dang-nhap/ma", "GET /dang-nhap"}
+    ):
         method, path = filled(route)
         answer = await browser.http.request(method, path, data={"csrf": secret} if method == "POST" else None)
         got_in = answer.status_code != 403 and answer.headers.get("location", "").partition("?")[0] != "/dang-nhap"

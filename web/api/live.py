@@ -1,20 +1,20 @@
-"""Speaking live: open, send what is said as it is said, stop."""
+"""Speaking live: open, send what is said as it is said (or have the office's microphone heard), stop."""
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, Field
 
 from broadcast.airings import clips_of
-from broadcast.errors import BroadcastError
-from broadcast.live import get_live, note_refusal, open_live
+from broadcast.live import get_live
 from broadcast.live_desk import MAX_PART_BYTES
-from broadcast.models import Broadcast, BroadcastState, LiveAnnouncement
+from broadcast.models import Broadcast, BroadcastState
 from web.api.schemas import Sent, SlugText
 from web.deps import Door, scoped
 from web.errors import Refusal, answers
+from web.talks import LiveWish, open_talk
 
 router = APIRouter(prefix="/api/live", tags=["live"])
 Writer = Annotated[Door, Depends(scoped("write"))]
@@ -27,6 +27,12 @@ class LiveRequest(Sent):
 
     zones: tuple[SlugText, ...] = Field(max_length=500)
     key: str = Field(max_length=200)
+    microphone: Literal["own", "office"] = "own"
+    """Who asks sends the sound; or the server hears its own microphone."""
+    device: str = Field(default="", max_length=100)
+    """Which one of the server's, by the sound system's name or number; empty: as the settings say."""
+    minutes: int | None = Field(default=None, ge=1, le=120)
+    """The limit, if less than the commune's."""
 
 
 class LiveReply(BaseModel):
@@ -54,16 +60,14 @@ class PartReply(BaseModel):
 @router.post("", status_code=201, responses=answers(401, 403, 404, 409, 413, 422))
 async def open_announcement(asked: LiveRequest, door: Writer) -> LiveReply:
     """Chime at once in these villages, then let who asked be heard. Refusals are in the audit log."""
-    try:
-        door.station.talks.require_room()
-        live = await asyncio.to_thread(_open, door, asked)
-    except BroadcastError as error:
-        await asyncio.to_thread(_note_refusal, door, asked, error.code)
-        raise
-    if live.ended_at is None:
-        limit = timedelta(minutes=door.station.settings.streams.live_minutes)
-        await door.station.talks.begin(live.broadcast_id, limit)
-    door.station.nudge()
+    wish = LiveWish(
+        zones=asked.zones,
+        key=asked.key,
+        is_office=asked.microphone == "office",
+        device=asked.device,
+        minutes=asked.minutes,
+    )
+    live = await open_talk(door, wish)
     return await asyncio.to_thread(_reply, door, live.broadcast_id)
 
 
@@ -106,26 +110,6 @@ async def stop_announcement(broadcast_id: LiveId, door: Writer) -> LiveReply:
 def _require_own(door: Door, broadcast_id: str) -> None:
     with door.read() as session:
         get_live(session, broadcast_id, door.user)
-
-
-def _open(door: Door, asked: LiveRequest) -> LiveAnnouncement:
-    streams, icecast = door.station.settings.streams, door.station.talks.icecast
-    with door.work() as session:
-        made = open_live(
-            session,
-            door.user,
-            asked.zones,
-            door.now,
-            key=asked.key,
-            lasts_at_most=timedelta(minutes=streams.live_minutes),
-            heard_at=icecast.heard_at if icecast is not None else None,
-        )
-        return get_live(session, made.id, door.user)
-
-
-def _note_refusal(door: Door, asked: LiveRequest, code: str) -> None:
-    with door.work() as session:
-        note_refusal(session, door.user, asked.zones, code, door.now)
 
 
 def _reply(door: Door, broadcast_id: str) -> LiveReply:

@@ -29,7 +29,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _lexicon(commands.add_parser("lexicon", help="the commune's own words, and how it says numbers"))
     _timetable(commands.add_parser("timetable", help="what will sound, with reasons for what will not"))
     _emergency(commands.add_parser("emergency", help="raise an emergency now, and watch it pole by pole"))
+    _live(commands.add_parser("live", help="speak into the microphone at the office"))
     _forecast(commands.add_parser("forecast", help="what a pole will sound, as a file to listen to"))
+    _readiness(commands.add_parser("readiness", help="how soon each pole would speak; status 1 when one would not"))
     _check(commands.add_parser("check", help="what will not sound until noon, and why; status 1 when something"))
     _normalize(commands.add_parser("normalize", help="a text per line in, its spoken form per line out"))
     _speak(commands.add_parser("speak", help="read a text aloud into a file"))
@@ -208,6 +210,23 @@ def _emergency(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", help="of the server (default: as this machine's settings say)")
     parser.add_argument("--wait", type=float, default=120, metavar="S", help="how long to watch (default: 120 s)")
     parser.add_argument("--no-wait", action="store_true", help="end when the server has it")
+
+
+def _readiness(parser: argparse.ArgumentParser) -> None:
+    _settings(parser)
+    parser.add_argument("--now", action="store_true", help="make a silent drill first; the server must run")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def _live(parser: argparse.ArgumentParser) -> None:
+    _settings(parser)
+    parser.add_argument("--zone", action="append", required=True, metavar="SLUG", help="a village; repeat")
+    parser.add_argument(
+        "--device", default="", metavar="NAME|NUMBER", help="the server's microphone (default: setting)"
+    )
+    parser.add_argument("--minutes", type=int, metavar="N", help="end by itself (default: the commune's limit)")
+    parser.add_argument("--user", metavar="USERNAME", help="who speaks (asked for); or a token in LOA_TOKEN")
+    parser.add_argument("--url", help="of the server (default: as this machine's settings say)")
 
 
 def _check(parser: argparse.ArgumentParser) -> None:

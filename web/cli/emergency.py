@@ -105,9 +105,9 @@ def sign_in(client: httpx.Client, username: str | None, terminal: Terminal) -> s
         "scopes": ["read", "write"],
         "lifetime_s": 3600,
     }
-    answer = _ask(lambda: client.post("/api/sessions", json=body))
+    answer = ask(lambda: client.post("/api/sessions", json=body))
     if answer.status_code != httpx.codes.CREATED:
-        raise CommandError(_why(answer))
+        raise CommandError(why(answer))
     return str(answer.json()["token"])
 
 
@@ -117,13 +117,13 @@ def press(client: httpx.Client, body: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         CommandError: it is refused, or the server cannot be reached.
     """
-    answer = _ask(lambda: client.post("/api/emergencies", json=body))
+    answer = ask(lambda: client.post("/api/emergencies", json=body))
     if answer.status_code in _REFUSED and _code(answer).startswith("pin-") and not body["pin"]:
         pin = getpass.getpass("PIN: ") if sys.stdin.isatty() else ""
         if pin:
             return press(client, {**body, "pin": pin})
     if answer.status_code != httpx.codes.CREATED:
-        raise CommandError(_why(answer))
+        raise CommandError(why(answer))
     made: dict[str, Any] = answer.json()
     return made
 
@@ -133,9 +133,9 @@ def watch(client: httpx.Client, broadcast: str, wait_s: float) -> int:
     shown: dict[str, str] = {}
     end = time.monotonic() + wait_s
     while True:
-        answer = _ask(lambda: client.get(f"/api/emergencies/{broadcast}"))
+        answer = ask(lambda: client.get(f"/api/emergencies/{broadcast}"))
         if answer.status_code != httpx.codes.OK:
-            raise CommandError(_why(answer))
+            raise CommandError(why(answer))
         progress = answer.json()
         _print_new(progress, shown)
         steps = [pole["step"] for pole in progress["poles"]]
@@ -155,7 +155,7 @@ def _print_new(progress: Mapping[str, Any], shown: dict[str, str]) -> None:
             print(f"{pole['node']:<20} {pole['step']}{why}", flush=True)
 
 
-def _ask(send: Callable[[], httpx.Response]) -> httpx.Response:
+def ask(send: Callable[[], httpx.Response]) -> httpx.Response:
     """An answer of the server's; a lost one is asked for again.
 
     Raises:
@@ -201,7 +201,8 @@ def _code(answer: httpx.Response) -> str:
     return str(_error(answer).get("code", ""))
 
 
-def _why(answer: httpx.Response) -> str:
+def why(answer: httpx.Response) -> str:
+    """Why the server has refused, for the terminal."""
     code = _code(answer)
     return f"refused: {code.replace('-', ' ')}" if code else f"refused: {answer.status_code}"
 

@@ -2,6 +2,7 @@
 
 const place = document.querySelector("[data-speak]");
 const choose = place.querySelector("[data-choose]");
+const own = place.querySelector("[data-own]");
 const talking = place.querySelector("[data-talking]");
 const problem = place.querySelector("[data-problem]");
 const problemText = place.querySelector("[data-problem-text]");
@@ -19,7 +20,8 @@ const KINDS = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
 const NOT_ALLOWED = "Trình duyệt chưa được phép dùng micrô. Hãy cho phép rồi thử lại.";
 const NO_MICROPHONE = "Không tìm thấy micrô trên máy này.";
 const LINE_LOST = "Mất mạng: lời nói không đến được máy chủ, đã dừng phát.";
-const NOT_SECURE = "Trình duyệt chỉ cho dùng micrô khi trang mở bằng https. Hãy mở lại bằng địa chỉ https của xã.";
+const NOT_SECURE =
+  "Máy này chưa nói được: trình duyệt chỉ cho dùng micrô khi trang mở bằng https. Micrô ở trụ sở thì vẫn dùng được.";
 
 const complain = (text) => {
   problemText.textContent = text;
@@ -173,14 +175,17 @@ const speak = async (zones) => {
 
 if (!window.isSecureContext) complain(NOT_SECURE);
 else if (navigator.mediaDevices && window.MediaRecorder) {
-  complain("");
-  choose.hidden = false;
-  choose.addEventListener("submit", (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    complain("");
-    const zones = new FormData(choose).getAll("zones");
-    if (zones.length) speak(zones);
-    else complain("Hãy chọn nơi phát.");
-  });
+  own.hidden = false;
+  own.querySelector("input").checked = true;
 }
+// The microphone at the office is the server's affair: that form is sent as it is.
+choose.addEventListener("submit", (event) => {
+  const form = new FormData(choose);
+  complain("");
+  const zones = form.getAll("zones");
+  if (zones.length && form.get("microphone") === "office") return;
+  event.preventDefault();
+  event.stopPropagation();
+  if (zones.length) speak(zones);
+  else complain("Hãy chọn nơi phát.");
+});
