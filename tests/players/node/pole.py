@@ -106,6 +106,8 @@ class Pole:
     reports: list[PlaybackReport] = field(default_factory=list)
     refused: list[Refuse] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
+    silent_at: dict[tuple[str, datetime], datetime] = field(default_factory=dict)
+    """When what began was silent again, by its broadcast and the instant at which it began."""
     prepare_fails: int = 0
     """How many of the next `Prepare`s fail."""
     breaks_after: timedelta | None = None
@@ -151,6 +153,8 @@ class Pole:
         """Power cut: what sounded is silent, what is on disk is left."""
         self._life += 1
         progress = self._progress()
+        for broadcast, (at, _) in self._sounding.items():
+            self._silent(broadcast, at)
         self._prepared.clear()
         self._failing.clear()
         self._sounding.clear()
@@ -188,6 +192,8 @@ class Pole:
             _, _, event, life = heapq.heappop(self._due)
             if life != self._life or not self._is_true(event):
                 return
+            if isinstance(event, Ended | Broke) and event.started_at is not None:
+                self._silent(event.broadcast, event.started_at)
         self.feed(event)
 
     def _is_true(self, event: Event) -> bool:
@@ -242,10 +248,16 @@ class Pole:
     def _hush(self, broadcast: str) -> None:
         at, serial = self._sounding.pop(broadcast)
         has_begun = at <= self.now
-        if not has_begun:
-            self.starts = [start for start in self.starts if (start.broadcast, start.at) != (broadcast, at)]
+        self._silent(broadcast, at)
         silenced = Silenced(broadcast, serial, at if has_begun else None, self.now if has_begun else None)
         self._later(self.now + HUSH_TAKES, silenced)
+
+    def _silent(self, broadcast: str, at: datetime) -> None:
+        """What was to begin at that instant is silent from now on; perhaps it never began."""
+        if at > self.now:
+            self.starts = [start for start in self.starts if (start.broadcast, start.at) != (broadcast, at)]
+        else:
+            self.silent_at.setdefault((broadcast, at), self.now)
 
     # What must be so at every moment
 
