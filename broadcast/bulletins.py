@@ -11,7 +11,7 @@ from broadcast.airings import add_broadcast, end_before_start
 from broadcast.approval import Authority, authority_over, urgencies_of
 from broadcast.audit import record
 from broadcast.bulletin_parts import PartDraft, drafts_of, parts_in, said_of, store_parts
-from broadcast.communes import get_commune, local_zone, windows_of_commune
+from broadcast.communes import get_commune, local_zone, voice_for, windows_of_commune
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from broadcast.lifecycle import COMING, WhyNot, move
 from broadcast.models import (
@@ -222,10 +222,11 @@ def _let_air(session: Session, bulletin: Bulletin, user: User | None, now: datet
     """Its clip is wanted from now on, and its broadcast planned if it asks for an instant."""
     move(bulletin, BulletinState.APPROVED)
     is_alone = bulletin.airs_now or bulletin.airs_at is not None
+    commune = get_commune(session)
     rendering = want_rendering(
         session,
         said_of(session, bulletin),
-        get_commune(session).voice,
+        voice_for(commune, bulletin.urgency) if is_alone else commune.voice,
         bulletin.urgency.value if is_alone else None,
         bulletin.urgency,
         now,

@@ -11,7 +11,7 @@ from broadcast.errors import Conflict, InvalidInput, NotFound
 from broadcast.models import Commune
 from broadcast.typed_text import clean_line, clean_slug
 from broadcast.windows import stored_windows, windows_of
-from players.messages import Window
+from players.messages import Urgency, Window
 
 DEFAULT_VOICE = "vi_VN-vais1000-medium"
 SLOWEST, FASTEST = 0.7, 1.3
@@ -82,6 +82,22 @@ def set_voice(session: Session, voice: str, actor: str, now: datetime) -> Commun
         session.add(commune)
         record(session, now, actor, "set-voice", commune.slug, {"before": before, "after": voice})
     return commune
+
+
+def set_emergency_voice(session: Session, voice: str | None, actor: str, now: datetime) -> Commune:
+    """Choose who speaks emergencies and drills from now on; none: the commune's voice."""
+    commune = get_commune(session)
+    if commune.emergency_voice != voice:
+        before, commune.emergency_voice = commune.emergency_voice, voice
+        session.add(commune)
+        record(session, now, actor, "set-emergency-voice", commune.slug, {"before": before, "after": voice})
+    return commune
+
+
+def voice_for(commune: Commune, urgency: Urgency) -> str:
+    """Who speaks a text of that urgency."""
+    own = commune.emergency_voice if urgency is Urgency.EMERGENCY else None
+    return own or commune.voice
 
 
 def set_rate(session: Session, rate: float, actor: str, now: datetime) -> Commune:

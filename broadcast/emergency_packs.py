@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from broadcast.communes import get_commune
+from broadcast.communes import get_commune, voice_for
 from broadcast.emergency import drilled_texts, said_texts
 from broadcast.models import Clip, PreparedMessage, Rendering, RenderingState
 from broadcast.prepared import list_prepared
@@ -32,13 +32,14 @@ class _Wording:
 def is_pack_unspoken(session: Session) -> bool:
     """Whether something of the prepared messages has never been asked to be spoken. Only reads."""
     keys = {key for message in _messages(session) for key in _keys(session, message)}
-    known = session.exec(select(Rendering.key).where(col(Rendering.key).in_(keys))).all()
+    asked_for = select(Rendering.key).where(col(Rendering.key).in_(keys), ~col(Rendering.is_only_heard))
+    known = session.exec(asked_for).all()
     return len(known) < len(keys)
 
 
 def want_pack(session: Session, now: datetime) -> None:
     """Have the prepared messages spoken, after what is more urgent. Twice changes nothing."""
-    voice = get_commune(session).voice
+    voice = voice_for(get_commune(session), Urgency.EMERGENCY)
     for message in _messages(session):
         for wording in _wordings(session, message):
             for text in wording.texts:
@@ -50,7 +51,7 @@ def want_pack(session: Session, now: datetime) -> None:
 
 def build_pack(session: Session) -> tuple[HeldMessage, ...]:
     """The messages that are spoken whole, as the poles are told of them. Only reads."""
-    voice = get_commune(session).voice
+    voice = voice_for(get_commune(session), Urgency.EMERGENCY)
     messages = _messages(session)
     worded = [[wording.keys(session, voice) for wording in _wordings(session, message)] for message in messages]
     clips = _clips(session, {key for wordings in worded for keys in wordings for key in keys})
@@ -79,7 +80,7 @@ def _wordings(session: Session, message: PreparedMessage) -> tuple[_Wording, _Wo
 
 
 def _keys(session: Session, message: PreparedMessage) -> list[str]:
-    voice = get_commune(session).voice
+    voice = voice_for(get_commune(session), Urgency.EMERGENCY)
     return [key for wording in _wordings(session, message) for key in wording.keys(session, voice)]
 
 

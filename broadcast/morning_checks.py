@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, col, delete, select
 
 from broadcast.alarm_poles import troubles_of
-from broadcast.communes import get_commune, local_zone
+from broadcast.communes import get_commune, local_zone, voice_for
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES
 from broadcast.models import Broadcast, Commune, Delivery, MorningCheck, Node
 from broadcast.morning import (
@@ -42,7 +42,7 @@ def make_check(
             until=ends_at,
             broadcasts=found,
             poles={node.slug: _pole(node, presence, now) for node in nodes},
-            voice=commune.voice,
+            voice=voice_for(commune, Urgency.EMERGENCY),  # the one whose trouble is known
             voice_trouble=voice_trouble,
         )
     )

@@ -16,6 +16,7 @@ from broadcast.db import reading, session_of
 from broadcast.documents import Documents
 from broadcast.emergency_packs import is_pack_unspoken, want_pack
 from broadcast.emergency_repeats import air_due_repeats, has_due_repeats
+from broadcast.heard import forget_heard
 from broadcast.models import User
 from broadcast.renderings import want_lost_clip
 from broadcast.returning import unheard_plays
@@ -157,6 +158,10 @@ class Playout:
         """Have the prepared messages spoken that are not."""
         if await self._look(is_pack_unspoken):
             await self._work(want_pack, self._clock())
+
+    async def forget_heard(self) -> None:
+        """Forget clips that were only listened to."""
+        await self._work(forget_heard, self._clips, self._clock())
 
     async def repeat_orders(self) -> None:
         """Send orders that hold again to poles that came back after they were sent, now and then until they answer."""

@@ -37,6 +37,8 @@ class Wish:
     urgency: Urgency = Urgency.NORMAL
     has_closing_chime: bool = False
     is_read_twice: bool = False
+    is_only_heard: bool = False
+    """By somebody who listens beforehand: then it is forgotten soon (`broadcast.heard`)."""
 
 
 def want_rendering(
@@ -49,15 +51,17 @@ def want_rendering(
     *,
     has_closing_chime: bool = False,
     is_read_twice: bool = False,
+    is_only_heard: bool = False,
 ) -> Rendering:
     """The rendering of a text as the commune reads it, by a voice, wanted from now on if it is not there yet.
 
-    One that had failed is wanted anew; one that is asked for with a higher urgency is hurried.
+    One that had failed is wanted anew; one that is asked for with a higher urgency is hurried. See
+    `Wish.is_only_heard`: what is asked for otherwise, too, stays.
 
     Raises:
         InvalidInput: nothing in the text can be spoken.
     """
-    wish = Wish(script, voice, chime, urgency, has_closing_chime, is_read_twice)
+    wish = Wish(script, voice, chime, urgency, has_closing_chime, is_read_twice, is_only_heard)
     return want_renderings(session, [wish], now)[0]
 
 
@@ -206,6 +210,7 @@ def _wanted(
             rendering = known[key] = _new(key, wish, sentences, rate, now)
         elif rendering.state is not RenderingState.RENDERED:
             _want_again(rendering, wish.urgency, now)
+        rendering.is_only_heard &= wish.is_only_heard
         if rules_sha256 is not None:
             rendering.rules_sha256 = rules_sha256
         session.add(rendering)
@@ -225,6 +230,7 @@ def _new(key: str, wish: Wish, sentences: list[dict[str, Any]], rate: float, now
         is_read_twice=wish.is_read_twice,
         rate=rate,
         urgency=wish.urgency,
+        is_only_heard=wish.is_only_heard,
         wanted_at=now,
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlmodel import Session, col, select
 
 from broadcast.audit import record
-from broadcast.communes import get_commune, set_rate, set_voice
+from broadcast.communes import get_commune, set_emergency_voice, set_rate, set_voice
 from broadcast.errors import Conflict, InvalidInput
 from broadcast.lifecycle import COMING
 from broadcast.models import Broadcast, BroadcastPart, BroadcastState, Clip, Commune, Rendering, RenderingState, User
@@ -17,13 +17,23 @@ _LEAVE_WITHIN = timedelta(minutes=10)
 """What begins within this keeps the clip it has."""
 
 
-def choose_voice(session: Session, voice: str, rate: float, by: User, voices_dir: Path, now: datetime) -> Commune:
+def choose_voice(
+    session: Session,
+    voice: str,
+    rate: float,
+    by: User,
+    voices_dir: Path,
+    now: datetime,
+    *,
+    emergency_voice: str | None = None,
+) -> Commune:
     """Say who reads from now on, and how fast; what is rendered already stays as it is.
 
     Args:
         session: a writing session.
         voice: a built-in or installed voice.
         rate: against its own speed, see `broadcast.communes.SLOWEST`.
+        emergency_voice: who speaks emergencies and drills; none: the same voice.
         by: who.
         voices_dir: where voices are installed.
         now: the present.
@@ -33,9 +43,12 @@ def choose_voice(session: Session, voice: str, rate: float, by: User, voices_dir
         InvalidInput: the voice is not there, or the rate cannot be followed.
     """
     require(by, Action.MANAGE_VOICES)
-    if not any(one.name == voice and one.usable for one in list_voices(voices_dir)):
-        raise InvalidInput("voice-not-installed", "Giọng này chưa cài: hãy cài trước khi chọn.", "voice")
+    usable = {one.name for one in list_voices(voices_dir) if one.usable}
+    for chosen, field in ((voice, "voice"), (emergency_voice, "emergency_voice")):
+        if chosen is not None and chosen not in usable:
+            raise InvalidInput("voice-not-installed", "Giọng này chưa cài: hãy cài trước khi chọn.", field)
     set_rate(session, rate, by.username, now)
+    set_emergency_voice(session, None if emergency_voice == voice else emergency_voice, by.username, now)
     return set_voice(session, voice, by.username, now)
 
 
@@ -44,10 +57,11 @@ def note_removal(session: Session, voice: str, by: User, now: datetime) -> None:
 
     Raises:
         NotAllowed: this user may not.
-        Conflict: it is the commune's.
+        Conflict: it is the commune's, or speaks its emergencies.
     """
     require(by, Action.MANAGE_VOICES)
-    if get_commune(session).voice == voice:
+    commune = get_commune(session)
+    if voice in {commune.voice, commune.emergency_voice}:
         raise Conflict("voice-in-use", "Xã đang dùng giọng này. Hãy chọn giọng khác trước khi gỡ.")
     record(session, now, by.username, "remove-voice", voice)
 

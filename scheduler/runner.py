@@ -227,7 +227,7 @@ class Runner:
                 ("delegations", self._end_delegations),
             )
         if self._is_time_to_forget():
-            await self._run(("forget", self._forget))
+            await self._run(("forget", self._forget), ("forget what was only heard", self._playout.forget_heard))
         await self._run(("next instant", self._ring_next))
 
     def _is_time_to_forget(self) -> bool:

@@ -48,15 +48,27 @@ class ClipStore:
         """
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path_of(sha256)
-        if path.is_file() and path.stat().st_size == len(data):
-            return sha256
         try:
+            if path.is_file() and path.stat().st_size == len(data):
+                os.utime(path)
+                return sha256
             path.parent.mkdir(exist_ok=True)
             _write_whole(path, data)
         except OSError as error:
             refusal = StoreFull if error.errno in _FULL else ClipError
             raise refusal(f"clip {sha256} could not be stored: {error}") from error
         return sha256
+
+    def added_at(self, sha256: str) -> float | None:
+        """When the clip was stored last, in seconds since 1970; None if it is not there.
+
+        Raises:
+            ClipError: not 64 lower-case hexadecimal digits.
+        """
+        try:
+            return self.path_of(sha256).stat().st_mtime
+        except OSError:
+            return None
 
     def remove(self, sha256: str) -> None:
         """Forget a clip; one that is not there is no error.

@@ -62,10 +62,11 @@ class VerifiedReply(BaseModel):
     installed_at: str
 
 
-def choose_audited(door: Door, voice: str, rate: float) -> None:
-    """Choose, and have the emergencies' renderer load it before it is needed."""
+def choose_audited(door: Door, voice: str, rate: float, emergency_voice: str | None) -> None:
+    """Choose, and have the emergencies' renderer load its voice before it is needed."""
+    voices_dir = door.station.settings.voices_dir
     with door.work() as session:
-        choose_voice(session, voice, rate, door.user, door.station.settings.voices_dir, door.now)
+        choose_voice(session, voice, rate, door.user, voices_dir, door.now, emergency_voice=emergency_voice)
     door.station.warm_voice()
 
 

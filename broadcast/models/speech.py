@@ -50,5 +50,7 @@ class Rendering(SQLModel, table=True):
     error: str | None = None
     clip_sha256: str | None = Field(default=None, foreign_key="clip.sha256")
     wanted_at: datetime = Field(sa_type=UtcInstant)
+    is_only_heard: bool = False
+    """Nobody but who listens to a text beforehand has asked for it (see `broadcast.heard`)."""
     rendered_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     render_ms: int | None = None

@@ -44,6 +44,8 @@ class VoicesReply(BaseModel):
     """The voices, the commune's, and the last installation."""
 
     voice: str
+    emergency_voice: str | None
+    """Who speaks emergencies and drills; none: the same voice."""
     rate: float
     voices: list[VoiceReply]
     job: JobReply | None
@@ -53,6 +55,8 @@ class Choice(Sent):
     """Who reads from now on."""
 
     voice: ShortText
+    emergency_voice: ShortText | None = None
+    """Who speaks emergencies and drills; none: the same voice."""
     rate: float = Field(default=1.0, ge=SLOWEST, le=FASTEST)
 
 
@@ -76,16 +80,21 @@ def show(door: Reader) -> VoicesReply:
     """All of them."""
     with door.read() as session:
         commune = get_commune(session)
-        chosen, rate = commune.voice, commune.rate
+        chosen, emergency_voice, rate = commune.voice, commune.emergency_voice, commune.rate
     job = door.station.voice_desk.job
-    voices = read_voices(door.station.settings.voices_dir)
-    return VoicesReply(voice=chosen, rate=rate, voices=voices, job=job_reply(job) if job else None)
+    return VoicesReply(
+        voice=chosen,
+        emergency_voice=emergency_voice,
+        rate=rate,
+        voices=read_voices(door.station.settings.voices_dir),
+        job=job_reply(job) if job else None,
+    )
 
 
 @router.put("/voice", status_code=204, responses=answers(401, 403, 413, 422))
 def choose(asked: Choice, door: Administrator) -> None:
     """Say who reads from now on, and how fast."""
-    choose_audited(door, asked.voice, asked.rate)
+    choose_audited(door, asked.voice, asked.rate, asked.emergency_voice)
 
 
 @router.post("/voices", status_code=202, responses=answers(401, 403, 408, 409, 413, 422), openapi_extra=_FILE_FORM)

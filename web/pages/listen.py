@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import anyio.from_thread
 
-from broadcast.communes import get_commune
+from broadcast.communes import get_commune, voice_for
 from broadcast.models import Clip, Rendering, RenderingState
 from broadcast.renderings import want_rendering
 from players.messages import Urgency
@@ -63,7 +63,7 @@ def hear(
         raise Refusal(429, "too-many-previews", f"Xin chờ {seconds} giây rồi nghe thử tiếp.")
     with door.work() as session:
         chime = urgency.value if is_alone else None
-        voice = voice or get_commune(session).voice
+        voice = voice or voice_for(get_commune(session), urgency if is_alone else Urgency.NORMAL)
         key = want_rendering(
             session,
             script,
@@ -73,6 +73,7 @@ def hear(
             door.now,
             has_closing_chime=is_alone,
             is_read_twice=is_read_twice,
+            is_only_heard=True,
         ).key
     station.nudge()
     return anyio.from_thread.run(_await_sound, door, key, plays)

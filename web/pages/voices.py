@@ -43,6 +43,8 @@ class VoicesPage(Page):
     template: ClassVar[str] = "voices.html"
     voices: Sequence[VoiceReply]
     chosen: str
+    emergency_voice: str
+    """Empty: the chosen one speaks emergencies, too."""
     rate: float
     rates: Sequence[tuple[float, str]]
     job: VoiceJob | None
@@ -84,7 +86,11 @@ def cancel(door: Administrator) -> Response:
 @router.post("/giong-doc/chon")
 def choose(form: PostedForm, door: Administrator) -> Response:
     """Say who reads from now on, and how fast."""
-    return _done(door, "da-chon-giong", lambda: choose_audited(door, form.text("voice"), _rate_in(form.text("rate"))))
+
+    def work() -> None:
+        choose_audited(door, form.text("voice"), _rate_in(form.text("rate")), form.text("emergency_voice") or None)
+
+    return _done(door, "da-chon-giong", work)
 
 
 @router.post("/giong-doc/nghe")
@@ -169,10 +175,11 @@ def _show(
 ) -> Response:
     with door.read() as session:
         commune = get_commune(session)
-        chosen, rate = commune.voice, commune.rate
+        chosen, emergency_voice, rate = commune.voice, commune.emergency_voice or "", commune.rate
     page = VoicesPage(
         voices=read_voices(door.station.settings.voices_dir),
         chosen=chosen,
+        emergency_voice=emergency_voice,
         rate=rate,
         rates=RATES if any(rate == one for one, _ in RATES) else (*RATES, (rate, "như đã đặt")),
         job=door.station.voice_desk.job,
