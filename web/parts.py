@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from broadcast.alarms_watch import AlarmWatch
-from broadcast.communes import get_commune
+from broadcast.communes import get_commune, voice_for
 from broadcast.db import migrate, open_engine, session_of
 from broadcast.errors import NotFound
 from broadcast.importing import ImportDesk
@@ -25,6 +25,7 @@ from broadcast.notify_webhook import WebhookOptions
 from broadcast.playout import Playout
 from broadcast.pole_watch import PoleWatch
 from broadcast.prepared import seed_prepared
+from broadcast.readiness_desk import ReadinessDesk
 from broadcast.relay_desk import RelayDesk
 from broadcast.renderers import RendererOptions, bulletin_renderer, emergency_renderer
 from broadcast.rendering import RendererPool
@@ -32,7 +33,7 @@ from broadcast.sources_desk import SourceDesk
 from broadcast.sources_kept import SecretFiles
 from broadcast.templates import seed_templates
 from players.hub import Hub
-from players.messages import PlaybackReport
+from players.messages import PlaybackReport, Urgency
 from players.presence import PresenceBoard
 from players.topics import Topics
 from scheduler.runner import Runner
@@ -124,7 +125,7 @@ def make_station(
         settings.voices_dir, settings.clips_dir, settings.voice.target_lufs, settings.voice.for_horns
     )
     bulletins = bulletin_renderer(speech, clock)
-    emergencies = emergency_renderer(speech, commune.voice, clock)
+    emergencies = emergency_renderer(speech, voice_for(commune, Urgency.EMERGENCY), clock)
     renderers = RendererPool(engine, bulletins, emergencies, clips, clock)
     hub = Hub(
         LateTransport(broker.hub_transport),
@@ -175,8 +176,11 @@ def make_station(
                 clock,
                 lambda: on_change("morning"),
             ),
-            live=LiveFeed(fragments.render, settings.http.max_live_clients),
             poles=PoleWatch(engine, presence, clock),
+            readiness=ReadinessDesk(
+                engine, hub, renderers, clips, settings.readiness.at, clock, lambda: on_change("readiness")
+            ),
+            live=LiveFeed(fragments.render, settings.http.max_live_clients),
             render_parts=fragments.render,
         )
     )
@@ -287,11 +291,12 @@ def _notify_options(given: NotifySettings) -> NotifyOptions:
 
 @asynccontextmanager
 async def alarms(station: Station) -> AsyncIterator[None]:
-    """What is wrong becomes an alarm, and people are told; mornings are checked."""
+    """What is wrong becomes an alarm, and people are told; mornings are checked, and how ready the poles are."""
     async with (
         _running(station.alarms.run(), "alarms"),
         _running(station.notifier.run(), "notifier"),
         _running(station.morning.run(), "morning"),
+        _running(station.readiness.run(), "readiness"),
         _running(station.poles.run(), "poles"),
     ):
         yield

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from broadcast.alarms_watch import AlarmWatch
 from broadcast.cap.audio import EmergencySounds
-from broadcast.communes import get_commune
+from broadcast.communes import get_commune, voice_for
 from broadcast.db import reading
 from broadcast.importing import ImportDesk
 from broadcast.live_desk import LiveDesk
@@ -19,12 +19,14 @@ from broadcast.morning_watch import MorningWatch
 from broadcast.notify_sending import Notifier
 from broadcast.playout import Playout
 from broadcast.pole_watch import PoleWatch
+from broadcast.readiness_desk import ReadinessDesk
 from broadcast.relay_desk import RelayDesk
 from broadcast.rendering import RendererPool
 from broadcast.sources_desk import SourceDesk
 from players.child import ChildState
 from players.errors import BrokerError
 from players.hub import Hub
+from players.messages import Urgency
 from players.presence import NodePresence, PresenceBoard
 from players.signing import CommuneKey
 from scheduler.runner import Runner
@@ -67,6 +69,7 @@ class Parts:
     alarms: AlarmWatch
     notifier: Notifier
     morning: MorningWatch
+    readiness: ReadinessDesk
     poles: PoleWatch
     render_parts: Callable[[Iterable[Part]], dict[Part, str]]
 
@@ -95,6 +98,7 @@ class Station:
         self.alarms = parts.alarms
         self.notifier = parts.notifier
         self.morning = parts.morning
+        self.readiness = parts.readiness
         self.poles = parts.poles
         self._render_parts = parts.render_parts
         self.emergency_sounds = EmergencySounds(parts.settings.emergency_sounds_dir, parts.clips)
@@ -150,9 +154,9 @@ class Station:
         self.warm_voice()
 
     def warm_voice(self) -> None:
-        """Have the commune's voice loaded for emergencies. From any thread."""
+        """Have the voice for emergencies loaded. From any thread."""
         with reading(self.engine) as session:
-            voice = get_commune(session).voice
+            voice = voice_for(get_commune(session), Urgency.EMERGENCY)
         asyncio.run_coroutine_threadsafe(self.renderers.warm(voice), self._loop)
 
     def doubt_visitors(self) -> None:
@@ -162,6 +166,10 @@ class Station:
     def alarms_changed(self) -> None:
         """Somebody has acknowledged an alarm: have the open pages show it. From any thread."""
         self._loop.call_soon_threadsafe(self.changed, "alarms")
+
+    def drill_asked(self) -> None:
+        """Somebody has asked for a silent drill: have it made now. From any thread."""
+        self._loop.call_soon_threadsafe(self.readiness.nudge)
 
     def replan(self, entry_id: int) -> None:
         """An entry of the timetable was changed: have it on the nodes at once. From any thread."""
