@@ -5,6 +5,7 @@
 `code` is stable English, `message` is Vietnamese and may be shown, `field` names the input that is wrong.
 """
 
+import errno
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -36,6 +37,7 @@ SAID: Mapping[int, tuple[str, str]] = {
     507: ("disk-full", "Ổ đĩa của máy chủ đã đầy: việc vừa làm chưa được lưu. Hãy báo người quản trị."),
     503: ("unavailable", "Máy chủ chưa sẵn sàng. Xin thử lại sau ít phút."),
 }
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 SCOPE_MISSING = ("scope-missing", "Mã truy cập không có phạm vi quyền này.")
 
 
@@ -131,9 +133,9 @@ def install_error_handlers(app: FastAPI, headers: Mapping[str, str]) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         return refusal_response(request, _invalid(error))
 
-    async def on_database(request: Request, error: Exception) -> Response:
-        cause = getattr(error, "orig", None)
-        if getattr(cause, "sqlite_errorname", "") != "SQLITE_FULL":
+    async def on_storage(request: Request, error: Exception) -> Response:
+        is_full = getattr(getattr(error, "orig", None), "sqlite_errorname", "") == "SQLITE_FULL"
+        if not is_full and getattr(error, "errno", None) not in DISK_FULL:
             return await on_bug(request, error)
         logger.error("%s %s: the server's disk is full", request.method, request.url.path)
         return refusal_response(request, Refusal(507, *SAID[507]))
@@ -147,7 +149,8 @@ def install_error_handlers(app: FastAPI, headers: Mapping[str, str]) -> None:
     app.add_exception_handler(BroadcastError, on_broadcast_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, on_invalid)
-    app.add_exception_handler(OperationalError, on_database)
+    app.add_exception_handler(OperationalError, on_storage)
+    app.add_exception_handler(OSError, on_storage)
     app.add_exception_handler(Exception, on_bug)
 
 

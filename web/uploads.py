@@ -6,7 +6,6 @@ nothing of the file is left behind.
 
 import asyncio
 import contextlib
-import errno
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
-from web.errors import SAID, Refusal
+from web.errors import DISK_FULL, SAID, Refusal
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -31,7 +30,6 @@ FILE_FIELD = "file"
 _MAX_FIELD = 4096
 _MAX_FIELDS = 20
 _WRITE_AT = 512 * 1024
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +204,7 @@ async def _stream_to(path: Path, blocks: AsyncIterator[bytes]) -> int:
                 size += len(block)
             await asyncio.to_thread(os.fsync, file.fileno())
     except OSError as error:
-        if error.errno in _DISK_FULL:
+        if error.errno in DISK_FULL:
             raise Refusal(507, *SAID[507]) from error
         raise
     return size
