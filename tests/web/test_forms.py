@@ -14,11 +14,11 @@ NO_PAGE = re.compile(r"\.(csv|ics|pdf|tsv|png|crt|js|webmanifest)$")
 
 
 def pages_for(known: dict[str, str]) -> list[str]:
-    """Every page there is, with what is there in the place of its parameters."""
+    """Every page for who is signed in, with what is there in the place of its parameters."""
     found = []
     for route in sorted(PAGES.keys() - STREAMS):
         method, _, path = route.partition(" ")
-        if method == "GET" and not NO_PAGE.search(path):
+        if method == "GET" and "nobody" not in PAGES[route] and not NO_PAGE.search(path):
             found.append(re.sub(r"\{(\w+)\}", lambda name: known.get(name[1], "0"), path))
     return found
 

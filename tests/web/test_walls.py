@@ -177,11 +177,12 @@ def broadcasts_of(commune: Commune) -> list[str]:
 
 
 def asked_by(ids: Ids, broadcasts: list[str], table: dict[str, frozenset[str]], *, reading: bool) -> list[str]:
-    """Every path of a table, with real ids; what names a broadcast once for each of them."""
+    """Every path of a table that is not for everybody, with real ids; what names a broadcast once for each of them."""
     found = []
     for route in sorted(table.keys() - STREAMS - {"POST /dang-nhap", "POST /dang-xuat"}):
         method, _, path = route.partition(" ")
-        if (method == "GET") != reading or "{sha256}" in path:
+        is_public = "nobody" in table[route]
+        if (method == "GET") != reading or is_public or "{sha256}" in path:
             continue
         if "{broadcast_id}" in path:
             found += [f"{method} {Ids({**ids.of, 'broadcast_id': one}).fill(route)}" for one in broadcasts]
