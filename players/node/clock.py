@@ -25,7 +25,7 @@ LEAST_DOUBT_S = 1e-4
 MAX_WAIT_S = 5.0
 """A reply that took longer says too little about the time."""
 MAX_ASKED = 16
-SHORTEST_CALM_S, LONGEST_CALM_S = 64.0, 512.0
+SHORTEST_CALM_S, LONGEST_CALM_S = 64.0, 1024.0
 WORTH_ASKING_S = 0.003
 """What a crystal may have run off before the server is asked again."""
 RTC_ERROR_S = 0.1
