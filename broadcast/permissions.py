@@ -26,6 +26,7 @@ class Action(StrEnum):
     MANAGE_VOICES = "manage-voices"
     MANAGE_SOURCES = "manage-sources"
     READ_AUDIT = "read-audit"
+    ANSWER_RESIDENTS = "answer-residents"
 
 
 _OFFICER, _LEADER, _HEAD, _ADMIN = Role.OFFICER, Role.LEADER, Role.VILLAGE_HEAD, Role.ADMINISTRATOR
@@ -55,6 +56,7 @@ ALLOWED: dict[Action, frozenset[Role]] = {
     Action.MANAGE_VOICES: frozenset({_ADMIN}),
     Action.MANAGE_SOURCES: frozenset({_ADMIN}),
     Action.READ_AUDIT: frozenset({_LEADER, _ADMIN}),
+    Action.ANSWER_RESIDENTS: frozenset({_OFFICER, _LEADER, _ADMIN}),
 }
 
 

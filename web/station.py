@@ -106,6 +106,7 @@ class Station:
         self.sign_in = SignInDoor(parts.engine, parts.settings.sign_in)
         self.backups = BackupShelf(parts.settings)
         self.presses = PressDoor(parts.engine)
+        self.feedback_throttle = Throttle(4, timedelta(minutes=5))
         self.pairing_throttle = Throttle(10, timedelta(seconds=20))
         self.preview_throttle = Throttle(20, timedelta(seconds=6))
         self._loop = asyncio.get_running_loop()

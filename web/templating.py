@@ -86,6 +86,7 @@ def environment() -> Environment:
         "BROADCAST": words.BROADCAST,
         "DELIVERY": words.DELIVERY,
         "PRESENCE": words.PRESENCE,
+        "FEEDBACK": words.FEEDBACK,
         "LEFT_ALONE": LEFT_ALONE_TEXTS,
         "asset": asset_path,
     }

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from broadcast.models import BroadcastState, BulletinState, DeliveryState, Role
+from broadcast.models import BroadcastState, BulletinState, DeliveryState, FeedbackKind, Role
 from players.messages import Urgency
 from players.presence import PresenceState
 from tts.spoken import SpanKind
@@ -83,6 +83,12 @@ STYLE: dict[str, tuple[str, dict[str, str]]] = {
     ),
 }
 """How numbers may be said: for each field of `tts.normalize.ReadingStyle` its legend and its choices."""
+FEEDBACK: dict[FeedbackKind, str] = {
+    FeedbackKind.NOT_HEARD: "Tôi không nghe được",
+    FeedbackKind.TOO_LOUD: "Loa quá to",
+    FeedbackKind.UNCLEAR: "Nghe không rõ lời",
+    FeedbackKind.OTHER: "Ý kiến khác",
+}
 WEEKDAYS = ("Thứ hai", "Thứ ba", "Thứ tư", "Thứ năm", "Thứ sáu", "Thứ bảy", "Chủ nhật")
 
 

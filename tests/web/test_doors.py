@@ -204,6 +204,13 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /hai-lop/xac-nhan": SIGNED_IN,
     "POST /hai-lop/tat": SIGNED_IN,
     "GET /nhat-ky-he-thong": frozenset({"leader", "admin"}),
+    "GET /cong-khai": EVERYBODY,
+    "GET /cong-khai/podcast.xml": EVERYBODY,
+    "GET /cong-khai/am-thanh/{sha256}": EVERYBODY,
+    "POST /cong-khai/gop-y": EVERYBODY,
+    "GET /gop-y": EDITORS,
+    "POST /gop-y/{feedback_id}": EDITORS,
+    "POST /gop-y/trang/cong-khai": ADMIN,
     "GET /sao-luu": ADMIN,
     "POST /sao-luu": ADMIN,
     "GET /sao-luu/{name}": ADMIN,
@@ -411,6 +418,7 @@ def filled(route: str) -> tuple[str, str]:
         .replace("{kid}", NODE_KEY.kid)
         .replace("{token_id}", "9999")
         .replace("{alarm_id}", "9999")
+        .replace("{feedback_id}", "9999")
         .replace("{position}", "0")
         .replace("{part}", "0")
     )

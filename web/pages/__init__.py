@@ -32,7 +32,9 @@ from web.pages import (
     paper,
     placements,
     programmes,
+    public,
     recordings,
+    residents,
     rules,
     second_factor,
     sign_in,
@@ -47,7 +49,7 @@ from web.pages import (
     week_move,
 )
 
-OPEN_ROUTERS = (sign_in.router, calendar.feed_router, emergency_app.router, cap_feed.router)
+OPEN_ROUTERS = (sign_in.router, calendar.feed_router, public.router, emergency_app.router, cap_feed.router)
 """Pages for whoever comes; they guard their forms themselves."""
 UPLOAD_ROUTERS = (paper.upload_router, recordings.upload_router, voices.upload_router)
 """They take a file as it comes, with the session's CSRF token before it; they check it themselves."""
@@ -88,6 +90,7 @@ ROUTERS = (
     lexicon.router,
     voices.router,
     users.router,
+    residents.router,
     second_factor.router,
     audit_log.router,
     backups.router,
