@@ -86,7 +86,7 @@ def codes_left(session: Session, user: User) -> int:
 
 def address_of(user: User, commune: str) -> str:
     """What the QR code says to the phone (Key Uri Format of Google Authenticator)."""
-    return pyotp.TOTP(user.totp_secret or "").provisioning_uri(user.username, issuer_name=f"Loa Làng {commune}")
+    return pyotp.TOTP(user.totp_secret or "").provisioning_uri(name=user.username, issuer_name=f"Loa Làng {commune}")
 
 
 def _step_of(user: User, code: str, now: datetime) -> int | None:
