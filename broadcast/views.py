@@ -74,6 +74,7 @@ class BroadcastRow:
     reason: str | None
     why: str
     is_now: bool
+    is_drill: bool
     starts_at: datetime | None
     due_at: datetime | None
     """When it was to begin, of one that is aired late."""
@@ -329,6 +330,7 @@ def broadcast_rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[Br
             reason=one.reason,
             why=why_text(one.reason),
             is_now=one.is_now,
+            is_drill=one.is_drill,
             starts_at=one.starts_at,
             due_at=one.due_at,
             ends_at=ends_at_of(one),

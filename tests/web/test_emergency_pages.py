@@ -125,6 +125,11 @@ async def test_a_second_person_confirms_on_a_page(browse: SignIn, commune: Commu
     assert officer.answer.status_code == 404
     await leader.get("/khan-cap")
     assert TEXT in leader.text("section.card.bad")
+    await leader.get("/")
+    assert TEXT in leader.text("[data-waiting]")
+    assert leader.attributes("[data-waiting] a")["href"] == held
+    await officer.get("/")
+    assert officer.page.css_first("[data-waiting]") is None
     await leader.get(held)
     await leader.send("main form", button="act=confirm")
     assert leader.path == held.replace("/cho/", "/luot/")
@@ -341,3 +346,12 @@ async def test_another_file_is_another_version(
     monkeypatch.setattr("web.pages.emergency_app.STATIC", changed)
     after = (await nobody.http.get("/khan-cap-sw.js")).text
     assert re.findall("loalang-khan-cap-[0-9a-f]{16}", before) != re.findall("loalang-khan-cap-[0-9a-f]{16}", after)
+
+
+async def test_a_drill_is_counted_apart_in_the_log(api: Programs, browse: SignIn) -> None:
+    for number, is_drill in enumerate((False, True, True)):
+        press = {**PRESS, "key": f"counted-{number}", "drill": is_drill}
+        assert (await api("head").post("/api/emergencies", json=press)).status_code == 201
+    leader = await browse("leader")
+    await leader.get("/nhat-ky")
+    assert "1 lượt phát và 2 diễn tập" in leader.text("main")

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from sqlmodel import select
 
 from broadcast.models import AuditEntry, LiveAnnouncement
-from broadcast.stopping import stop_broadcast
+from broadcast.stopping import cancel_broadcast
 from broadcast.users import get_user
 from tests.fakes.sounds import RATE, find, noise
 from tests.players.node.pulse import SINK, PulseServer, pulse_server
@@ -104,7 +104,7 @@ async def test_who_stops_the_broadcast_closes_the_microphone(
     opened = await api("officer").post("/api/live", json=ASKED)
     live = opened.json()["broadcast"]
     with commune.work() as session:
-        stop_broadcast(session, live, get_user(session, "leader"), NOW)
+        cancel_broadcast(session, live, get_user(session, "leader"), NOW)
     for _ in range(600):
         if not station.talks.is_open(live):
             break
@@ -122,7 +122,7 @@ async def test_without_a_microphone_no_chime_is_heard(api: Programs, commune: Co
 
 
 async def test_the_page_speaks_into_the_microphone_at_the_office(
-    browse: SignIn, commune: Commune, microphone: PulseServer
+    app: FastAPI, browse: SignIn, commune: Commune, microphone: PulseServer
 ) -> None:
     browser = await browse("officer")
     await browser.get("/phat-truc-tiep")
@@ -131,6 +131,8 @@ async def test_the_page_speaks_into_the_microphone_at_the_office(
     with commune.work() as session:
         live = session.exec(select(LiveAnnouncement)).one().broadcast_id
     assert browser.path == f"/luot-phat/{live}"
+    station: Station = app.state.station
+    await station.talks.end(live)
 
 
 async def test_the_page_says_where_one_must_choose(browse: SignIn) -> None:

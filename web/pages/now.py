@@ -1,12 +1,15 @@
 """The first page: what sounds now, what sounds next, what is wrong; and the events that keep it alive."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Query, Response
 from markupsafe import Markup
 
+from broadcast.models import HeldPress
+from broadcast.second_person import waiting_for
 from web.deps import SignedIn
 from web.event_stream import event_stream, scope_at
 from web.fragments import now_parts, scope_of
@@ -26,6 +29,8 @@ class NowPage(Page):
     onair: Markup
     nodes: Markup
     coming: Markup
+    waiting: Sequence[HeldPress]
+    """Emergencies that wait for this person's word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,7 @@ def show_now(door: SignedIn) -> Response:
     """The page."""
     with door.read() as session:
         parts = now_parts(scope_of(session, door.user))
+        waiting = waiting_for(session, door.user, door.now)
     html = {part.name: Markup(text) for part, text in door.station.render_parts(parts).items()}  # noqa: S704 - our own templates
     return door.show(
         NowPage(
@@ -48,6 +54,7 @@ def show_now(door: SignedIn) -> Response:
             onair=html["onair"],
             nodes=html["nodes"],
             coming=html["coming"],
+            waiting=waiting,
         )
     )
 
