@@ -160,7 +160,7 @@ def placed_on(
     days = sorted(days)
     if not days:
         return {}
-    for_zones = select(BulletinZone.bulletin_id).where(col(BulletinZone.zone_id).in_(zone_ids))
+    of_bulletin = select(BulletinZone.zone_id).where(BulletinZone.bulletin_id == Bulletin.id)
     query = (
         select(Bulletin, Placement)
         .join(Placement)
@@ -169,7 +169,7 @@ def placed_on(
             Placement.from_on <= days[-1],
             or_(col(Placement.until_on).is_(None), col(Placement.until_on) >= days[0]),
             Bulletin.state == BulletinState.APPROVED,
-            col(Bulletin.id).in_(for_zones),
+            of_bulletin.where(col(BulletinZone.zone_id).in_(zone_ids)).exists(),
         )
         .order_by(col(Placement.position), col(Placement.id))
     )

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from broadcast.airings import add_broadcasts, end_before_start, note_duration, set_zones
 from broadcast.communes import local_zone
-from broadcast.entries import changes_of_entry, list_entries, special_days, zones_of_entry
+from broadcast.entries import changes_of_entry, list_entries, special_days
 from broadcast.lifecycle import COMING, WhyNot
 from broadcast.models import (
     Broadcast,
@@ -17,6 +17,7 @@ from broadcast.models import (
     BroadcastState,
     BroadcastZone,
     Commune,
+    EntryZone,
     Programme,
     SpecialDayKind,
     TimetableEntry,
@@ -108,7 +109,7 @@ def load_entry(session: Session, row: TimetableEntry) -> Entry | None:
         weekdays=frozenset(row.weekdays),
         from_on=row.from_on,
         until_on=row.until_on,
-        zone_ids=frozenset(row_id(zone.id) for zone in zones_of_entry(session, row)),
+        zone_ids=frozenset(session.exec(select(EntryZone.zone_id).where(EntryZone.entry_id == row.id))),
         planned_from=row.planned_until or row.created_at,
         dates=frozenset(date.fromisoformat(day) for day in row.dates),
         lunar_days=frozenset(row.lunar_days),
