@@ -12,9 +12,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Response
 from sqlmodel import Session
 
+from broadcast.airtime import refresh_coming
 from broadcast.entries import MAX_MINUTES, draft_of_entry, get_entry
 from broadcast.errors import BroadcastError, InvalidInput
 from broadcast.programmes import get_programme
+from broadcast.rules import apply_rules
 from scheduler.advice import AHEAD, Advice, advice_for
 from scheduler.moves import Move, move_every_week, move_one_day
 from scheduler.planner import plan_entry
@@ -95,7 +97,9 @@ def keep_move(form: PostedForm, door: Planner) -> Response:
         entry_id, revision, move = _move_in(typed)
         with door.work() as session:
             act(session, entry_id, revision, move, door.now, door.user.username)
-            plan_entry(session, entry_id, door.now)  # so that the grid, which comes next, shows it moved
+            # So that the grid, which comes next, shows it moved, and what the rules say of it now.
+            plan_entry(session, entry_id, door.now)
+            refresh_coming(session, door.now, apply_rules(session, door.now))
     except BroadcastError as error:
         refusal = refusal_of(error)
         if refusal.status == 404:
