@@ -28,7 +28,7 @@ from broadcast.relay_desk import due_relays
 from broadcast.relays import note_failure, recent_failures, relays_of, say_relay, starts_of
 from broadcast.windows import stored_windows
 from players.messages import OnFailure, Play, Urgency
-from scheduler.forecast import load_lines
+from scheduler.forecast import Relay, load_lines
 from scheduler.planner import plan_timetable
 from tests.broadcast.airing_kit import add_pole, render
 from tests.broadcast.conftest import House
@@ -62,7 +62,9 @@ def test_a_relay_counts_in_the_length_and_is_told_to_poles(unit: Session, house:
     assert (relay.after_clips, relay.starts_ms, relay.lasts_ms) == (1, 30_000, 900_000)
     assert (relay.source, relay.on_failure, relay.may_end) == (f"/streams/{broadcast.id}/0", "silence", False)
     line = next(line for line in load_lines(unit, now, now + timedelta(days=1)))
-    assert (line.relays, line.lasts) == (("Tiếp âm Đài tỉnh, 15 phút",), timedelta(seconds=960))
+    radio = Relay("Tiếp âm Đài tỉnh, 15 phút", 1, begins=timedelta(seconds=30), lasts=timedelta(minutes=15))
+    assert (line.relays, line.lasts) == ((radio,), timedelta(seconds=960))
+    assert [piece == radio for piece in line.pieces] == [False, True, False], "words, radio, words"
 
 
 def test_a_relay_waits_for_its_minute(unit: Session, house: House, now: datetime) -> None:

@@ -215,7 +215,9 @@ async def test_a_program_changes_an_entry_by_the_revision_it_read(api: Programs,
     assert (late.status_code, late.json()["error"]["code"]) == (409, "changed-meanwhile")
     revision = changed.json()["revision"]
     day = await officer.put(f"{path}/days/2026-09-25", json={"revision": revision, "is_off": True})
-    assert day.json()["changes"] == [{"on": "2026-09-25", "is_off": True, "airs_at": None, "programme": None}]
+    assert day.json()["changes"] == [
+        {"on": "2026-09-25", "is_off": True, "airs_at": None, "programme": None, "max_minutes": None}
+    ]
     cleared = await officer.delete(f"{path}/days/2026-09-25", params={"revision": day.json()["revision"]})
     assert cleared.json()["changes"] == []
     assert (await officer.get("/api/entries")).json()["entries"] == [cleared.json()]
