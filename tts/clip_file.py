@@ -274,8 +274,8 @@ def encode_clip(pieces: Iterable[NDArray[np.int16]], level: Level) -> tuple[byte
     """Encode each piece while the next is made, correct the level in the header, and count the samples."""
     # What Opus makes of a peak is only known when it is decoded.
     heard = _Heard()
-    writer = OpusWriter(MIX_RATE, heard.add)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="opus") as beside:
+    with ThreadPoolExecutor(1, "opus") as beside, ThreadPoolExecutor(1, "ear") as ear:
+        writer = OpusWriter(MIX_RATE, heard.add, ear=ear)
         before: Future[None] | None = None
         for piece in pieces:
             if before:
@@ -283,7 +283,7 @@ def encode_clip(pieces: Iterable[NDArray[np.int16]], level: Level) -> tuple[byte
             before = beside.submit(writer.write, piece)
         if before:
             before.result()
-    data = writer.finish()
+        data = writer.finish()
     gain_db = header_gain_db(level, heard.meter.loudness(), heard.peak_dbtp)
     return set_output_gain(data, gain_db), writer.sample_count
 

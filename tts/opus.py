@@ -7,6 +7,7 @@ the output gain of the Opus header (RFC 7845, section 5.1), so that encoding nev
 import io
 import struct
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 
 import av
 import numpy as np
@@ -29,15 +30,20 @@ _FIRST_PAGE = struct.Struct("<4sBBqIIIBB8sBBHIhB")
 class OpusWriter:
     """Takes 16-bit mono sound piece by piece; `finish` gives the whole file."""
 
-    def __init__(self, sample_rate: int, on_decoded: Callable[[NDArray[np.float32]], None] | None = None) -> None:
+    def __init__(
+        self, sample_rate: int, on_decoded: Callable[[NDArray[np.float32]], None] | None = None, *, ear: Executor
+    ) -> None:
         """Open an encoder.
 
         Args:
             sample_rate: of what is written: 8, 12, 16, 24 or 48 kHz.
             on_decoded: called with each stretch as players will hear it, mono at `DECODED_RATE`, without the gain.
+            ear: where that is done, one stretch at a time, while the next one is encoded.
         """
         self._sample_rate = sample_rate
         self._on_decoded = on_decoded
+        self._ear = ear
+        self._hearing: list[Future[None]] = []
         self._decoder = _open_decoder()
         self._file = io.BytesIO()
         options = {"fflags": "+bitexact", "serial_offset": str(_SERIAL)}
@@ -60,8 +66,10 @@ class OpusWriter:
         Raises:
             ClipError: the encoder failed.
         """
-        if len(samples) == 0:
-            return
+        for start in range(0, len(samples), self._sample_rate):
+            self._write(samples[start : start + self._sample_rate])
+
+    def _write(self, samples: NDArray[np.int16]) -> None:
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples)[np.newaxis, :], format="s16", layout="mono")
         frame.sample_rate = self._sample_rate
         frame.pts = self._count
@@ -78,6 +86,8 @@ class OpusWriter:
             raise ClipError("a clip without a sample")
         try:
             self._encode(None)
+            for heard in self._hearing:
+                heard.result()
         finally:
             self._container.close()
         return self._file.getvalue()
@@ -86,15 +96,20 @@ class OpusWriter:
         try:
             packets = self._stream.encode(frame)
             if self._on_decoded and packets:
-                self._on_decoded(self._decoded(packets))
+                self._decoder.extradata = self._decoder.extradata or self._stream.codec_context.extradata
+                self._hearing.append(self._ear.submit(self._hear, packets, self._on_decoded))
             self._container.mux(packets)
         except av.FFmpegError as error:
             raise ClipError(f"the Opus encoder failed: {error}") from error
 
-    def _decoded(self, packets: "Sequence[av.Packet[AudioStream]]") -> NDArray[np.float32]:
-        self._decoder.extradata = self._decoder.extradata or self._stream.codec_context.extradata
-        frames = [frame for packet in packets for frame in self._decoder.decode(packet)]
-        return np.concatenate([frame.to_ndarray()[0] for frame in frames])
+    def _hear(
+        self, packets: "Sequence[av.Packet[AudioStream]]", on_decoded: Callable[[NDArray[np.float32]], None]
+    ) -> None:
+        try:
+            frames = [frame for packet in packets for frame in self._decoder.decode(packet)]
+        except av.FFmpegError as error:
+            raise ClipError(f"the Opus decoder failed: {error}") from error
+        on_decoded(np.concatenate([frame.to_ndarray()[0] for frame in frames]))
 
 
 def _open_decoder() -> AudioCodecContext:

@@ -31,12 +31,12 @@ BULLETINS = Path(__file__).parent.parent / "data" / "bulletins"
 OUT = ROOT / "bench-out" / "speech"
 LONG_BULLETIN = "village-festival.txt"
 """Of 312 words."""
-ROUNDS = 7
+ROUNDS = 5
 FRAMING = Framing(Chime.NORMAL, closing=True)
 CLIENTS = 4
 CROWD = 20
 CROWD_WORDS = 25
-CROWD_ROUNDS = 4
+CROWD_ROUNDS = 2
 WARM_UP = 20
 
 

@@ -1,6 +1,7 @@
 """Loudness, peaks, silence, rates, chimes and splitting: what the clips are made with."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -124,13 +125,24 @@ def test_rests_are_exact_and_edges_soft() -> None:
     assert np.abs(np.diff(piece.astype(int))).max() < 32767 * 0.9 * 2 * np.pi * 997 / 24_000 * 1.1
 
 
+def encoded(*pieces: NDArray[np.int16]) -> bytes:
+    with ThreadPoolExecutor(1) as ear:
+        writer = OpusWriter(24_000, ear=ear)
+        for piece in pieces:
+            writer.write(piece)
+        return writer.finish()
+
+
+def test_the_file_does_not_depend_on_how_the_sound_came() -> None:
+    sound = np.round(tone(3.3).samples * 32767).astype(np.int16)
+    assert encoded(sound) == encoded(sound[:1000], sound[1000:50_000], sound[50_000:])
+
+
 @pytest.mark.parametrize("gain_db", [-6.0, 0.0, 3.5])
 def test_the_output_gain_is_what_players_apply(gain_db: float, tmp_path: Path) -> None:
     def written(gain: float) -> Path:
-        writer = OpusWriter(24_000)
-        writer.write(np.round(tone(3).samples * 32767).astype(np.int16))
         path = tmp_path / f"{gain}.opus"
-        path.write_bytes(set_output_gain(writer.finish(), gain))
+        path.write_bytes(set_output_gain(encoded(np.round(tone(3).samples * 32767).astype(np.int16)), gain))
         return path
 
     assert abs(ebur128(written(gain_db))[0] - ebur128(written(0.0))[0] - gain_db) < 0.11
@@ -147,11 +159,9 @@ def test_no_gain_for_what_is_no_opus(file: bytes) -> None:
 
 def test_an_empty_or_absurd_clip_is_refused() -> None:
     with pytest.raises(ClipError):
-        OpusWriter(24_000).finish()
-    writer = OpusWriter(24_000)
-    writer.write(np.ones(2400, dtype=np.int16))
+        encoded(np.zeros(0, dtype=np.int16))
     with pytest.raises(ClipError):
-        set_output_gain(writer.finish(), 40.0)
+        set_output_gain(encoded(np.ones(2400, dtype=np.int16)), 40.0)
 
 
 # -- chimes --------------------------------------------------------------------------------------------------

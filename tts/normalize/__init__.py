@@ -30,7 +30,7 @@ from tts.normalize.rates import read_rates, read_word_slashes
 from tts.normalize.ratios import read_ratios
 from tts.normalize.roads import read_roads
 from tts.normalize.romans import read_romans
-from tts.normalize.segment import segment_words
+from tts.normalize.segment import Words
 from tts.normalize.style import NORTH, SOUTH, ReadingStyle
 from tts.normalize.symbols import read_symbols
 from tts.normalize.times import read_times
@@ -99,7 +99,7 @@ def normalize(text: str, lexicon: Lexicon | None = None, style: ReadingStyle = N
         spaces and the marks ``. , ; : ? !`` only. Spans that a person should look at are not `certain`.
     """
     canonical = iron(text)
-    draft = Draft(canonical.text, segment_words(canonical.text), style, lexicon or Lexicon())
+    draft = Draft(canonical.text, Words(canonical.text), style, lexicon or Lexicon())
     for reader in READERS:
         draft.take(reader(draft))
     return SpokenText(text, assemble(canonical, draft))

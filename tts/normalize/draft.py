@@ -101,5 +101,5 @@ class Draft:
         syllable = _SYLLABLE.match(self.lower, position)
         if syllable is None:
             return ""
-        span = self.words.span_from(syllable.start(1))
-        return self.lower[span[0] : span[1]] if span and span[0] == syllable.start(1) else syllable[1]
+        end = self.words.end_of(syllable.start(1))
+        return syllable[1] if end is None else self.lower[syllable.start(1) : end]

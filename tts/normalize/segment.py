@@ -6,7 +6,7 @@ Its tokenizer is quadratic in some runs without spaces, so it is fed stretches o
 import re
 import threading
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from underthesea import sent_tokenize, word_tokenize
 
@@ -17,38 +17,38 @@ _ONE_AT_A_TIME = threading.Lock()
 _RUN = re.compile(rf"\S{{{_LONGEST_TOKEN},}}")
 
 
-@dataclass(frozen=True, slots=True)
 class Words:
-    """The words of a text, by their offsets."""
+    """The words of a text; several syllables may make one ("diện tích").
 
-    starts: list[int]
-    ends: list[int]
+    Few texts hold anything that depends on them, so a stretch is parted when it is first asked about.
+    """
 
-    def span_from(self, position: int) -> tuple[int, int] | None:
-        """Give the first word that begins at or after `position`."""
-        index = bisect_right(self.starts, position - 1)
-        return (self.starts[index], self.ends[index]) if index < len(self.starts) else None
+    def __init__(self, text: str) -> None:
+        """Of this text."""
+        self._stretches = [(one.start(), one[0]) for one in _STRETCH.finditer(text) if one[0].strip()]
+        self._ends: dict[int, dict[int, int]] = {}
+
+    def end_of(self, start: int) -> int | None:
+        """Where the word ends that begins at `start`; None if none begins there."""
+        index = bisect_right(self._stretches, start, key=lambda stretch: stretch[0]) - 1
+        if index < 0:
+            return None
+        if index not in self._ends:
+            at, stretch = self._stretches[index]
+            self._ends[index] = {at + begin: at + end for begin, end in _words_in(stretch)}
+        return self._ends[index].get(start)
 
 
-def segment_words(text: str) -> Words:
-    """Part `text` into words; several syllables may make one ("diện tích")."""
-    starts: list[int] = []
-    ends: list[int] = []
-    for stretch in _STRETCH.finditer(text):
-        if not stretch[0].strip():
-            continue
-        plain = _RUN.sub(lambda m: "x" * len(m[0]), stretch[0])
-        at = 0
-        with _ONE_AT_A_TIME:
-            words = word_tokenize(plain, use_token_normalize=False)
-        for word in words:
-            found = _locate(word, plain, at)
-            if found is None:
-                continue
-            starts.append(stretch.start() + found[0])
-            ends.append(stretch.start() + found[1])
+def _words_in(stretch: str) -> Iterator[tuple[int, int]]:
+    plain = _RUN.sub(lambda m: "x" * len(m[0]), stretch)
+    at = 0
+    with _ONE_AT_A_TIME:
+        words = word_tokenize(plain, use_token_normalize=False)
+    for word in words:
+        found = _locate(word, plain, at)
+        if found is not None:
+            yield found
             at = found[1]
-    return Words(starts, ends)
 
 
 def segment_sentences(text: str) -> list[tuple[int, int]]:

@@ -184,10 +184,12 @@ def print_page(
     dpi: int = 150,
     points: float = 13,
     noise: float = 12,
+    specks: float = 0.001,
     is_cut: bool = False,
 ) -> Image.Image:
     """A printed A4 page as a cheap scanner sees it: turned by `skew` degrees, grainy, with specks.
 
+    `specks`: the share of black ones, and of white ones.
     `is_cut`: without the empty paper below, which takes long to read.
     """
     width, height = round(8.27 * dpi), round(11.69 * dpi)
@@ -203,9 +205,9 @@ def print_page(
     turned = page.rotate(skew, Image.Resampling.BICUBIC, fillcolor=255)
     random = np.random.default_rng(1)
     seen = np.asarray(turned, dtype=np.float32) + random.normal(0, noise, turned.size[::-1])
-    specks = random.random(seen.shape)
-    seen[specks < 0.001] = 0
-    seen[specks > 0.999] = 255
+    struck = random.random(seen.shape)
+    seen[struck < specks] = 0
+    seen[struck > 1 - specks] = 255
     return Image.fromarray(np.clip(seen, 0, 255).astype(np.uint8))
 
 

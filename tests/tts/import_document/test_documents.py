@@ -231,6 +231,12 @@ def close_to(read: str, written: str) -> bool:
     return edit_distance(read, written) <= 0.03 * len(written)
 
 
+async def test_a_page_full_of_salt_and_pepper(tmp_path: Path) -> None:
+    print_page(LETTER, SERIF, skew=3, specks=0.01, is_cut=True).save(tmp_path / "a.png")
+    draft = await import_document(tmp_path / "a.png", limits=LIMITS)
+    assert close_to(draft.text, LETTER)
+
+
 async def test_a_scan_of_two_pages(tmp_path: Path) -> None:
     pages = [print_page(LETTER, SERIF, skew=1.5), print_page(SECOND, SERIF, skew=-2)]
     write_scan(tmp_path / "a.pdf", pages)
