@@ -5,7 +5,7 @@ from sqlmodel import Session, select
 
 from broadcast.airings import deliveries_of, parts_of
 from broadcast.airtime import ready_now
-from broadcast.communes import set_windows
+from broadcast.communes import set_emergency_voice, set_voice, set_windows, voice_for
 from broadcast.emergency import raise_emergency
 from broadcast.errors import BroadcastError, Conflict, InvalidInput, NotAllowed
 from broadcast.models import AuditEntry, Broadcast, Rendering
@@ -40,6 +40,18 @@ def test_a_village_heads_emergency_is_ready_for_his_poles_and_hurried(
     assert len(deliveries_of(unit, made.id)) == 1
     said = unit.exec(select(AuditEntry).where(AuditEntry.action == "raise-emergency")).one()
     assert (said.actor, said.detail) == ("truongthon", {"zones": ["thon-dong"], "text": TEXT})
+
+
+def test_emergencies_may_have_a_voice_of_their_own(unit: Session, house: House, now: datetime) -> None:
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    usual = set_voice(unit, "tone", "quantri", now)
+    set_emergency_voice(unit, "espeak-vi", "quantri", now)
+    made = raise_emergency(unit, house.head_east, ["thon-dong"], TEXT, now, "press-0001")
+    parts = [unit.get_one(Rendering, part.rendering_key) for part in parts_of(unit, made.id)]
+    assert {part.voice for part in parts if part.spoken} == {"espeak-vi"}
+    assert [voice_for(usual, urgency) for urgency in Urgency] == ["tone", "tone", "espeak-vi"]
+    set_emergency_voice(unit, None, "quantri", now)
+    assert voice_for(usual, Urgency.EMERGENCY) == "tone"
 
 
 def test_a_press_sent_twice_airs_once_and_another_press_airs_again(unit: Session, house: House, now: datetime) -> None:

@@ -114,9 +114,27 @@ async def test_a_voice_is_chosen_with_its_speed(browse: SignIn, commune: Commune
     assert audited(commune) == [("admin", "set-rate", "hoa-binh-an"), ("admin", "set-voice", "hoa-binh-an")]
 
 
+async def test_emergencies_are_given_a_voice_of_their_own(browse: SignIn, commune: Commune, source: Path) -> None:
+    installed_here(commune, source)
+    admin = await browse("admin")
+    await admin.get("/giong-doc")
+    await admin.send('form[action="/giong-doc/chon"]', voice="espeak-vi", rate="1.0", emergency_voice=VOICE_NAME)
+    assert "Đọc tin khẩn cấp" in admin.text(f'[data-voice="{VOICE_NAME}"]')
+    assert "Gỡ" not in admin.text(f'[data-voice="{VOICE_NAME}"]')
+    with commune.work() as session:
+        chosen = get_commune(session)
+        assert (chosen.voice, chosen.emergency_voice) == ("espeak-vi", VOICE_NAME)
+    await admin.send('form[action="/giong-doc/chon"]', voice="espeak-vi", rate="1.0", emergency_voice="")
+    assert "Gỡ" in admin.text(f'[data-voice="{VOICE_NAME}"]')
+    assert [one for one in audited(commune) if one[1] == "set-emergency-voice"] == [
+        ("admin", "set-emergency-voice", "hoa-binh-an")
+    ] * 2
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [
+        ({"voice": "tone", "rate": "1.0", "emergency_voice": "../x"}, "chưa cài"),
         ({"voice": DEFAULT_VOICE, "rate": "1.0"}, "chưa cài"),
         ({"voice": "../x", "rate": "1.0"}, "chưa cài"),
         ({"voice": "tone", "rate": "3"}, "từ 0,7 đến 1,3"),
@@ -234,6 +252,10 @@ async def test_the_voice_in_use_is_not_removed(api: Programs, commune: Commune, 
     model.write_bytes(b"x")
     answer = await admin.post(f"/api/voices/{VOICE_NAME}/verify")
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "changed")
+    own = {"voice": "espeak-vi", "emergency_voice": VOICE_NAME}
+    assert (await admin.put("/api/voice", json=own)).status_code == 204
+    assert (await admin.get("/api/voices")).json()["emergency_voice"] == VOICE_NAME
+    assert (await admin.delete(f"/api/voices/{VOICE_NAME}")).status_code == 409
     assert (await admin.put("/api/voice", json={"voice": "espeak-vi"})).status_code == 204
     assert (await admin.delete(f"/api/voices/{VOICE_NAME}")).status_code == 204
     assert (await admin.delete(f"/api/voices/{VOICE_NAME}")).status_code == 404
