@@ -6,13 +6,25 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from players.messages import ClipRef, CuedBroadcast, NodeConfig, PlaybackReport, Reason, Urgency, Window
+from players.messages import (
+    ClipRef,
+    CuedBroadcast,
+    NodeConfig,
+    PlaybackReport,
+    Reason,
+    Rehearsed,
+    Urgency,
+    Window,
+)
 from players.node.airing import next_wake, waiting
 from players.node.clock import Instant
 from players.node.events import (
     Action,
+    Answer,
     Began,
     Broke,
+    Decode,
+    Decoded,
     Discard,
     Ended,
     Event,
@@ -22,6 +34,7 @@ from players.node.events import (
     Progress,
     Refuse,
     Silenced,
+    Spread,
     Tell,
     Tick,
     Way,
@@ -108,6 +121,8 @@ class Pole:
     starts: list[Start] = field(default_factory=list)
     silent_at: dict[tuple[str, datetime], datetime] = field(default_factory=dict)
     """When what began was silent again, by its broadcast and the instant at which it began."""
+    rehearsed: list[Rehearsed] = field(default_factory=list)
+    spread: list[str] = field(default_factory=list)
     prepare_fails: int = 0
     """How many of the next `Prepare`s fail."""
     breaks_after: timedelta | None = None
@@ -205,7 +220,7 @@ class Pole:
     def _later(self, at: datetime, event: Event) -> None:
         heapq.heappush(self._due, (at, next(self._order), event, self._life))
 
-    def _do(self, action: Action) -> None:
+    def _do(self, action: Action) -> None:  # noqa: C901 - one case for each action
         match action:
             case Tell(report):
                 self.reports.append(report)
@@ -221,6 +236,13 @@ class Pole:
                         self.now + HUSH_TAKES,
                         Broke(planned.broadcast, action.serial, Reason.OUTPUT_FAILED, "no device"),
                     )
+            case Decode(rehearsal):
+                error = "no device" if self.prepare_fails else None
+                self._later(self.now + HUSH_TAKES, Decoded(rehearsal.order, self.now + HUSH_TAKES, error))
+            case Spread(signed):
+                self.spread.append(signed)
+            case Answer(message):
+                self.rehearsed.append(message)
             case Discard(broadcast):
                 self._prepared.pop(broadcast, None)
                 self._failing.discard(broadcast)

@@ -18,6 +18,7 @@ from players.messages import (
     Outcome,
     Play,
     Reason,
+    Rehearse,
     Stop,
     Timetable,
     Urgency,
@@ -36,7 +37,11 @@ from players.node.events import (
     TimetableCame,
     Way,
 )
+from players.node.local_orders import LOCAL_VALID
 from tests.fakes.fake_server import COMMUNE
+from tests.players.node.local_kit import came as local_came
+from tests.players.node.local_kit import order as local_order
+from tests.players.node.local_kit import pack as local_pack
 from tests.players.node.pole import DAWN, Pole, Start, clip, config, item, seconds
 
 EMERGENCY, PRIORITY, NORMAL = Urgency.EMERGENCY, Urgency.PRIORITY, Urgency.NORMAL
@@ -635,6 +640,11 @@ HAPPENINGS = st.builds(
             "play",
             "replay",
             "emergencies",
+            "rehearse",
+            "local-start",
+            "local-start",
+            "local-heard",
+            "local-stop",
             "stop",
             "stop-all",
             "clip",
@@ -667,6 +677,7 @@ class Story:
     def __init__(self, pole: Pole) -> None:
         self.pole = pole
         self.version = 1
+        self.local = "local-0"
         self.listed: dict[str, CuedBroadcast] = {}
         self.orders: list[Order] = []
         self.resumes: Counter[str] = Counter()
@@ -711,10 +722,26 @@ class Story:
                 return EmergenciesCame(
                     Emergencies(commune=COMMUNE, version=self.version, issued_at=DAWN, zone="thon-dong", active=active)
                 )
+            case "local-start" | "local-heard" | "local-stop":
+                return self._given_at_a_pole(happens)
+            case "rehearse":
+                return OrderCame(Rehearse(**fields(f"r{self.version}", pole.now, 30), clip=clip(number % 3 + 1)))
             case "stop" | "stop-all":
                 name = ("t" if happens.stream else "p") + str(number) if happens.what == "stop" else None
                 return stop(f"s{self.version}", pole.now, name)
         return self._of_disk(happens)
+
+    def _given_at_a_pole(self, happens: Happens) -> Event:
+        """By the button of a pole, as the pack allows it; what is stopped is what was started last."""
+        is_stop = happens.what == "local-stop"
+        name = f"local-{self.version}"
+        what = local_order(name, card=12, issued_at=self.pole.now, expires_at=self.pole.now + LOCAL_VALID)
+        if is_stop:
+            what = what.model_copy(update={"kind": "stop", "message": None, "broadcast": self.local})
+        else:
+            self.local = name
+        self.pole.feed(local_pack(self.version))
+        return local_came(what, is_here=happens.what != "local-heard")
 
     def _of_disk(self, happens: Happens) -> Event | None:
         number = happens.number
@@ -801,6 +828,8 @@ def test_whatever_happens_every_broadcast_ends_once_and_only_what_may_sounds(
         parts = [start for start in pole.starts if start.broadcast == name]
         if parts and parts[0].urgency is not EMERGENCY:
             check_nothing_played_twice(pole, parts, resumes=story.resumes[name] > 0)
+    answers = Counter(answer.order for answer in pole.rehearsed)
+    assert not answers or max(answers.values()) == 1, "a rehearsal is answered once"
     ids = {(report.broadcast, report.outcome): report.report for report in pole.reports}
     assert len(set(ids.values())) == len(ids), "a report id stands for one fact"
     for name in set(pole.began()):
