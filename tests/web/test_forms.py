@@ -71,6 +71,6 @@ async def test_no_form_is_taken_without_its_sessions_secret(role: str, browse: S
         files = {"file": ("a.pdf", b"x")} if form.has_file else None
         for secret in ({}, {"csrf": ""}, {"csrf": "x" * 43}):
             answer = await person.http.post(address, data={"act": "save", **secret}, files=files)
-            if answer.status_code != 403:
+            if answer.status_code not in {403, 405}:  # 405: the buttons' own form, whose address takes nothing
                 taken.append((address, answer.status_code))
     assert taken == []
