@@ -23,7 +23,7 @@ from broadcast.errors import BroadcastError, Conflict, InvalidInput, NotAllowed,
 from web.templating import render_plain
 
 logger = logging.getLogger(__name__)
-PROGRAM_PATHS = ("/api/", "/clips/", "/streams/")
+PROGRAM_PATHS = ("/api/", "/cap/", "/clips/", "/streams/")
 STATUS_OF: Mapping[type[BroadcastError], int] = {NotFound: 404, NotAllowed: 403, InvalidInput: 422, Conflict: 409}
 SAID: Mapping[int, tuple[str, str]] = {
     400: ("bad-request", "Yêu cầu không đọc được."),

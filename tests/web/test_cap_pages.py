@@ -79,9 +79,7 @@ async def test_a_message_is_put_aside(browse: SignIn, commune: Commune, tmp_path
     assert not leader.page.css('form[action="/khan-cap/cap/1"]')
 
 
-async def test_our_emergencies_are_a_feed_of_valid_messages_with_their_sound(
-    programs: Programs, commune: Commune
-) -> None:
+async def test_our_emergencies_are_a_feed_of_valid_messages_with_their_sound(api: Programs, commune: Commune) -> None:
     with commune.work() as session:
         leader = get_user(session, "leader")
         set_rules(session, "", {**HERE, "thon-dong": ["thon=d"]}, get_user(session, "admin"), NOW, is_feed_open=False)
@@ -90,7 +88,7 @@ async def test_our_emergencies_are_a_feed_of_valid_messages_with_their_sound(
         over = all_clear(session, leader, first.id, NOW, "lan-nhan-3")
         stop_broadcast(session, drill.id, leader, NOW)
         ids = [first.id, drill.id, over.id]
-    program = programs("officer", ("read",))
+    program = api("officer", ("read",))
     feed = etree.fromstring((await program.get("/cap/tin.atom")).content)
     links = [one.get("href") for one in feed.iter("{http://www.w3.org/2005/Atom}link") if one.get("rel") == "alternate"]
     assert len(links) == 4
@@ -109,8 +107,8 @@ async def test_our_emergencies_are_a_feed_of_valid_messages_with_their_sound(
     assert (ended.msg_type, [one.identifier for one in stopped.references]) == (MsgType.CANCEL, [drill.id])
 
 
-async def test_the_feed_is_closed_until_it_is_opened(programs: Programs, commune: Commune) -> None:
-    program, bare = programs("officer", ("read",)), {"authorization": ""}
+async def test_the_feed_is_closed_until_it_is_opened(api: Programs, commune: Commune) -> None:
+    program, bare = api("officer", ("read",)), {"authorization": ""}
     assert (await program.get("/cap/tin.atom", headers=bare)).status_code == 401
     assert (await program.get("/cap/tin/khong-co.xml")).status_code == 404
     with commune.work() as session:

@@ -60,9 +60,6 @@ PAGES: dict[str, frozenset[str]] = {
     "GET /khan-cap/cap/{message_id}": CALLERS - {"head"},
     "POST /khan-cap/cap/{message_id}": CALLERS - {"head"},
     "POST /khan-cap/cap/{message_id}/bo": CALLERS - {"head"},
-    "GET /cap/tin.atom": SIGNED_IN,
-    "GET /cap/tin/{identifier}.xml": SIGNED_IN,
-    "GET /cap/am-thanh/{identifier}.ogg": SIGNED_IN,
     "GET /nguon-tin/{slug}": ADMIN,
     "POST /nguon-tin/{slug}": ADMIN,
     "GET /mau-tin": WRITERS,
@@ -222,6 +219,9 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /mat-khau": SIGNED_IN,
 }
 API: dict[str, frozenset[str]] = {
+    "GET /cap/tin.atom": SIGNED_IN,
+    "GET /cap/tin/{identifier}.xml": SIGNED_IN,
+    "GET /cap/am-thanh/{identifier}.ogg": SIGNED_IN,
     "POST /api/sessions": EVERYBODY,
     "GET /api/me": SIGNED_IN,
     "GET /api/bulletins": SIGNED_IN,
