@@ -51,6 +51,11 @@ class PresenceBoard:
         self._offline_after = offline_after
         self._rows: dict[str, _Row] = {}
 
+    @property
+    def late_after(self) -> timedelta:
+        """How long nothing was heard of a node that is late."""
+        return self._late_after
+
     def heard(self, heartbeat: Heartbeat, now: datetime) -> None:
         """A node has proved that it is there."""
         self._rows[heartbeat.node] = _Row(heartbeat, now)
@@ -81,16 +86,6 @@ class PresenceBoard:
     def snapshot(self, now: datetime) -> dict[str, NodePresence]:
         """All nodes that were ever heard."""
         return {node: self.row_of(node, now) for node in self._rows}
-
-    def next_change_at(self, now: datetime) -> datetime | None:
-        """When some node will turn late or offline if nothing more is heard; none: nothing can change by itself."""
-        limits = [
-            row.seen_at + limit
-            for row in self._rows.values()
-            if row.seen_at is not None
-            for limit in (self._late_after, self._offline_after)
-        ]
-        return min((at for at in limits if at > now), default=None)
 
     def _judge(self, row: _Row, now: datetime) -> PresenceState:
         if row.seen_at is None or now - row.seen_at >= self._offline_after:

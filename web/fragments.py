@@ -211,7 +211,9 @@ def _morning(moment: Moment, part: Part) -> Page:
     notify = moment.station.settings.notify
     result = result_of_this_morning(moment.session, notify.morning_at, notify.morning_until, moment.now)
     own = None if part.scope == EVERYTHING else part.scope
-    return MorningPart(view=None if result is None else view_of(moment.session, result, own, moment.zone))
+    if result is None:
+        return MorningPart(view=None)
+    return MorningPart(view=view_of(moment.session, result, own, moment.nodes, moment.zone))
 
 
 def _on_air(moment: Moment, part: Part) -> Page:

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from broadcast.models import BroadcastZone, Zone
 from broadcast.morning import Finding, MorningResult
-from broadcast.views import node_rows
+from broadcast.views import NodeRow
 
 EVERYWHERE = "Mọi cụm loa"
 
@@ -51,9 +51,11 @@ class MorningView:
         return sum(place.is_silent for place in self.places)
 
 
-def view_of(session: Session, result: MorningResult, village: str | None, zone: ZoneInfo) -> MorningView:
+def view_of(
+    session: Session, result: MorningResult, village: str | None, poles: Iterable[NodeRow], zone: ZoneInfo
+) -> MorningView:
     """A result as a village sees it (its slug), or the commune (none); what will not sound comes first."""
-    findings = result.findings if village is None else _of_village(session, result.findings, village)
+    findings = result.findings if village is None else _of_village(session, result.findings, village, poles)
     by_place: dict[str, dict[tuple[str, str], list[Finding]]] = {}
     for one in findings:
         by_place.setdefault(one.pole_name or EVERYWHERE, {}).setdefault((one.code, one.text), []).append(one)
@@ -65,12 +67,13 @@ def _obstacle(same: Sequence[Finding]) -> Obstacle:
     return Obstacle(same[0].text, same[0].todo, any(one.is_silent for one in same), same)
 
 
-def _of_village(session: Session, findings: Iterable[Finding], village: str) -> list[Finding]:
-    poles = {row.slug for row in node_rows(session) if village in row.zone_slugs}
-    its_zones = select(BroadcastZone.broadcast_id).join(Zone).where(col(Zone.slug) == village)
-    broadcasts = set(session.exec(its_zones))
+def _of_village(session: Session, findings: Iterable[Finding], village: str, poles: Iterable[NodeRow]) -> list[Finding]:
+    own = {row.slug for row in poles if village in row.zone_slugs}
+    named = {one.broadcast for one in findings if one.broadcast is not None}
+    of_village = select(BroadcastZone.broadcast_id).join(Zone).where(col(Zone.slug) == village)
+    broadcasts = set(session.exec(of_village.where(col(BroadcastZone.broadcast_id).in_(named)))) if named else set()
     return [
         one
         for one in findings
-        if (one.pole is None or one.pole in poles) and (one.broadcast is None or one.broadcast in broadcasts)
+        if (one.pole is None or one.pole in own) and (one.broadcast is None or one.broadcast in broadcasts)
     ]

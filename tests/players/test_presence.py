@@ -2,8 +2,6 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from players.messages import Presence
 from players.presence import NodePresence, PresenceBoard, PresenceState
@@ -63,23 +61,6 @@ def test_a_node_that_is_no_longer_ours_is_forgotten() -> None:
 def test_late_comes_before_offline() -> None:
     with pytest.raises(ValueError, match="late before"):
         PresenceBoard(timedelta(seconds=30), timedelta(seconds=20))
-
-
-@given(
-    beats=st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 100)), max_size=12),
-    asked=st.floats(0, 200),
-)
-def test_nothing_changes_before_the_instant_that_was_foretold(beats: list[tuple[str, float]], asked: float) -> None:
-    board = PresenceBoard()
-    for node, at in sorted(beats, key=lambda beat: beat[1]):
-        board.heard(HEARTBEAT.model_copy(update={"node": node}), after(at))
-    now = after(asked)
-    due = board.next_change_at(now)
-    before = {node: row.state for node, row in board.snapshot(now).items()}
-    for instant in (now, *((due - timedelta(microseconds=1),) if due else (after(10_000),))):
-        assert {node: row.state for node, row in board.snapshot(instant).items()} == before
-    if due is not None:
-        assert {node: row.state for node, row in board.snapshot(due).items()} != before
 
 
 async def test_silence_is_told_although_no_message_comes() -> None:

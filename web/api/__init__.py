@@ -28,6 +28,7 @@ from web.api import (
 )
 
 ROUTERS = (
+    clips.router,  # first, because it is looked for first: hundreds of poles ask for the same clip at once
     sessions.router,
     tokens.router,
     bulletins.router,
@@ -44,7 +45,6 @@ ROUTERS = (
     pairing.router,
     recordings.router,
     keys.router,
-    clips.router,
     streams.router,
     live.router,
     normalize.router,

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Response
 
 from broadcast.morning_checks import latest_result
 from broadcast.permissions import Action
+from broadcast.views import node_rows
 from web.deps import Door, SignedIn, allowed
 from web.fragments import EVERYTHING, scope_of
 from web.mornings import MorningView, view_of
@@ -32,7 +33,7 @@ def show_morning(door: SignedIn) -> Response:
     with door.read() as session:
         result, scope = latest_result(session), scope_of(session, door.user)
         village = None if scope == EVERYTHING else scope
-        view = None if result is None else view_of(session, result, village, door.zone)
+        view = None if result is None else view_of(session, result, village, node_rows(session), door.zone)
     return door.show(MorningPage(view=view, hour=f"{door.station.settings.notify.morning_at:%H:%M}"))
 
 
