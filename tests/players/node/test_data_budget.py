@@ -150,6 +150,7 @@ async def test_what_vlc_takes_of_the_server_and_of_a_radio_station_is_counted(
     pytest.importorskip("vlc")
     sound = bytes(range(256)) * 400
     door.streams["x-1"] = lambda offset_ms: sound[offset_ms:]
+    door.clips["a" * 64] = sound
     settings = NodeSettings.model_validate({"server": {"url": door.url}, "output": {"name": "silent", "stream": "vlc"}})
     path = "/streams/x-1"
     query = {"offset_ms": 0, "ticket": make_ticket(box.key, box.node, path, datetime.now(UTC))}
@@ -159,7 +160,8 @@ async def test_what_vlc_takes_of_the_server_and_of_a_radio_station_is_counted(
         httpx.AsyncClient(trust_env=False) as vlc,
     ):
         assert parts.meter is not None
-        station = parts.radio_url(f"{door.url}{path}?{urlencode(query)}")
+        ticket = make_ticket(box.key, box.node, f"/clips/{'a' * 64}", datetime.now(UTC))
+        station = parts.radio_url(f"{door.url}/clips/{'a' * 64}?{urlencode({'ticket': ticket})}")
         for url in (f"{parts.stream_url}{path}?{urlencode(query)}", station):
             before = parts.meter.usage.streams
             answer = await vlc.get(url)
