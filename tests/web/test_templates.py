@@ -14,6 +14,8 @@ from web.templating import Page, environment
 GLOBALS = {"ROLE", "URGENCY", "BULLETIN", "BROADCAST", "DELIVERY", "PRESENCE", "LEFT_ALONE", "asset", "frame"}
 PARTS = {
     "parts.html",
+    "map_parts.html",
+    "node_parts.html",
     "base.html",
     "paper.html",
     "paper_drop.html",

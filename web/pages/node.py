@@ -1,9 +1,9 @@
 """One pole: where it stands, how it is and was, what it plays; what may be changed of it; the technician's page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Depends, Response
 from sqlmodel import Session
@@ -63,10 +63,17 @@ class NodePage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SitePage(NodePage):
-    """The same for a technician who stands below it with a phone."""
+class SitePage(Page):
+    """What of it a technician needs who stands below it with a phone."""
 
     template: ClassVar[str] = "node_site.html"
+    pole: PoleRow
+    checks: Sequence[Check]
+    trial: BroadcastCard | None
+    may_manage: bool
+    latitude: str
+    longitude: str
+    problem: Refusal | None = None
 
 
 @router.get("")
@@ -159,7 +166,7 @@ def _visible(session: Session, door: Door, slug: str) -> Node:
 
 
 def _show(
-    door: Door, slug: str, kind: type[NodePage], form: Fields | None = None, problem: Refusal | None = None
+    door: Door, slug: str, kind: type[NodePage | SitePage], form: Fields | None = None, problem: Refusal | None = None
 ) -> Response:
     heard_of = door.station.heard_of(slug)
     beat = heard_of.heartbeat if heard_of.state is not PresenceState.OFFLINE else None
@@ -171,25 +178,26 @@ def _show(
         heard_id = beat.broadcast if beat and beat.broadcast in titles else (reports[0].id if reports else None)
         trial = last_trial(session, row_id(node.id))
         (pole,) = pole_rows(door.station, [row], titles, door.zone)
-        page = kind(
-            pole=pole,
-            node=node,
-            zones=list_zones(session),
-            own_zones=form.many("zones") if form and kind is NodePage else row.zone_slugs,
-            volumes=say_volumes(volumes_of(node)).replace("–", "-"),
-            checks=checks_of(heard_of, node, door.station.keeper.ring.version),
-            presence=presence_of(session, row_id(node.id), 20),
-            reports=reports[:20],
-            heard=broadcast_card(session, heard_id) if heard_id else None,
-            trial=broadcast_card(session, trial.id) if trial else None,
-            fingerprint=checked_public_jwk(node.public_key)["kid"] if node.public_key else "",
-            has_new_keys=node.keys_version >= door.station.keeper.ring.version,
-            may_manage=may(door.user, Action.MANAGE_NODES),
-            may_rule=may(door.user, Action.EDIT_RULES),
-            latitude=form.text("latitude") if form else _said(node.latitude),
-            longitude=form.text("longitude") if form else _said(node.longitude),
-            problem=problem,
-        )
+        known: dict[str, Any] = {
+            "pole": pole,
+            "node": node,
+            "zones": list_zones(session),
+            "own_zones": form.many("zones") if form and kind is NodePage else row.zone_slugs,
+            "volumes": say_volumes(volumes_of(node)).replace("–", "-"),
+            "checks": checks_of(heard_of, node, door.station.keeper.ring.version),
+            "presence": presence_of(session, row_id(node.id), 20),
+            "reports": reports[:20],
+            "heard": broadcast_card(session, heard_id) if heard_id else None,
+            "trial": broadcast_card(session, trial.id) if trial else None,
+            "fingerprint": checked_public_jwk(node.public_key)["kid"] if node.public_key else "",
+            "has_new_keys": node.keys_version >= door.station.keeper.ring.version,
+            "may_manage": may(door.user, Action.MANAGE_NODES),
+            "may_rule": may(door.user, Action.EDIT_RULES),
+            "latitude": form.text("latitude") if form else _said(node.latitude),
+            "longitude": form.text("longitude") if form else _said(node.longitude),
+            "problem": problem,
+        }
+    page = kind(**{field.name: known[field.name] for field in fields(kind)})
     headers = dict(problem.headers) if problem else {}
     if kind is SitePage:
         headers["permissions-policy"] = permissions_policy(geolocation="self")
