@@ -26,6 +26,7 @@ from broadcast.models import (
 from broadcast.morning import say_silent
 from broadcast.morning_checks import result_of_this_morning
 from broadcast.notify import failing_channels
+from broadcast.readiness import Verdict, latest_drill, readiness_of_poles
 from broadcast.relay_source import TROUBLE_TEXTS
 from broadcast.relay_source import Trouble as RelayTrouble
 from broadcast.relays import recent_failures
@@ -44,6 +45,7 @@ MISSED_SHOWN_FOR = timedelta(hours=12)
 REFUSED_SHOWN_FOR = timedelta(minutes=10)
 DISK_TROUBLE_BYTES, DISK_WELL_BYTES = 500 * 1024 * 1024, 600 * 1024 * 1024
 BEHIND_AFTER, IN_TIME_AFTER = timedelta(minutes=5), timedelta(minutes=2)
+DRILL_HOLDS_FOR = timedelta(hours=48)
 NAMES_AT_MOST = 5
 CAP_LOST_AFTER = timedelta(minutes=10)
 _AT_THE_DOOR = {
@@ -88,6 +90,7 @@ class Surroundings:
         facts += [*_of_missed(session, now), *_of_silent(session, now), *_of_notices(session)]
         facts += self._of_morning(session, now)
         facts += [*_of_relays(session, now), *_of_cap_messages(session, now), *_of_cap_sources(session, now)]
+        facts += _of_readiness(session, station.settings.readiness.limit_ms, now)
         return Look(tuple(facts), frozenset().union(*(look.unknown for look in looks)))
 
     def voice_trouble(self) -> str:
@@ -132,6 +135,28 @@ def _of_relays(session: Session, now: datetime) -> Iterator[Fact]:
         title = f"Tiếp âm {relay.name} không được: {TROUBLE_TEXTS[RelayTrouble(relay.failure or RelayTrouble.ENDED)]}"
         detail = "Cụm loa đã làm như chọn trong chương trình. Hãy mở thử địa chỉ của đài."
         yield Fact(AlarmKind.RELAY_FAILED, f"{relay.broadcast_id}/{relay.position}", title, detail)
+
+
+def _of_readiness(session: Session, limit_ms: int, now: datetime) -> Iterator[Fact]:
+    """Poles that failed in the last silent drill, until they do not in a later one."""
+    drill = latest_drill(session)
+    if drill is None or drill.done_at is None or now - drill.done_at >= DRILL_HOLDS_FOR:
+        return
+    todo = "Xem trang Sẵn sàng. Kiểm tra điện, mạng và thiết bị âm thanh của cụm loa rồi diễn tập lại."
+    if drill.error is not None:
+        yield Fact(AlarmKind.POLE_UNREADY, "", f"Diễn tập im lặng không chạy được: {drill.error}", todo)
+        return
+    for pole in readiness_of_poles(session, limit_ms):
+        match pole.verdict:
+            case Verdict.SILENT:
+                text, is_bad = "không trả lời diễn tập im lặng", True
+            case Verdict.FAILED:
+                text, is_bad = f"không phát được trong diễn tập im lặng: {pole.error}", True
+            case Verdict.SLOW:
+                text, is_bad = f"sẵn sàng chậm: {say_number(pole.last_ms or 0)} ms", False
+            case _:
+                continue
+        yield Fact(AlarmKind.POLE_UNREADY, pole.slug, f"{pole.name}: {text}", todo, is_bad, pole.zone_slugs)
 
 
 def _of_cap_messages(session: Session, now: datetime) -> Iterator[Fact]:
