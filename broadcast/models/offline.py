@@ -8,7 +8,7 @@ from broadcast.models.columns import UtcInstant
 
 
 class OfflineToken(SQLModel, table=True):
-    """A card for a person and a village: its number is `id`; what is on it besides is known to nobody but its holder."""
+    """A card for a person and a village: its number is `id`; what is on it besides only its holder knows."""
 
     id: int | None = Field(default=None, primary_key=True)
     user_id: int = Field(foreign_key="user.id", index=True)
