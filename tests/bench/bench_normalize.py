@@ -62,7 +62,7 @@ def ours_without_words(texts: list[str]) -> list[str]:
     said = []
     for text in texts:
         canonical = iron(text)
-        draft = Draft(canonical.text, Words([], []), NORTH, Lexicon())
+        draft = Draft(canonical.text, Words(""), NORTH, Lexicon())
         for reader in READERS:
             draft.take(reader(draft))
         said.append(SpokenText(text, assemble(canonical, draft)).spoken)
