@@ -111,7 +111,8 @@ def draw_village(slug: str, form: PostedForm, door: Administrator) -> Response:
         with door.work() as session:
             set_outline(session, slug, points, door.now, door.user.username)
     except InvalidInput as error:
-        return _show_village(door, slug, form.text("outline"), refusal_of(error))
+        problem = Refusal(422, error.code, error.message, "outline")  # whichever number in it is wrong
+        return _show_village(door, slug, form.text("outline"), problem)
     return door.go("/ban-do", "da-luu-ban-do")
 
 
