@@ -3,7 +3,7 @@
 from datetime import date, time
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from broadcast.models import SpecialDayKind
 from scheduler.advice import AdviceKind
@@ -13,6 +13,8 @@ from web.typed_days import MAX_ID
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Weekday = Annotated[int, Field(ge=0, le=6)]
 """0 = Monday."""
+LocalTime = Annotated[time, WithJsonSchema({"type": "string", "pattern": r"^\d{2}:\d{2}(:\d{2})?$"})]
+"""A time of day in the commune's zone; OpenAPI's format `time` (RFC 3339) would want a zone with it."""
 
 
 class EntryRequest(Sent):
@@ -20,7 +22,7 @@ class EntryRequest(Sent):
 
     programme: Id
     zones: tuple[SlugText, ...] = Field(max_length=500)
-    airs_at: time
+    airs_at: LocalTime
     from_on: date
     until_on: date | None = None
     weekdays: tuple[Weekday, ...] = Field(default=(0, 1, 2, 3, 4, 5, 6), max_length=7)
@@ -45,7 +47,7 @@ class DayRequest(Sent):
 
     revision: Id
     is_off: bool = False
-    airs_at: time | None = None
+    airs_at: LocalTime | None = None
     programme: Id | None = None
     max_minutes: int | None = None
     """How long it may last that day."""
@@ -56,7 +58,7 @@ class DayReply(BaseModel):
 
     on: date
     is_off: bool
-    airs_at: time | None
+    airs_at: LocalTime | None
     programme: int | None
     max_minutes: int | None
 
@@ -69,7 +71,7 @@ class EntryReply(BaseModel):
     programme: int
     programme_name: str
     zones: list[str]
-    airs_at: time
+    airs_at: LocalTime
     weekdays: list[int]
     dates: list[date]
     lunar_days: list[int]
@@ -130,8 +132,8 @@ class WindowBody(BaseModel):
     """Hours of a day in local time; `closes` of 00:00 is the midnight that ends the day."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    opens: time
-    closes: time
+    opens: LocalTime
+    closes: LocalTime
     days: tuple[Weekday, ...] = Field(default=(), max_length=7)
     """The weekdays on which it counts, 0 being Monday; none: all."""
 
