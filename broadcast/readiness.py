@@ -231,17 +231,18 @@ def open_drill(session: Session, now: datetime) -> ReadinessDrill | None:
     return session.exec(select(ReadinessDrill).where(*is_open).limit(1)).first()
 
 
-def readiness_of_poles(session: Session, limit_ms: int) -> list[PoleReadiness]:
-    """What the drills say of each paired pole, by name; those that are over and did reach the broker count."""
+def readiness_of_poles(session: Session, limit_ms: int, last: int = LAST) -> list[PoleReadiness]:
+    """What the `last` drills say of each paired pole, by name; those that are over and did reach the broker count."""
     rows: dict[int, list[ReadinessRow]] = {}
-    query = select(ReadinessRow).join(ReadinessDrill).order_by(col(ReadinessRow.drill_id).desc())
     is_over = (col(ReadinessDrill.done_at).is_not(None), col(ReadinessDrill.error).is_(None))
-    for row in session.exec(query.where(*is_over)):
+    drills = select(ReadinessDrill.id).where(*is_over).order_by(col(ReadinessDrill.id).desc()).limit(last)
+    query = select(ReadinessRow).where(col(ReadinessRow.drill_id).in_(drills))
+    for row in session.exec(query.order_by(col(ReadinessRow.drill_id).desc())):
         rows.setdefault(row.node_id, []).append(row)
     poles = select(Node).where(col(Node.public_key).is_not(None), col(Node.revoked_at).is_(None))
     zones = zones_of_each_node(session)
     return [
-        _readiness_of(node, zones.get(node.id, ()), rows.get(row_id(node.id), [])[:LAST], limit_ms)
+        _readiness_of(node, zones.get(node.id, ()), rows.get(row_id(node.id), []), limit_ms)
         for node in session.exec(poles.order_by(col(Node.name), col(Node.id)))
     ]
 

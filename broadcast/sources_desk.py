@@ -62,6 +62,10 @@ class SourceDesk:
         except SourceUnreachable as error:
             problem = str(error)[:500]
             log.warning("the source %s was not read: %s", source.slug, error)
+        # One message that nobody foresaw must not end the asking, of this source and of all others.
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"[:500]
+            log.exception("the source %s was not read", source.slug)
         await asyncio.to_thread(self._note, source, problem)
 
     async def _read(self, source: Source, secrets: Secrets) -> None:

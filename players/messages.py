@@ -41,6 +41,7 @@ MAX_PUSHED_CLIP_BYTES = 1024 * 1024
 """The largest clip that is pushed over MQTT (about five minutes of speech); a larger one is fetched."""
 MAX_CLIPS = 64
 MAX_RELAYS = 4
+MOST_CARDS = 999_999_999
 """Relays in one broadcast."""
 
 
@@ -325,7 +326,7 @@ class PoleKey(Message):
 class OfflineCard(Message):
     """A card by which a person may start the zone's prepared messages at a pole, without the server."""
 
-    number: int = Field(gt=0)
+    number: int = Field(gt=0, le=MOST_CARDS)
     key: PublicX
     """Follows from the secret that is on the card (`players.offline`)."""
     valid_from: AwareDatetime
@@ -397,7 +398,7 @@ class LocalOrder(Order):
     zone: Slug
     pole: Slug
     """At which it was given."""
-    card: int | None = Field(default=None, gt=0)
+    card: int | None = Field(default=None, gt=0, le=MOST_CARDS)
     """By which; none: by the pole's button."""
     kind: Literal["start", "stop"]
     broadcast: Id

@@ -146,7 +146,7 @@ def _of_readiness(session: Session, limit_ms: int, now: datetime) -> Iterator[Fa
     if drill.error is not None:
         yield Fact(AlarmKind.POLE_UNREADY, "", f"Diễn tập im lặng không chạy được: {drill.error}", todo)
         return
-    for pole in readiness_of_poles(session, limit_ms):
+    for pole in readiness_of_poles(session, limit_ms, last=1):
         match pole.verdict:
             case Verdict.SILENT:
                 text, is_bad = "không trả lời diễn tập im lặng", True

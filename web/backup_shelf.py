@@ -1,5 +1,6 @@
 """Backups that were made from the page: a few, in a folder beside the data, the oldest making room."""
 
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from web.settings import Settings
 
 KEPT = 3
 _NAME = "loalang-%Y%m%d-%H%M%S.tar.gz"
+_OURS = re.compile(r"loalang-\d{8}-\d{6}\.tar\.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,9 @@ class BackupShelf:
 
     def list(self) -> Sequence[Kept]:
         """Those that are there, the latest first."""
-        found = sorted(self._settings.backups_dir.glob("loalang-*.tar.gz"), reverse=True)
+        found = sorted(
+            (path for path in self._settings.backups_dir.glob("*") if _OURS.fullmatch(path.name)), reverse=True
+        )
         return [
             Kept(path.name, datetime.strptime(path.name, _NAME).replace(tzinfo=UTC), path.stat().st_size)
             for path in found

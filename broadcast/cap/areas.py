@@ -71,6 +71,9 @@ def _zones_of(area: Area, commune: Place, villages: Sequence[Place]) -> Where:
     codes = {code_key(f"{one.name}={one.value}") for one in area.geocodes}
     by_code = _named_by(lambda place: bool(codes & place.codes), commune, villages)
     by_shape = {village.slug for village in villages if any(_covers(area, point) for point in village.points)}
+    if by_shape and not by_code:
+        # Where a village without poles on the map lies nobody knows: it is warned with the others.
+        by_shape |= {village.slug for village in villages if not village.points}
     if by_code or by_shape:
         return Where(Here.YES, tuple(by_code | by_shape))
     said = f" {_plain(area.description)} "

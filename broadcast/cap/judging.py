@@ -20,7 +20,7 @@ SEVERITY = {
     CapSeverity.UNKNOWN: Severity.MINOR,
 }
 _SURE = frozenset({Certainty.OBSERVED, Certainty.LIKELY, Certainty.UNKNOWN})
-_NOT_FOR_US = {
+NOT_FOR_US = {
     Status.TEST: "Tin thử kỹ thuật của nguồn.",
     Status.SYSTEM: "Tin nội bộ của hệ thống nguồn.",
     Status.DRAFT: "Bản nháp của nguồn.",
@@ -75,12 +75,12 @@ def judge(alert: Alert, commune: Place, villages: Sequence[Place], own_sender: s
     """What an Alert or an Update means; of other kinds, only whether they are for us at all."""
     if alert.sender == own_sender:
         return Judged(Fate.NOTE, "Tin của chính xã, quay trở lại.")
-    if alert.status in _NOT_FOR_US:
-        return Judged(Fate.NOTE, _NOT_FOR_US[alert.status])
+    if alert.status in NOT_FOR_US:
+        return Judged(Fate.NOTE, NOT_FOR_US[alert.status])
     if alert.msg_type in {MsgType.ACK, MsgType.ERROR}:
         return Judged(Fate.NOTE, "Tin báo nhận hoặc báo lỗi giữa các hệ thống.")
-    if not alert.infos:
-        return Judged(Fate.ASK)
+    if alert.msg_type is MsgType.CANCEL or not alert.infos:
+        return Judged(Fate.ASK)  # what it takes back it names itself, wherever it says that is and however late
     return _judge_infos(alert, commune, villages, now)
 
 

@@ -72,9 +72,15 @@ class Own:
 
     @property
     def sent(self) -> datetime:
-        """When it was said; of a stop, when it was stopped."""
-        at = self.broadcast.ended_at if self.is_stop else None
-        return (at or self.broadcast.created_at).replace(microsecond=0)
+        """When it was said; of a stop, when it was stopped.
+
+        What was started at a pole while the line was cut was said then, not when we heard of it.
+        """
+        one = self.broadcast
+        at = one.ended_at if self.is_stop else None
+        if not self.is_stop and one.started_at_node_id is not None and one.starts_at is not None:
+            at = min(one.starts_at, one.created_at)
+        return (at or one.created_at).replace(microsecond=0)
 
 
 def list_own(session: Session, now: datetime) -> list[Own]:

@@ -30,9 +30,13 @@ def get_message(session: Session, message_id: str | int) -> CapMessage:
     return message
 
 
-def messages_in(session: Session, states: Sequence[CapState], most: int = 50) -> list[tuple[CapMessage, Source]]:
-    """Messages in these states with their sources, the last received first."""
+def messages_in(
+    session: Session, states: Sequence[CapState], source_id: int | None = None, most: int = 50
+) -> list[tuple[CapMessage, Source]]:
+    """Messages in these states with their sources, the last received first; of one source, if it is named."""
     query = select(CapMessage, Source).join(Source).where(col(CapMessage.state).in_(states))
+    if source_id is not None:
+        query = query.where(col(CapMessage.source_id) == source_id)
     return list(session.exec(query.order_by(col(CapMessage.received_at).desc(), col(CapMessage.id).desc()).limit(most)))
 
 

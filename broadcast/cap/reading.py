@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -35,6 +35,9 @@ _OLD = (
     "http://www.incident.com/cap/1.0",
 )
 # "Z" is against section 3.3.2, and sent by many all the same; it cannot be misunderstood.
+_FIRST_YEAR = 1970
+_NEVER = datetime(2200, 1, 1, tzinfo=UTC)
+"""Some write the last second that can be written for "it does not expire": what is added to it must still exist."""
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 _ID = re.compile(r"[^\s,<&]{1,200}")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
@@ -241,9 +244,12 @@ def _as_instant(text: str, name: str) -> datetime:
     if not _INSTANT.fullmatch(text):
         raise BadCap(f"Phần {name} phải là ngày giờ có múi giờ, như 2026-10-05T12:00:00+07:00.")
     try:
-        return datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text)
     except ValueError as error:
         raise BadCap(f"Phần {name} không phải ngày giờ có thật.") from error
+    if at.year < _FIRST_YEAR:
+        raise BadCap(f"Phần {name} không phải ngày giờ có thật.")
+    return min(at, _NEVER)
 
 
 _Value = TypeVar("_Value")

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from broadcast.audit import record
-from broadcast.cap.judging import SEVERITY, Fate, Judged, judge
+from broadcast.cap.judging import NOT_FOR_US, SEVERITY, Fate, Judged, judge
 from broadcast.cap.model import Alert, BadCap, Info, MsgType, Status
 from broadcast.cap.places import load_places, own_sender
 from broadcast.cap.raising import named_by, raise_message, zones_meant
@@ -94,7 +94,7 @@ def _new_row(session: Session, source: Source, alert: Alert, judged: Judged, pro
         identifier=alert.identifier,
         sent=alert.sent,
         msg_type=alert.msg_type.value,
-        names=[f"{one.sender},{one.identifier}" for one in alert.references],
+        names=[] if alert.status in NOT_FOR_US else [f"{one.sender},{one.identifier}" for one in alert.references],
         state=CapState.NOTED,
         reason=judged.reason,
         is_drill=alert.status is Status.EXERCISE,

@@ -98,7 +98,7 @@ def sign_in(client: httpx.Client, username: str | None, terminal: Terminal) -> s
         CommandError: name or password are wrong, or the server cannot be reached.
     """
     username = username or terminal.ask("username: ")
-    body = {
+    body: dict[str, Any] = {
         "username": username,
         "password": terminal.ask_secret(f"password of {username}: "),
         "name": "loalang emergency",
@@ -106,6 +106,9 @@ def sign_in(client: httpx.Client, username: str | None, terminal: Terminal) -> s
         "lifetime_s": 3600,
     }
     answer = ask(lambda: client.post("/api/sessions", json=body))
+    if answer.status_code == httpx.codes.UNAUTHORIZED and _code(answer) == "wrong-code":
+        body["code"] = terminal.ask_secret("code of the second factor: ")
+        answer = ask(lambda: client.post("/api/sessions", json=body))
     if answer.status_code != httpx.codes.CREATED:
         raise CommandError(why(answer))
     return str(answer.json()["token"])

@@ -59,6 +59,8 @@ def show_audit(
         until = bounds_of(parse_day(den, "den"), door.zone)[1] if den else None
     except InvalidInput as error:
         problem, since, until = refusal_of(error), None, None
+    except OverflowError:  # the first and the last day that there are have no neighbours
+        problem, since, until = Refusal(422, "unknown-day", "Không có ngày này.", "tu"), None, None
     with door.read() as session:
         entries = entries_sought(session, Sought(nguoi, viec, ve.strip(), since, until), truoc, SHOWN)
         actors, actions = words_of(session)

@@ -260,7 +260,7 @@ def _show(door: Door, typed: Typed | None, slug: str | None, problem: Refusal | 
     with door.read() as session:
         source = get_cap_source(session, slug)[0] if slug else None
         people = [user for user in list_users(session) if user.zone_id is None]
-        came = messages_in(session, tuple(CapState)) if source else []
+        came = messages_in(session, tuple(CapState), source.id, most=20) if source else []
         page = CapSourcePage(
             **vars(typed or _typed_of(session, slug or "")),
             source=source,
@@ -269,7 +269,7 @@ def _show(door: Door, typed: Typed | None, slug: str | None, problem: Refusal | 
             leaders=[user for user in people if may(user, Action.RAISE_EMERGENCY)],
             programmes=list_programmes(session),
             certificates=list_certificates(session, source) if source else [],
-            messages=[message for message, its in came if source and its.id == source.id][:20],
+            messages=[message for message, _ in came],
             states=CAP_STATES,
             problem=problem,
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from math import isfinite
 from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Depends, Response
@@ -10,7 +11,7 @@ from sqlmodel import Session
 from starlette.responses import JSONResponse
 
 from broadcast.commune_map import Point, check_point, place_node
-from broadcast.errors import BroadcastError, NotFound
+from broadcast.errors import BroadcastError, InvalidInput, NotFound
 from broadcast.models import Node, PresenceChange, Zone, row_id
 from broadcast.nodes import get_node, rename_node, set_node_zones, tune_node
 from broadcast.permissions import Action, may
@@ -118,8 +119,10 @@ def keep_node(slug: str, form: PostedForm, door: Administrator) -> Response:
                 rename_node(session, slug, form.text("name"), door.now, door.user.username)
                 _keep_zones(session, slug, form.many("zones"), door)
                 data_mb = parse_whole(form.text("data_mb") or "0", "data_mb")
-                delay_ms = round(number_in(form.text("delay_ms") or "0", "delay_ms"))
-                tune_node(session, slug, door.now, door.user.username, delay_ms=delay_ms, data_mb=data_mb)
+                delay = number_in(form.text("delay_ms") or "0", "delay_ms")
+                if not isfinite(delay):
+                    raise InvalidInput("bad-number", "Hãy nhập một số.", "delay_ms")
+                tune_node(session, slug, door.now, door.user.username, delay_ms=round(delay), data_mb=data_mb)
             place_node(session, slug, place, door.now, door.user.username)
     except NotFound:
         raise

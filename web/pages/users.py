@@ -116,7 +116,9 @@ def unlock(username: str, door: Administrator) -> Response:
 
 @router.post("/nguoi-dung/{username}/hai-lop")
 def forget_second_factor(username: str, door: Administrator) -> Response:
-    """For somebody who has lost their phone and their recovery codes; all their sessions end."""
+    """For somebody else who has lost their phone and their recovery codes; all their sessions end."""
+    if username == door.user.username:
+        raise Refusal(403, "own-second-factor", "Hãy tắt ở trang Xác thực hai lớp, bằng mã của chính bạn.")
     with door.work() as session:
         user = get_user(session, username)
         end_second_factor(session, user, door.now, door.user.username)

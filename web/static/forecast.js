@@ -40,6 +40,7 @@ function play() {
     audio.play();
     return;
   }
+  audio.pause();
   // Minutes of silence would be waited for in vain: it is said, and passed over.
   said.textContent = `${at}: ${title}. ${pieces[piece].relay}`;
   notice = setTimeout(() => next(pieces[piece].lasts), RELAY_NOTICE_MS);

@@ -73,6 +73,14 @@ function watch(drawn) {
       poles.get(slug).marker.remove();
       poles.delete(slug);
     }
+    hideIfEmpty();
+  };
+  // A commune that has placed nothing yet is shown no empty map.
+  const hideIfEmpty = () => {
+    const holder = drawn.map.getContainer();
+    const wasHidden = holder.hidden;
+    holder.hidden = poles.size === 0 && !drawn.seen.isValid();
+    if (wasHidden && !holder.hidden) drawn.map.invalidateSize();
   };
   follow();
   for (const {marker} of poles.values()) drawn.seen.extend(marker.getLatLng());

@@ -62,6 +62,13 @@ def test_which_villages_an_area_means(where: Area, found: Where) -> None:
     assert find_zones([where], COMMUNE, VILLAGES) == found
 
 
+def test_a_village_without_poles_on_the_map_is_warned_with_the_others() -> None:
+    villages = (VILLAGES[0], Place(slug="nui"))
+    assert find_zones([area(polygons=(square(20.5, 105.5, 0.01),))], COMMUNE, villages) == Where(
+        Here.YES, ("dong", "nui")
+    )
+
+
 def test_areas_together_and_none() -> None:
     elsewhere, east = area("", ("xa", "02")), area("", ("thon", "d"))
     assert find_zones([elsewhere, east], COMMUNE, VILLAGES) == Where(Here.YES, ("dong",))
@@ -132,10 +139,12 @@ MILD = ("Future", "Minor", "Likely")
         (message(sent=at(30)), Fate.ASK, "tương lai"),
         (message("a", info(), info()), Fate.ASK, "nhiều phần"),
         (message(scope="<scope>Restricted</scope><restriction>x</restriction>"), Fate.ASK, "công chúng"),
+        (message("a", info(expires=at(-1)), kind="Cancel", refers="x"), Fate.ASK, ""),
+        (message("a", info(expires="9999-12-31T23:59:59-05:00")), Fate.AIR, ""),
         (message("a", info(levels=MILD)), Fate.INBOX, ""),
         (message("a", info(levels=MILD), status="Exercise"), Fate.NOTE, "Diễn tập"),
     ],
-    ids=[str(number) for number in range(19)],
+    ids=[str(number) for number in range(21)],
 )
 def test_what_becomes_of_a_message(data: bytes, fate: Fate, why: str) -> None:
     found = judged(data)

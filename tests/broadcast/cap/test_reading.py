@@ -178,3 +178,14 @@ def test_our_schema_refuses_what_the_standard_does() -> None:
     for wrong in (message(sent=at().replace("+00:00", "Z")), message(status="Real"), message(identifier="a b")):
         with pytest.raises(etree.DocumentInvalid):
             assert_valid(wrong)
+
+
+@pytest.mark.parametrize("sent", ["0001-01-01T00:00:00+07:00", "1969-12-31T23:59:59+00:00"])
+def test_an_instant_that_cannot_be_meant_is_refused(sent: str) -> None:
+    with pytest.raises(BadCap, match="không phải ngày giờ có thật"):
+        read(message(sent=sent))
+
+
+def test_what_never_expires_ends_at_an_instant_that_can_be_shown_anywhere() -> None:
+    (part,) = read(message("a", info(expires="9999-12-31T23:59:59-05:00"))).infos
+    assert part.expires == datetime(2200, 1, 1, tzinfo=UTC)

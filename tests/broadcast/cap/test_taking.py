@@ -289,3 +289,19 @@ def test_certificates_are_trusted_once_and_no_more(desk: Desk) -> None:
         distrust_certificate(desk.unit, "tinh", row_id(kept.id), admin, desk.now)
     with pytest.raises(NotFound):
         get_cap_source(desk.unit, "khong-co")
+
+
+def test_a_cancel_that_has_itself_expired_still_takes_back(desk: Desk) -> None:
+    desk.airs_at_once()
+    desk.take(message())
+    desk.take(message("a-2", info(expires=at(-1)), kind="Cancel", refers="a-1"))
+    assert desk.state_of("a-1") is CapState.CANCELLED
+
+
+def test_a_technical_test_ends_nothing_real(desk: Desk) -> None:
+    desk.airs_at_once()
+    desk.take(message())
+    for status in ("Test", "System", "Draft"):
+        desk.take(message(f"t-{status}", kind="Update", refers="a-1", status=status))
+    assert desk.state_of("a-1") is CapState.RAISED
+    assert desk.one().state not in {BroadcastState.CANCELLED, BroadcastState.CUT}
