@@ -93,6 +93,9 @@ bench-planner: setup
 bench-sync: setup
 	@$(BIN)/python -m tests.bench.bench_sync $(SYNC)
 
+screenshots: setup
+	@$(BIN)/python -m tests.screenshots
+
 node-wheels: setup
 	@$(BIN)/python -m tests.bench.node_wheels
 
