@@ -19,6 +19,7 @@ from players.tls import fingerprint_of
 from players.topics import Topics
 from tests.web.conftest import NOW, Clock, Commune, SignIn
 from web.key_keeper import GRACE
+from web.qr import draw_qr
 from web.station import Station
 
 NODE = "dong-1"
@@ -171,7 +172,10 @@ async def test_the_page_hands_over_code_address_and_fingerprint(app: FastAPI, br
     await admin.get("/cum-loa")
     await admin.send('form[action="/cum-loa"]', name="Cột 1", slug="cot-1", zones="thon-dong")
     code = admin.text(".code")
-    assert admin.text("[data-invitation]").startswith(f"loalang:pair?server=http%3A%2F%2Floa.test&code={code}")
+    invitation = admin.text("[data-invitation]")
+    assert invitation.startswith(f"loalang:pair?server=http%3A%2F%2Floa.test&code={code}")
+    squares = admin.attributes("[data-qr] path[stroke]")["d"]
+    assert f'd="{squares}"' in draw_qr(invitation, "")
     async with http_of(app) as http:
         authority = (await http.get("/api/authority")).text
     assert fingerprint_of(authority) == fingerprint_of(app.state.station.keeper.ring.authority.certificate)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Response
+from markupsafe import Markup
 
 from broadcast.communes import get_commune
 from broadcast.errors import BroadcastError
@@ -20,6 +21,7 @@ from web.errors import Refusal, refusal_of
 from web.fragments import EVERYTHING, scope_of
 from web.invitations import invitation_for
 from web.poles import PoleRow, pole_rows
+from web.qr import draw_qr
 from web.templating import Page
 
 router = APIRouter(include_in_schema=False)
@@ -40,6 +42,8 @@ class NodesPage(Page):
     code: str = ""
     code_for: str = ""
     invitation: Invitation | None = None
+    qr: Markup | None = None
+    """The invitation, for a phone's or a box's camera."""
     problem: Refusal | None = None
 
 
@@ -100,6 +104,7 @@ def _show(door: Door, typed: Typed) -> Response:
         rows = [row for row in node_rows(session) if scope in {EVERYTHING, *row.zone_slugs}]
         titles = {row.id: row.title for row in on_air(session, door.now)}
         zones = list_zones(session)
+    invitation = invitation_for(door.request, door.station, typed.code) if typed.code else None
     page = NodesPage(
         poles=pole_rows(door.station, rows, titles, door.zone),
         may_manage=may(door.user, Action.MANAGE_NODES),
@@ -109,7 +114,8 @@ def _show(door: Door, typed: Typed) -> Response:
         chosen_zones=typed.zones,
         code=typed.code,
         code_for=typed.code_for,
-        invitation=invitation_for(door.request, door.station, typed.code) if typed.code else None,
+        invitation=invitation,
+        qr=draw_qr(invitation.as_text(), "Mã QR để ghép cụm loa") if invitation else None,
         problem=typed.problem,
     )
     return door.show(page, typed.problem.status if typed.problem else 200)

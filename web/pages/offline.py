@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-import segno
 from fastapi import APIRouter, Depends, Path, Response
 from markupsafe import Markup
 
@@ -25,6 +24,7 @@ from broadcast.zones import list_zones
 from players.offline import Card
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
+from web.qr import draw_qr
 from web.templating import Page
 
 router = APIRouter(prefix="/khan-cap/khong-mang", include_in_schema=False)
@@ -107,9 +107,7 @@ def _link(address: str) -> str:
 
 def _qr(card: Card, address: str) -> Markup:
     """The card's text, or a link that opens the pole's page with it."""
-    text = f"{address}/?the={card.as_text()}" if address else card.as_text()
-    drawn = segno.make(text, error="m").svg_inline(scale=5)
-    return Markup(drawn)  # noqa: S704 - drawn by segno: squares, no text
+    return draw_qr(f"{address}/?the={card.as_text()}" if address else card.as_text(), "Mã QR của thẻ")
 
 
 def _show(door: Door, problem: Refusal | None = None, form: Fields | None = None) -> Response:
