@@ -136,8 +136,8 @@ def offline_of_zones(session: Session, now: datetime) -> Mapping[int, ZoneOfflin
     poles: dict[int, list[PoleKey]] = {}
     query = select(NodeZone.zone_id, Node).join(Node).where(col(Node.revoked_at).is_(None))
     for zone_id, node in session.exec(query.order_by(col(Node.slug))):
-        if node.public_key is not None:
-            poles.setdefault(zone_id, []).append(PoleKey(pole=node.slug, key=node.public_key["x"]))
+        if key := (node.public_key or {}).get("x"):
+            poles.setdefault(zone_id, []).append(PoleKey(pole=node.slug, key=key))
     held: dict[int, list[OfflineCard]] = {}
     active = dict(session.exec(select(User.id, User.is_active)).all())
     tokens = select(OfflineToken).where(col(OfflineToken.valid_until) > now)
