@@ -190,8 +190,11 @@ class Cueing:
         elif left >= URGENT:
             jitter_s = spread_s(node, sha256, self._jitter_s * (PACKS_SPREAD if wanted.is_held_ready else 1))
         not_before = self._not_before.setdefault(sha256, monotonic + jitter_s)
-        if left < URGENT and not wanted.is_on_its_way and sha256 not in self._failures:
-            return 0.0
+        if left < URGENT and sha256 not in self._failures:
+            if not wanted.is_on_its_way:
+                return 0.0
+            # It may have been wanted before, for a pack, with all the time there is.
+            not_before = self._not_before[sha256] = min(not_before, monotonic + jitter_s)
         return not_before - monotonic
 
     async def _fetch(self, clip: ClipRef, needed_at: datetime) -> None:

@@ -311,3 +311,31 @@ async def test_what_is_held_ready_for_emergencies_is_fetched_with_more_time_than
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_the_words_of_an_emergency_do_not_wait_for_what_was_held_ready(
+    fetcher: ClipFetcher, store: ClipStore, door: FakeDoor
+) -> None:
+    first, second = blob(2000, 1), blob(2000, 2)
+    said = second[1]
+    door.clips = {ref.sha256: data for data, ref in (first, second)}
+    message = PreparedMessage(key="lu", title="Lũ", severity=Severity.EXTREME, clips=(said,), drill_clips=(said,))
+    pole = Pole().feed(ConfigCame(config(1))).run(60)
+    pack = PreparedPack(
+        commune=pole.state.commune, version=2, issued_at=pole.now, zone="thon-dong", messages=(message,)
+    )
+    pole.feed(PackCame(pack))
+    came: asyncio.Queue[Event] = asyncio.Queue()
+    clock, ahead = NodeClock(max_error_s=2.0), timedelta(days=400)
+    cueing = Cueing(fetcher, store, clock, lambda: pole.state, came.put_nowait, ahead=lambda: ahead, jitter_s=3600)
+    running = asyncio.create_task(cueing.run())
+    try:
+        await asyncio.sleep(0.2)
+        alarm = item("lu", pole.now, Urgency.EMERGENCY).model_copy(update={"clips": (first[1], said)})
+        pole.feed(play("o-1", alarm, pole.now), ClipStored(first[1].sha256))
+        cueing.nudge()
+        async with asyncio.timeout(20):
+            assert await came.get() == ClipStored(said.sha256)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
