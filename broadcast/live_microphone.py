@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from broadcast.errors import Conflict
 from players.child import LEASH
 
+_ENDS_WITHIN_S = 2.0
 OPENS_WITHIN_S = 10.0
 MOST_BYTES_A_SECOND = 96_000 * 2
 """Of 16 bits at any rate that a sound card has."""
@@ -67,6 +68,11 @@ class Microphone:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         await self._process.wait()
+        # Its pipe is open until all that hold it have ended; who listens meanwhile reads it to its end.
+        with contextlib.suppress(TimeoutError, RuntimeError):
+            async with asyncio.timeout(_ENDS_WITHIN_S):
+                while await self._read():
+                    pass
 
     async def _read(self) -> bytes:
         return await self._process.stdout.read(_READ_BYTES) if self._process.stdout is not None else b""
