@@ -99,6 +99,7 @@ class LiveDesk:
         self._on_change = on_change
         self.icecast = icecast
         self._talks: dict[str, _Talk] = {}
+        self._endings: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """End what has reached its limit, what was stopped and what nobody speaks into any more, until cancelled.
@@ -118,6 +119,7 @@ class LiveDesk:
         finally:
             for broadcast_id in tuple(self._talks):
                 await self.end(broadcast_id)
+            await asyncio.gather(*self._endings.values())
 
     def require_room(self) -> None:
         """Refuse before anything is announced.
@@ -203,11 +205,16 @@ class LiveDesk:
         return broadcast_id in self._talks
 
     async def end(self, broadcast_id: str) -> None:
-        """It is over: poles hear the rest of it, and it is kept. Twice changes nothing."""
+        """It is over: poles hear the rest of it, and it is kept, even if the caller is cancelled. Twice is once."""
         talk = self._talks.pop(broadcast_id, None)
-        if talk is None:
-            return
-        if talk.hearing is not None and talk.hearing is not asyncio.current_task():
+        if talk is not None:
+            ending = self._endings[broadcast_id] = asyncio.create_task(self._end(broadcast_id, talk))
+            ending.add_done_callback(lambda _: self._endings.pop(broadcast_id))
+        if broadcast_id in self._endings:
+            await asyncio.shield(self._endings[broadcast_id])
+
+    async def _end(self, broadcast_id: str, talk: _Talk) -> None:
+        if talk.hearing is not None:
             talk.hearing.cancel()
             await asyncio.wait({talk.hearing})
         async with talk.turn:

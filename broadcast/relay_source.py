@@ -28,6 +28,7 @@ BYTES_A_FRAME = 288
 """Of MP3 at 96 kbit/s and 48 kHz: 24 ms, each standing alone."""
 CONNECT_WITHIN_S = 4.0
 STALL_S = 3.0
+_CLOSES_WITHIN_S = 1.0
 SOUNDS_WITHIN_S = 5.0
 """From the first bytes to the first sound that could be made of them."""
 SILENT_S = 6
@@ -184,6 +185,8 @@ class Transcoder:
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
+        if self._working:  # its pipes close with what they end on
+            await asyncio.wait(self._working, timeout=_CLOSES_WITHIN_S)
         for task in self._working:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)

@@ -74,7 +74,7 @@ async def until_it_answers(running: Running, process: asyncio.subprocess.Process
     raise AssertionError("icecast2 does not answer")
 
 
-def desk(engine: Engine, folder: Path, icecast: Icecast) -> LiveDesk:
+def desk(engine: Engine, folder: Path, icecast: Icecast | None) -> LiveDesk:
     return LiveDesk(engine, folder / "live", folder / "clips", -16, lambda: datetime.now(UTC), lambda _: None, icecast)
 
 
@@ -130,3 +130,31 @@ async def test_a_wrong_password_is_written_in_the_log(
     assert "Icecast refuses" in caplog.text
     assert "another" not in caplog.text
     assert "another" not in repr(Icecast(icecast.url, "another"))
+
+
+async def test_what_was_said_is_kept_when_the_server_stops_in_the_middle_of_ending(
+    engine: Engine, tmp_path: Path
+) -> None:
+    stale = tmp_path / "live" / "from-before.sent"
+    stale.parent.mkdir()
+    stale.touch()
+    live = desk(engine, tmp_path, None)
+    said = encoded(tmp_path, ".webm", "-c:a", "libopus", seconds=3.0, seed=9).read_bytes()
+    running = asyncio.create_task(live.run())
+    async with asyncio.timeout(60):
+        for _ in range(2_000):
+            if not stale.exists():
+                break
+            await asyncio.sleep(0.02)
+        await live.begin("l-2", timedelta(minutes=5))
+        await live.take("l-2", 0, said)
+        asking = asyncio.create_task(live.end("l-2"))
+        await asyncio.sleep(0)  # its ending has begun
+        assert not live.is_open("l-2")
+        asking.cancel()
+        running.cancel()
+        await asyncio.wait({asking, running})
+    assert asking.cancelled()
+    assert running.cancelled()
+    assert list(stale.parent.glob("*")) == []
+    assert len([path for path in (tmp_path / "clips").rglob("*") if path.is_file()]) == 1
