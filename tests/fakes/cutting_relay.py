@@ -7,17 +7,20 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+_LOOK_EVERY_S = 0.05
+
 
 @dataclass
 class CuttingRelay:
     """Passes bytes both ways. While `eats` is set, a connection on which that was asked for is cut before its answer.
 
-    The request reaches the server whole; only what comes back is lost.
+    The request reaches the server whole; only what comes back is lost. While `is_cut`, nothing gets through at all.
     """
 
     server: tuple[str, int]
     eats: bytes | None = None
     eaten: int = 0
+    is_cut: bool = False
     listener: socket.socket = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,12 +50,12 @@ class CuttingRelay:
         with near, far, selectors.DefaultSelector() as ready, contextlib.suppress(OSError):
             ready.register(near, selectors.EVENT_READ, far)
             ready.register(far, selectors.EVENT_READ, near)
-            while True:
-                for key, _ in ready.select():
+            while not self.is_cut:
+                for key, _ in ready.select(timeout=_LOOK_EVERY_S):
                     source = key.fileobj
                     assert isinstance(source, socket.socket)
                     said = source.recv(65536)
-                    if not said:
+                    if not said or self.is_cut:
                         return
                     if source is near and self.eats is not None and self.eats in said:
                         is_marked = True

@@ -131,8 +131,12 @@ async def test_a_leaving_node_says_what_it_cut_and_that_it_is_gone(
         await server.until(lambda: "playing" in server.outcomes("long"))
     final = server.final("long")
     assert (final.outcome, final.reason) == ("cut", "shut-down")
-    assert [presence.online for presence in server.presences] == [True, False]
+    # A connection that a busy machine lost is said again.
+    told = [presence.online for presence in server.presences]
+    assert told[-1] is False
+    assert all(told[:-1])
     async with box.running():
-        await server.until(lambda: len(server.presences) == 3)
+        await server.until(lambda: len(server.presences) > len(told))
+        assert server.presences[-1].online is True
         await asyncio.sleep(0.5)
     assert server.outcomes("long") == ["received", "cued", "playing", "cut"]

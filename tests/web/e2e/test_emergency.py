@@ -175,22 +175,23 @@ def test_an_answer_that_is_lost_costs_nothing_and_doubles_nothing(people: People
 
 
 def test_in_airplane_mode_the_press_waits_on_the_phone_even_when_the_page_is_closed(people: People) -> None:
-    head = people.sign_in(HEAD, "phone")
     words = "Sạt lở, không có sóng."
-    button = type_words(head, words)
-    head.context.set_offline(True)
-    hold(button)
-    expect(head.locator("#press-state")).to_contain_text("Đang gửi")
-    head.goto("about:blank")  # what was open is gone
-    assert emergencies(people.house, words) == []
-    head.context.set_offline(False)
-    again = head.context.new_page()
-    again.goto("/khan-cap")
-    arrive(again)
-    assert len(emergencies(people.house, words)) == 1
-    silence(again)
-    again.goto("/khan-cap")
-    expect(again.locator("#press-state")).to_be_hidden()
+    with cutting_relay(("127.0.0.1", people.house.port)) as relay:
+        head = people.sign_in(HEAD, "phone", at=f"http://127.0.0.1:{relay.port}")
+        button = type_words(head, words)
+        relay.is_cut = True
+        hold(button)
+        expect(head.locator("#press-state")).to_contain_text("Đang gửi")
+        head.goto("about:blank")  # what was open is gone
+        assert emergencies(people.house, words) == []
+        relay.is_cut = False
+        again = head.context.new_page()
+        again.goto("/khan-cap")
+        arrive(again)
+        assert len(emergencies(people.house, words)) == 1
+        silence(again)
+        again.goto("/khan-cap")
+        expect(again.locator("#press-state")).to_be_hidden()
 
 
 @pytest.mark.parametrize("wish", ["Bỏ tin này", "Gửi ngay"])
