@@ -18,7 +18,7 @@ from broadcast.communes import get_commune
 from broadcast.conclusion import conclude
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
 from broadcast.models import Broadcast, BroadcastState, Commune, Delivery, DeliveryState, Node
-from broadcast.orders import NOW_LEAD, ends_at_of, grow_play, growing_plays, issue_play, plays_of, zones_of
+from broadcast.orders import ends_at_of, grow_play, growing_plays, issue_play, lead_of, plays_of, zones_of
 from broadcast.outlook import is_ready, why_not
 from broadcast.relays import relays_of
 from broadcast.rules import apply_rules
@@ -228,7 +228,7 @@ def _coming(session: Session, only: Collection[str] | None = None) -> list[Broad
 
 
 def _why_not_now(session: Session, broadcast: Broadcast, commune: Commune, now: datetime) -> WhyNot | None:
-    reason = why_not(session, broadcast, commune, now + NOW_LEAD[broadcast.urgency])
+    reason = why_not(session, broadcast, commune, now + lead_of(session, broadcast))
     is_late = broadcast.valid_until is not None and broadcast.valid_until <= now
     if reason is None and (is_late or now - broadcast.created_at > NOW_WITHIN):
         return WhyNot.NOT_SENT if is_ready(session, broadcast) else WhyNot.CLIP_NOT_READY

@@ -8,18 +8,26 @@ from pydantic import TypeAdapter
 from sqlmodel import Session, col, func, select
 
 from broadcast.communes import get_commune
-from broadcast.models import Broadcast, BroadcastPart, BroadcastState, BroadcastZone, IssuedOrder, Node, Zone
+from broadcast.models import (
+    Broadcast,
+    BroadcastPart,
+    BroadcastState,
+    BroadcastZone,
+    Delivery,
+    IssuedOrder,
+    Node,
+    Zone,
+)
 from broadcast.relays import relay_parts, relays_of
 from broadcast.zones import sorted_by_name
 from players.messages import AnyOrder, ClipRef, CuedBroadcast, Play, Stop, Urgency
 
-NOW_LEAD = {
-    # Who is later joins inside the chime.
-    Urgency.EMERGENCY: timedelta(seconds=0.12),
-    Urgency.PRIORITY: timedelta(seconds=3),
-    Urgency.NORMAL: timedelta(seconds=3),
-}
-"""From the order to the first sample: time for it to reach every pole, and for what has time, to fetch the clip."""
+EMERGENCY_LEAD = timedelta(seconds=0.12)
+"""From the order to the first sample of an emergency. A pole that it reaches later joins inside the chime."""
+NOW_LEAD = timedelta(seconds=3)
+"""The same for all else, which is fetched first."""
+FETCH_TURN = timedelta(milliseconds=30)
+"""By so much the lead grows with every pole: they fetch in turn, not all at once."""
 JOIN_WITHIN = timedelta(minutes=1)
 EMERGENCY_VALID = timedelta(minutes=15)
 """A pole that comes back within this still hears an emergency."""
@@ -35,6 +43,14 @@ class DueOrder:
     order: Play | Stop
     zones: tuple[str, ...]
     nodes: tuple[str, ...]
+
+
+def lead_of(session: Session, broadcast: Broadcast) -> timedelta:
+    """From the order of what airs now to its first sample: for it to reach every pole, and each to fetch the clip."""
+    if broadcast.urgency is Urgency.EMERGENCY:
+        return EMERGENCY_LEAD
+    poles = session.exec(select(func.count()).where(Delivery.broadcast_id == broadcast.id)).one()
+    return NOW_LEAD + poles * FETCH_TURN
 
 
 def issue_play(session: Session, broadcast: Broadcast, clips: Sequence[ClipRef], now: datetime) -> IssuedOrder:
@@ -166,7 +182,7 @@ def _time_play(
     session: Session, issued: IssuedOrder, broadcast: Broadcast, clips: Sequence[ClipRef], now: datetime
 ) -> None:
     is_emergency = broadcast.urgency is Urgency.EMERGENCY
-    starts_at = now + NOW_LEAD[broadcast.urgency]
+    starts_at = now + lead_of(session, broadcast)
     parts = session.exec(select(func.count()).where(BroadcastPart.broadcast_id == broadcast.id)).one()
     is_growing = is_emergency and len(clips) < parts
     relays = relay_parts(session, relays_of(session, [broadcast.id]).get(broadcast.id, ()), clips)

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 2
 URGENT = timedelta(minutes=5)
+"""What is to sound sooner than this is fetched in the time that is left, less `NEAR`."""
+NEAR = timedelta(seconds=3)
 """What is to sound sooner than this is fetched without jitter."""
 PUSH_PATIENCE_S = 1.0
 """What is pushed is waited for so long, and at most as long again: not all nodes ask for it at once."""
@@ -44,11 +46,13 @@ class Wanted:
 
 def wanted_clips(state: NodeState, now: Instant, ahead: timedelta | None) -> list[Wanted]:
     """The clips that are to be fetched: those of emergencies, what is held ready for emergencies, then the nearest."""
-    found = [wanted for track in _coming(state, now, ahead) if track.is_emergency for wanted in _of_track(track)]
+    found = [wanted for track in _coming(state, now, ahead) if track.is_emergency for wanted in _of_track(track, now)]
     if state.rehearsal is not None:
         found.append(Wanted(state.rehearsal.clip, now.at, is_on_its_way=True))
     found += [Wanted(clip, now.at + URGENT, is_held_ready=True) for pack in state.packs.values() for clip in pack.clips]
-    found += [wanted for track in _coming(state, now, ahead) if not track.is_emergency for wanted in _of_track(track)]
+    found += [
+        wanted for track in _coming(state, now, ahead) if not track.is_emergency for wanted in _of_track(track, now)
+    ]
     needed: dict[str, Wanted] = {}
     for wanted in found:
         if wanted.clip.sha256 not in state.clips:
@@ -68,11 +72,12 @@ def _coming(state: NodeState, now: Instant, ahead: timedelta | None) -> list[Tra
     return sorted(due, key=lambda track: (-track.item.urgency.rank, track.item.starts_at))
 
 
-def _of_track(track: Track) -> list[Wanted]:
+def _of_track(track: Track, now: Instant) -> list[Wanted]:
     comes_in_pieces = is_piecewise(track.item)
-    starts_at = track.item.starts_at
+    # An emergency waits for no clock, least of all for one that is wrong.
+    needed_at = now.at if track.is_emergency else track.item.starts_at
     return [
-        Wanted(clip, starts_at, is_on_its_way=comes_in_pieces and place > 0)
+        Wanted(clip, needed_at, is_on_its_way=comes_in_pieces and place > 0)
         for place, clip in enumerate(track.item.all_clips)
     ]
 
@@ -184,16 +189,16 @@ class Cueing:
         self._failures = {name: count for name, count in self._failures.items() if name in wanted}
 
     def _wait_s(self, node: str, wanted: Wanted, left: timedelta, monotonic: float) -> float:
-        sha256, jitter_s = wanted.clip.sha256, 0.0
+        sha256 = wanted.clip.sha256
         if wanted.is_on_its_way:
             jitter_s = PUSH_PATIENCE_S + spread_s(node, sha256, PUSH_PATIENCE_S)
         elif left >= URGENT:
             jitter_s = spread_s(node, sha256, self._jitter_s * (PACKS_SPREAD if wanted.is_held_ready else 1))
+        else:
+            jitter_s = spread_s(node, sha256, min(self._jitter_s, max(0.0, (left - NEAR).total_seconds())))
         not_before = self._not_before.setdefault(sha256, monotonic + jitter_s)
         if left < URGENT and sha256 not in self._failures:
-            if not wanted.is_on_its_way:
-                return 0.0
-            # It may have been wanted before, for a pack, with all the time there is.
+            # It may have been wanted before, with more time than there is now.
             not_before = self._not_before[sha256] = min(not_before, monotonic + jitter_s)
         return not_before - monotonic
 

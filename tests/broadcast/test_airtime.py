@@ -18,7 +18,7 @@ from broadcast.as_run import store_reports
 from broadcast.communes import set_windows
 from broadcast.models import Broadcast, BroadcastState, DeliveryState, IssuedOrder
 from broadcast.nodes import revoke_node
-from broadcast.orders import due_orders, has_missed_its_start, mark_sent, time_missed_starts
+from broadcast.orders import FETCH_TURN, NOW_LEAD, due_orders, has_missed_its_start, mark_sent, time_missed_starts
 from broadcast.rendering import MAX_ATTEMPTS, store_failed
 from players.messages import Outcome, Play, Window
 from tests.broadcast.airing_kit import LASTS, Pole, add_broadcast, add_pole, delivery_of, render
@@ -178,12 +178,12 @@ def test_what_airs_now_is_ordered_once_when_its_clip_is_there(unit: Session, hou
     assert ready_now(unit, now) == []
     (due,) = due_orders(unit, now)
     assert isinstance(due.order, Play)
-    assert due.order.item.starts_at == broadcast.starts_at == now + timedelta(seconds=3)
+    assert due.order.item.starts_at == broadcast.starts_at == now + NOW_LEAD + FETCH_TURN
     assert due.zones == ("thon-dong",)
-    assert begin_due(unit, now + timedelta(seconds=3)) == []  # not sent yet
+    assert begin_due(unit, now + NOW_LEAD + FETCH_TURN) == []  # not sent yet
     mark_sent(unit, [due.order.order], now)
     assert due_orders(unit, now) == []
-    assert begin_due(unit, now + timedelta(seconds=3)) == [broadcast.id]
+    assert begin_due(unit, now + NOW_LEAD + FETCH_TURN) == [broadcast.id]
 
 
 def test_an_order_that_could_not_go_out_is_sent_with_a_new_start_and_expires_as_it_was(
@@ -201,7 +201,7 @@ def test_an_order_that_could_not_go_out_is_sent_with_a_new_start_and_expires_as_
     assert isinstance(first.order, Play)
     assert isinstance(again.order, Play)
     assert again.order.order == first.order.order
-    assert again.order.item.starts_at == broadcast.starts_at == later + timedelta(seconds=3)
+    assert again.order.item.starts_at == broadcast.starts_at == later + NOW_LEAD + FETCH_TURN
     assert again.order.expires_at == first.order.expires_at
     too_late = first.order.expires_at
     assert due_orders(unit, too_late) == []

@@ -15,7 +15,7 @@ import pytest
 from players.messages import ClipRef, PreparedMessage, PreparedPack, Reason, Severity, Urgency
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
-from players.node.cueing import Cueing, kept_clips
+from players.node.cueing import Cueing, kept_clips, wanted_clips
 from players.node.errors import ClipRefused
 from players.node.events import ClipStored, ConfigCame, Event, PackCame
 from players.node.fetch import ClipFetcher, spread_s
@@ -311,6 +311,41 @@ async def test_what_is_held_ready_for_emergencies_is_fetched_with_more_time_than
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_airs_in_seconds_is_fetched_in_turn_while_there_is_time(
+    fetcher: ClipFetcher, store: ClipStore, door: FakeDoor
+) -> None:
+    jitter_s = 3.0
+    pole, clock, ahead = Pole().feed(ConfigCame(config(1))).run(60), NodeClock(max_error_s=2.0), timedelta(days=400)
+    blobs = [blob(2000, seed) for seed in range(200)]
+    late = next(one for one in blobs if spread_s(pole.state.node, one[1].sha256, jitter_s) > 0.7 * jitter_s)
+    early = next(one for one in blobs if spread_s(pole.state.node, one[1].sha256, jitter_s) < 0.1 * jitter_s)
+    door.clips = {ref.sha256: data for data, ref in (late, early)}
+    first = item("tin-1", clock.now().at + timedelta(seconds=30)).model_copy(update={"clips": (late[1],)})
+    second = item("tin-2", clock.now().at + timedelta(seconds=40)).model_copy(update={"clips": (early[1],)})
+    pole.feed(timetable(1, first, second))
+    came: asyncio.Queue[Event] = asyncio.Queue()
+
+    def take(event: Event) -> None:
+        pole.feed(event)
+        came.put_nowait(event)
+
+    cueing = Cueing(fetcher, store, clock, lambda: pole.state, take, ahead=lambda: ahead, jitter_s=jitter_s)
+    running = asyncio.create_task(cueing.run())
+    try:
+        async with asyncio.timeout(30):
+            assert [await came.get(), await came.get()] == [ClipStored(one.sha256) for one in (early[1], late[1])]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def test_an_emergency_is_wanted_at_once_by_a_pole_with_any_clock() -> None:
+    pole = Pole().feed(ConfigCame(config(1))).run(60)
+    pole.feed(play("o-1", item("lu", pole.now + timedelta(days=9000), Urgency.EMERGENCY), pole.now))
+    now = NodeClock(max_error_s=2.0).now()
+    assert {one.needed_at for one in wanted_clips(pole.state, now, None)} == {now.at}
 
 
 async def test_the_words_of_an_emergency_do_not_wait_for_what_was_held_ready(
