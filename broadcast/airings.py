@@ -1,6 +1,6 @@
 """Broadcasts as rows: making them with their deliveries, and taking them back. What must sound is decided elsewhere."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
@@ -32,6 +32,9 @@ from players.messages import ClipRef
 STOP_ORDER_AHEAD = timedelta(minutes=15)
 """A broadcast that is ended this shortly before its start is also stopped by name: a node may be starting it."""
 
+NewBroadcast = tuple[Broadcast, Set[int], Sequence[str]]
+"""A broadcast, its villages, and the keys of its parts in order."""
+
 
 def add_broadcast(
     session: Session, broadcast: Broadcast, zone_ids: Iterable[int], rendering_keys: Sequence[str]
@@ -43,27 +46,28 @@ def add_broadcast(
     known = session.get(Broadcast, broadcast.id)
     if known is not None:
         return known
-    add_broadcasts(session, {broadcast.id: (broadcast, rendering_keys)}, zone_ids)
+    add_broadcasts(session, [(broadcast, frozenset(zone_ids), rendering_keys)])
     return broadcast
 
 
-def add_broadcasts(
-    session: Session, new: Mapping[str, tuple[Broadcast, Sequence[str]]], zone_ids: Iterable[int]
-) -> None:
-    """Store new broadcasts to the same zones, by id, each with the keys of its parts, in few statements."""
+def add_broadcasts(session: Session, new: Sequence[NewBroadcast]) -> None:
+    """Store new broadcasts with all that `add_broadcast` stores, in few statements."""
     if not new:
         return
-    zone_ids = sorted(set(zone_ids))
-    lengths = _lengths(session, {key for _, keys in new.values() for key in keys})
-    for broadcast, keys in new.values():
+    lengths = _lengths(session, {key for _, _, keys in new for key in keys})
+    for broadcast, _, keys in new:
         broadcast.duration_ms = _length(lengths, keys)
         session.add(broadcast)
     session.flush()
     rows = {
-        BroadcastZone: [{"broadcast_id": id_, "zone_id": zone_id} for id_ in new for zone_id in zone_ids],
+        BroadcastZone: [
+            {"broadcast_id": broadcast.id, "zone_id": zone_id}
+            for broadcast, zone_ids, _ in new
+            for zone_id in sorted(zone_ids)
+        ],
         BroadcastPart: [
-            {"broadcast_id": id_, "position": position, "rendering_key": key}
-            for id_, (_, keys) in new.items()
+            {"broadcast_id": broadcast.id, "position": position, "rendering_key": key}
+            for broadcast, _, keys in new
             for position, key in enumerate(keys)
         ],
     }
@@ -71,7 +75,7 @@ def add_broadcasts(
         if values:
             session.connection().execute(insert(table), values)
     pending = literal(DeliveryState.PENDING, EnumText(DeliveryState))
-    deliveries = _poles_present(list(new)).add_columns(pending)
+    deliveries = _poles_present([broadcast.id for broadcast, _, _ in new]).add_columns(pending)
     session.connection().execute(insert(Delivery).from_select(["broadcast_id", "node_id", "state"], deliveries))
 
 

@@ -21,8 +21,9 @@ from broadcast.nodes import nodes_of_zones
 from broadcast.rules import load_budgets
 from broadcast.windows import fits_windows, say_windows
 from scheduler.conflicts import Overlap, Span, find_overlaps, find_touching
+from scheduler.loading import load_calendar, load_entries
 from scheduler.models import PlannedBroadcast
-from scheduler.planner import load_calendar, load_entry, plan_broadcasts
+from scheduler.planner import plan_broadcasts
 
 TOUCHING = timedelta(minutes=1)
 AHEAD = timedelta(days=7)
@@ -99,8 +100,7 @@ def advice_for(session: Session, entry_id: int, now: datetime, ahead: timedelta 
 def _load_week(session: Session, now: datetime, ahead: timedelta) -> _Week:
     commune = get_commune(session)
     zone = local_zone(commune)
-    loaded = (load_entry(session, row) for row in list_entries(session) if row.is_active)
-    entries = [entry for entry in loaded if entry is not None]
+    entries = load_entries(session, [row for row in list_entries(session) if row.is_active])
     planned = plan_broadcasts(entries, zone, now, ahead, load_calendar(session, commune))
     lengths = _lengths(session, zone)
     coming = {one.id: one for one in planned if not one.is_past and one.why_not is None}

@@ -20,7 +20,8 @@ from broadcast.views import BroadcastRow, broadcast_rows
 from broadcast.volumes import volume_at, volumes_for
 from broadcast.windows import open_until, windows_of
 from players.messages import ClipRef, Reason, Urgency, Volume
-from scheduler.planner import load_calendar, load_entry, plan_broadcasts
+from scheduler.loading import load_calendar, load_entries
+from scheduler.planner import plan_broadcasts
 
 QUEUE_PATIENCE = timedelta(hours=1)
 """What had to wait for others is not played later than this (`players.node.airing.QUEUE_PATIENCE`)."""
@@ -244,8 +245,7 @@ def _not_planned_yet(
     known: set[tuple[int | None, datetime | None]],
 ) -> list[Line]:
     """Times of entries that have no broadcast yet: beyond the horizon, or while the server is off."""
-    loaded = (load_entry(session, row) for row in list_entries(session) if row.is_active)
-    entries = [entry for entry in loaded if entry is not None]
+    entries = load_entries(session, [row for row in list_entries(session) if row.is_active])
     calendar = load_calendar(session, commune)
     planned = plan_broadcasts(entries, local_zone(commune), now, until - now, calendar)
     slugs = {zone.id: zone.slug for zone in session.exec(select(Zone))}

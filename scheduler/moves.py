@@ -20,7 +20,7 @@ from broadcast.entries import (
 )
 from broadcast.errors import Conflict, InvalidInput
 from broadcast.models import EntryChange, TimetableEntry
-from scheduler.planner import load_calendar, load_entry
+from scheduler.loading import load_calendar, load_entries
 from scheduler.timetable import is_due
 
 
@@ -95,8 +95,8 @@ def _changes(session: Session, entry: TimetableEntry, on: date) -> list[EntryCha
 
 
 def _is_due(session: Session, entry: TimetableEntry, on: date) -> bool:
-    loaded = load_entry(session, entry)
-    return loaded is not None and is_due(loaded, on, load_calendar(session, get_commune(session)))
+    (loaded,) = load_entries(session, [entry])
+    return is_due(loaded, on, load_calendar(session, get_commune(session)))
 
 
 def _require_due(session: Session, entry: TimetableEntry, on: date) -> None:

@@ -1,7 +1,7 @@
 """From the timetable to broadcasts: what is planned is pure; applying it twice changes nothing."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from broadcast.airings import add_broadcasts, end_before_start, note_duration, set_zones
 from broadcast.communes import local_zone
-from broadcast.entries import changes_of_entry, list_entries, special_days
+from broadcast.entries import list_entries
 from broadcast.lifecycle import COMING, WhyNot
 from broadcast.models import (
     Broadcast,
@@ -17,16 +17,14 @@ from broadcast.models import (
     BroadcastState,
     BroadcastZone,
     Commune,
-    EntryZone,
-    Programme,
-    SpecialDayKind,
     TimetableEntry,
     row_id,
 )
 from broadcast.programmes import Composition, parts_by_day
 from broadcast.relays import plans_in, relays_of, set_relays
 from broadcast.rereading import change_parts
-from scheduler.models import CommuneDay, DayChange, Entry, PlannedBroadcast
+from scheduler.loading import load_calendar, load_entries
+from scheduler.models import CommuneDay, Entry, PlannedBroadcast
 from scheduler.timetable import PLAIN_YEAR, occurrences
 
 HORIZON = timedelta(days=7)
@@ -34,6 +32,9 @@ LOOK_BACK = timedelta(days=31)
 """A server that was off for longer does not write down each time it missed before that."""
 _BY_THE_TIMETABLE = frozenset({WhyNot.TIMETABLE_CHANGED, WhyNot.MOURNING_DAY, WhyNot.HOLIDAY, WhyNot.DAY_OFF})
 """Cancelled for these a time is planned anew when the timetable wants it again; for another reason it is not."""
+_TOGETHER = 8
+_What = tuple[int, frozenset[int], date]
+"""A programme, the villages it speaks to, and the day: what decides of which parts a broadcast consists."""
 
 
 def plan_broadcasts(
@@ -73,81 +74,56 @@ def plan_broadcasts(
 
 def plan_timetable(session: Session, now: datetime) -> None:
     """Plan every entry."""
+    for entry_ids in planned_together(session):
+        plan_entries(session, entry_ids, now)
+
+
+def planned_together(session: Session) -> list[list[int]]:
+    """Every entry, in groups for one unit of work each: entries of one programme say the same.
+
+    The groups are small, so that an emergency's order gets its turn in between.
+    """
+    of_programme: defaultdict[int, list[int]] = defaultdict(list)
     for row in list_entries(session):
-        plan_entry(session, row_id(row.id), now)
+        of_programme[row.programme_id].append(row_id(row.id))
+    return [ids[first : first + _TOGETHER] for ids in of_programme.values() for first in range(0, len(ids), _TOGETHER)]
 
 
-def plan_entry(session: Session, entry_id: int, now: datetime) -> tuple[PlannedBroadcast, ...]:
-    """Plan one entry as it stands in the database, and make the database what the plan says.
+def plan_entries(session: Session, entry_ids: Collection[int], now: datetime) -> None:
+    """Plan entries as they stand in the database, and make the database what the plan says.
 
     One that is switched off, or is no more, wants nothing.
     """
-    row = session.get(TimetableEntry, entry_id)
-    entry = load_entry(session, row) if row is not None and row.is_active else None
-    commune = session.get(Commune, row.commune_id) if row is not None else None
-    if row is None or entry is None or commune is None:
-        _apply(session, entry_id, (), now)
-        return ()
-    plan = plan_broadcasts([entry], local_zone(commune), now, calendar=load_calendar(session, commune))
-    _apply(session, entry_id, plan, now)
-    row.planned_until = max(row.planned_until or now, now)
-    session.add(row)
-    return plan
+    query = select(TimetableEntry).where(col(TimetableEntry.id).in_(entry_ids), col(TimetableEntry.is_active))
+    of_commune: defaultdict[int, list[TimetableEntry]] = defaultdict(list)
+    for row in session.exec(query):
+        of_commune[row.commune_id].append(row)
+    plan: list[PlannedBroadcast] = []
+    for commune_id, rows in of_commune.items():
+        commune = session.get_one(Commune, commune_id)
+        calendar = load_calendar(session, commune)
+        plan += plan_broadcasts(load_entries(session, rows), local_zone(commune), now, calendar=calendar)
+        for row in rows:
+            row.planned_until = max(row.planned_until or now, now)
+            session.add(row)
+    _apply(session, entry_ids, plan, now)
 
 
-def load_entry(session: Session, row: TimetableEntry) -> Entry | None:
-    """The entry as planning takes it; none when its programme is gone."""
-    programme = session.get(Programme, row.programme_id)
-    if programme is None:
-        return None
-    return Entry(
-        id=row_id(row.id),
-        commune_id=row.commune_id,
-        title=programme.name,
-        programme_id=row.programme_id,
-        airs_at=row.airs_at,
-        weekdays=frozenset(row.weekdays),
-        from_on=row.from_on,
-        until_on=row.until_on,
-        zone_ids=frozenset(session.exec(select(EntryZone.zone_id).where(EntryZone.entry_id == row.id))),
-        planned_from=row.planned_until or row.created_at,
-        dates=frozenset(date.fromisoformat(day) for day in row.dates),
-        lunar_days=frozenset(row.lunar_days),
-        skips_holidays=row.skips_holidays,
-        late_within=timedelta(minutes=row.late_within_minutes),
-        changes={
-            change.on: DayChange(change.is_off, change.airs_at, change.programme_id)
-            for change in changes_of_entry(session, row)
-        },
-    )
-
-
-def load_calendar(session: Session, commune: Commune) -> dict[date, CommuneDay]:
-    """A commune's special days as planning takes them."""
-    return {
-        day.on: CommuneDay(day.kind is SpecialDayKind.MOURNING, day.like_weekday)
-        for day in special_days(session, commune)
-    }
-
-
-def _apply(session: Session, entry_id: int, plan: Sequence[PlannedBroadcast], now: datetime) -> None:
-    """New broadcasts of an entry, the parts of coming ones, and the end of what is no longer wanted.
+def _apply(session: Session, entry_ids: Collection[int], plan: Sequence[PlannedBroadcast], now: datetime) -> None:
+    """New broadcasts of entries, the parts of coming ones, and the end of what is no longer wanted.
 
     What has begun or ended, or was cancelled by a person, is left alone.
     """
-    known = _known_broadcasts(session, entry_id, min((one.starts_at for one in plan), default=now))
+    known = _known_broadcasts(session, entry_ids, min((one.starts_at for one in plan), default=now))
     wanted = {_id_of(one, known): one for one in plan}
     parts = _wanted_parts(session, plan, now)
     new = {
         id_: _new_broadcast(id_, one, now) for id_, one in wanted.items() if id_ not in known and not one.was_planned
     }
-    add_broadcasts(
-        session,
-        {id_: (broadcast, parts.get(_what(wanted[id_]), Composition()).keys) for id_, broadcast in new.items()},
-        plan[0].zone_ids if plan else (),
-    )
+    composed = {id_: parts.get(_what(wanted[id_]), Composition()) for id_ in new}
+    add_broadcasts(session, [(one, wanted[id_].zone_ids, composed[id_].keys) for id_, one in new.items()])
     for id_, broadcast in new.items():
-        if relays := parts.get(_what(wanted[id_]), Composition()).relays:
+        if relays := composed[id_].relays:
             set_relays(session, id_, relays)
             note_duration(session, broadcast)
     coming = [one for one in known.values() if _is_coming(one, now)]
@@ -157,10 +133,10 @@ def _apply(session: Session, entry_id: int, plan: Sequence[PlannedBroadcast], no
     session.flush()
 
 
-def _known_broadcasts(session: Session, entry_id: int, since: datetime) -> dict[str, Broadcast]:
-    """The entry's broadcasts from a day before an instant on, by id."""
+def _known_broadcasts(session: Session, entry_ids: Collection[int], since: datetime) -> dict[str, Broadcast]:
+    """The entries' broadcasts from a day before an instant on, by id."""
     query = select(Broadcast).where(
-        Broadcast.entry_id == entry_id, col(Broadcast.starts_at) >= since - timedelta(days=1)
+        col(Broadcast.entry_id).in_(entry_ids), col(Broadcast.starts_at) >= since - timedelta(days=1)
     )
     return {broadcast.id: broadcast for broadcast in session.exec(query)}
 
@@ -180,22 +156,20 @@ def _id_of(planned: PlannedBroadcast, known: Mapping[str, Broadcast]) -> str:
     return id_
 
 
-def _what(planned: PlannedBroadcast) -> tuple[int, date]:
-    return planned.programme_id, planned.on
+def _what(planned: PlannedBroadcast) -> _What:
+    return planned.programme_id, planned.zone_ids, planned.on
 
 
-def _wanted_parts(
-    session: Session, plan: Sequence[PlannedBroadcast], now: datetime
-) -> dict[tuple[int, date], Composition]:
-    """What there is of all that is still to be aired, by programme and day."""
-    days: defaultdict[int, list[date]] = defaultdict(list)
+def _wanted_parts(session: Session, plan: Sequence[PlannedBroadcast], now: datetime) -> dict[_What, Composition]:
+    """What there is of all that is still to be aired."""
+    days: defaultdict[tuple[int, frozenset[int]], set[date]] = defaultdict(set)
     for planned in plan:
         if not planned.is_over and planned.why_not is None:
-            days[planned.programme_id].append(planned.on)
+            days[planned.programme_id, planned.zone_ids].add(planned.on)
     return {
-        (programme_id, on): composed
-        for programme_id, its_days in days.items()
-        for on, composed in parts_by_day(session, programme_id, plan[0].zone_ids, its_days, now).items()
+        (programme_id, zone_ids, on): composed
+        for (programme_id, zone_ids), its_days in days.items()
+        for on, composed in parts_by_day(session, programme_id, zone_ids, its_days, now).items()
     }
 
 
@@ -223,7 +197,7 @@ def _is_coming(broadcast: Broadcast, now: datetime) -> bool:
 def _refresh(
     session: Session,
     coming: Sequence[tuple[Broadcast, PlannedBroadcast]],
-    parts: Mapping[tuple[int, date], Composition],
+    parts: Mapping[_What, Composition],
     now: datetime,
 ) -> None:
     """Have coming broadcasts consist of what is approved for them now, in the villages their entry has now."""

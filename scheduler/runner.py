@@ -5,7 +5,7 @@ The only file that knows APScheduler.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,14 +21,12 @@ from broadcast.db import reading, session_of
 from broadcast.delegations import end_overdue, has_overdue
 from broadcast.documents import next_expiry
 from broadcast.emergency_repeats import next_repeat
-from broadcast.entries import list_entries
-from broadcast.models import row_id
 from broadcast.playout import Playout
 from broadcast.pruning import forget_old
 from broadcast.rendering import RendererPool
 from broadcast.renderings import warm_up
 from broadcast.rereading import reread_coming
-from scheduler.planner import plan_entry
+from scheduler.planner import plan_entries, planned_together
 
 log = logging.getLogger(__name__)
 
@@ -204,9 +202,9 @@ class Runner:
             await self._step(*self._aside_step)
 
     async def _run_prompt(self) -> None:
-        while self._changed_entries:
-            entry_id = self._changed_entries.pop()
-            await self._step("plan a changed entry", partial(asyncio.to_thread, self._plan_entry, entry_id))
+        if self._changed_entries:
+            changed, self._changed_entries = self._changed_entries, set()
+            await self._step("plan changed entries", partial(asyncio.to_thread, self._plan_entries, changed))
         await self._step("rules", self._playout.apply_rules)
         await self._step("documents", self._playout.publish_documents)
         self.nudge()
@@ -281,17 +279,17 @@ class Runner:
                 self._on_change("troubles")
 
     async def _plan(self) -> None:
-        """Plan entry by entry, each a unit of work of its own: an emergency's order gets its turn in between."""
-        for entry_id in await asyncio.to_thread(self._entry_ids):
-            await asyncio.to_thread(self._plan_entry, entry_id)
+        """Plan some entries at a time, in units of work of their own: an emergency's order gets its turn in between."""
+        for entry_ids in await asyncio.to_thread(self._planned_together):
+            await asyncio.to_thread(self._plan_entries, entry_ids)
 
-    def _entry_ids(self) -> list[int]:
+    def _planned_together(self) -> list[list[int]]:
         with reading(self._engine) as session:
-            return [row_id(entry.id) for entry in list_entries(session)]
+            return planned_together(session)
 
-    def _plan_entry(self, entry_id: int) -> None:
+    def _plan_entries(self, entry_ids: Collection[int]) -> None:
         with session_of(self._engine) as session:
-            plan_entry(session, entry_id, self._clock())
+            plan_entries(session, entry_ids, self._clock())
 
     async def _reread(self) -> None:
         if await asyncio.to_thread(reread_coming, self._engine, self._clock()):

@@ -29,7 +29,7 @@ from broadcast.vietnamese_days import lunar_day, say_lunar
 from scheduler.clock import utc_now
 from scheduler.forecast import Line, lines_of_node
 from scheduler.forecast_sound import write_forecast
-from scheduler.planner import plan_entry
+from scheduler.planner import plan_entries
 from tests.listening import find_sound, read_wav
 from tests.test_flow import _stage, _until
 from tests.web.conftest import Commune, commune, seeded
@@ -118,7 +118,7 @@ async def test_the_forecast_is_what_the_pole_sounds(commune: Commune, tmp_path: 
             row.airs_at, row.from_on = at.time().replace(microsecond=0), at.date()
             session.add(row)
         with commune.work() as session:
-            plan_entry(session, entry_id, now)
+            plan_entries(session, [entry_id], now)
         station.replan(entry_id)
         line = await _until(lambda: soon(commune, now), "the length of what comes soon")
         heard = write_forecast(tmp_path / "forecast.wav", [line], station.clips)

@@ -22,7 +22,7 @@ from broadcast.programmes import create_programme
 from broadcast.rules import Rules, set_zone_rules
 from broadcast.special_days import set_special_day
 from players.messages import Window
-from scheduler.planner import plan_entry
+from scheduler.planner import plan_entries
 from tests.web.conftest import NOW, Browser, Commune, SignIn
 
 TODAY = date(2026, 9, 22)
@@ -45,7 +45,7 @@ def entry_at(commune: Commune, programme_id: int, airs_at: time, **more: object)
         draft = EntryDraft(programme_id=programme_id, zones=("thon-dong",), airs_at=airs_at, from_on=TODAY, **more)  # type: ignore[arg-type]
         entry_id = row_id(add_entry(session, draft, NOW, "officer").id)
     with commune.work() as session:
-        plan_entry(session, entry_id, NOW)
+        plan_entries(session, [entry_id], NOW)
     return entry_id
 
 
@@ -126,7 +126,7 @@ async def test_holidays_mourning_changed_days_and_quiet_hours_are_marked(
         windows = (Window(opens=time(5), closes=time(11)), Window(opens=time(16), closes=time(21)))
         set_zone_rules(session, "thon-dong", Rules(windows=windows), NOW, "officer")
     with commune.work() as session:
-        plan_entry(session, morning, NOW)
+        plan_entries(session, [morning], NOW)
     officer = await browse("officer")
     await officer.get("/lich-phat/tuan")
     mourning = officer.page.css_first(".week-day.is-mourning")
@@ -180,7 +180,7 @@ async def test_a_day_of_mourning_answers_why(browse: SignIn, commune: Commune, e
             like_weekday=None, now=NOW, actor="officer",
         )  # fmt: skip
     with commune.work() as session:
-        plan_entry(session, evening, NOW)
+        plan_entries(session, [evening], NOW)
     officer = await browse("officer")
     await officer.get("/lich-phat/tuan?ngay=2026-09-23&luc=17:00")
     assert "lẽ ra phát lúc 17:00: Ngày để tang: chỉ phát tin khẩn cấp." in officer.text("#answer")

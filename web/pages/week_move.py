@@ -19,7 +19,7 @@ from broadcast.programmes import get_programme
 from broadcast.rules import apply_rules
 from scheduler.advice import AHEAD, Advice, advice_for
 from scheduler.moves import Move, move_every_week, move_one_day
-from scheduler.planner import plan_entry
+from scheduler.planner import plan_entries
 from web.deps import Door, Fields, PostedForm
 from web.errors import Refusal, refusal_of
 from web.pages.entries import Planner
@@ -98,7 +98,7 @@ def keep_move(form: PostedForm, door: Planner) -> Response:
         with door.work() as session:
             act(session, entry_id, revision, move, door.now, door.user.username)
             # So that the grid, which comes next, shows it moved, and what the rules say of it now.
-            plan_entry(session, entry_id, door.now)
+            plan_entries(session, [entry_id], door.now)
             refresh_coming(session, door.now, apply_rules(session, door.now))
     except BroadcastError as error:
         refusal = refusal_of(error)
