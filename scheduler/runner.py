@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 2.0
 REPORTS_GATHER_S = 0.3
+NEWS_GATHER_S = 2.0
+"""What was rendered, began or ended changes what is planned and published: looked at so much later, for all of it."""
 PLAN_EVERY = timedelta(seconds=30)
 """Without news the timetable is looked through this often: the slow tick that repairs everything."""
 FORGET_EVERY = timedelta(hours=1)
@@ -84,7 +86,7 @@ class Runner:
         self._routine_after = 0.0
         self._urgent = asyncio.Event()
         self._routine = asyncio.Event()
-        self._soon: asyncio.TimerHandle | None = None
+        self._soon: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self._prompt = asyncio.Event()
         self._aside = asyncio.Event()
         self._changed_entries: set[int] = set()
@@ -93,7 +95,7 @@ class Runner:
         self._forgot_at: datetime | None = None
         self._troubles: dict[str, Trouble] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        renderers.listen(self._look_at_all)
+        renderers.listen(self._look_at_all_soon)
         playout.listen(self._look_soon)
 
     @property
@@ -118,8 +120,8 @@ class Runner:
     async def stop(self) -> None:
         """Ring no more; a step that is under way is left to its transaction."""
         self._scheduler.shutdown(wait=False)
-        if self._soon is not None:
-            self._soon.cancel()
+        for timer in self._soon.values():
+            timer.cancel()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -144,6 +146,11 @@ class Runner:
         self._has_news = True
         self._look()
 
+    def _look_at_all_soon(self) -> None:
+        """The same, in a while for all that comes until then; what it begins or ends is looked at now."""
+        self._look()
+        self._gather(NEWS_GATHER_S, self._look_at_all)
+
     def _look(self) -> None:
         """Time has passed, or reports came: what is planned and published stays as it is."""
         self._urgent.set()
@@ -151,19 +158,24 @@ class Runner:
 
     def _look_soon(self) -> None:
         """Reports came, and more will: what they may end is looked at once for all of them. On the event loop."""
-        if self._soon is None:
-            self._soon = asyncio.get_running_loop().call_later(REPORTS_GATHER_S, self._look_now)
+        self._gather(REPORTS_GATHER_S, self._look)
 
-    def _look_now(self) -> None:
-        self._soon = None
-        self._look()
+    def _gather(self, seconds: float, look: Callable[[], None]) -> None:
+        """Look in a while, once for all who ask meanwhile. On the event loop."""
+
+        def look_now() -> None:
+            del self._soon[look]
+            look()
+
+        if look not in self._soon:
+            self._soon[look] = asyncio.get_running_loop().call_later(seconds, look_now)
 
     async def _tick(self) -> None:
         self._aside.set()
         self._look()
 
     async def _ring(self) -> None:
-        self._look_at_all()
+        self._look_at_all_soon()
 
     async def _loop(self, event: asyncio.Event, run: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -195,7 +207,7 @@ class Runner:
 
     async def _air_ready_now(self) -> None:
         if await self._playout.air_ready_now():
-            self._look_at_all()  # the list of active emergencies has changed
+            self._look_at_all_soon()  # the list of active emergencies has changed
 
     async def _run_aside(self) -> None:
         if self._aside_step is not None:
