@@ -525,6 +525,10 @@ class Heartbeat(Message):
         return self
 
 
+AS_IT_WAS = b""
+"""In the place of a `Heartbeat`: the node lives, and is as it said last. A SIM card pays for each byte of it."""
+
+
 class Outcome(StrEnum):
     """What a node has to say of a broadcast. The last three and `played` are final."""
 

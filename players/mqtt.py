@@ -19,7 +19,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-KEEPALIVE_S = 15
+KEEPALIVE_S = 20
+"""Longer than a pole is silent: what it says every 15 s needs no pings beside it."""
 CONNECT_WITHIN_S = 5.0
 ANSWER_WITHIN_S = 10.0
 """How long the broker may take to acknowledge before the connection counts as gone."""

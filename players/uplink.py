@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from players.errors import MalformedMessage
-from players.messages import Heartbeat, PlaybackReport, Presence, Rehearsed, TimeRequest
+from players.messages import AS_IT_WAS, Heartbeat, PlaybackReport, Presence, Rehearsed, TimeRequest
 
 FromNode = PlaybackReport | Heartbeat | TimeRequest | Presence | Rehearsed
 
@@ -59,13 +59,15 @@ class Allowance:
 
 
 def read_from_node(node: str, kind: str, payload: bytes) -> FromNode:
-    """Read a message that came on `nodes/<node>/<kind>`.
+    """Read a message that came on `nodes/<node>/<kind>`. An empty heartbeat says what a live `Presence` does.
 
     Raises:
         MalformedMessage: too large, not what belongs on this topic, or in another node's name.
     """
     if len(payload) > MAX_BYTES[kind]:
         raise MalformedMessage(f"{len(payload)} bytes, more than {MAX_BYTES[kind]}")
+    if kind == "heartbeat" and payload == AS_IT_WAS:
+        return Presence(node=node, online=True)
     message = KINDS[kind].from_json(payload)
     if not isinstance(message, TimeRequest) and message.node != node:
         raise MalformedMessage(f"{type(message).__name__} in the name of {message.node!r}")

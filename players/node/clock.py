@@ -27,7 +27,9 @@ MAX_WAIT_S = 5.0
 MAX_ASKED = 16
 SHORTEST_CALM_S, LONGEST_CALM_S = 64.0, 1024.0
 WORTH_ASKING_S = 0.003
-"""What a crystal may have run off before the server is asked again."""
+"""What a crystal may have run off before the server is asked again,"""
+WORTH_ASKING_PART = 0.25
+"""or this part of what the time may be off anyway, if that is more: a slow line says no more by being asked more."""
 RTC_ERROR_S = 0.1
 """How closely the board's own date, that goes on without power, is read."""
 RTC_DRIFT = 50e-6
@@ -189,8 +191,9 @@ class NodeClock:
 
     @property
     def calm_s(self) -> float:
-        """How long a clock that is close stays so, by what is known of its crystal, before it has to ask again."""
-        return min(LONGEST_CALM_S, max(SHORTEST_CALM_S, WORTH_ASKING_S / self._rates.rate.error))
+        """How long a clock stays as close as it is, by what is known of its crystal, before it has to ask again."""
+        worth_s = max(WORTH_ASKING_S, WORTH_ASKING_PART * (self.error_ms or 0.0) / 1000)
+        return min(LONGEST_CALM_S, max(SHORTEST_CALM_S, worth_s / self._rates.rate.error))
 
     @property
     def age_ms(self) -> float | None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from players.errors import MalformedMessage, SubscriptionRefused, TransportClosed, WireError
 from players.messages import (
+    AS_IT_WAS,
     Emergencies,
     Heartbeat,
     NodeConfig,
@@ -20,7 +21,7 @@ from players.messages import (
     TimeRequest,
     Timetable,
 )
-from players.node.clock import NodeClock
+from players.node.clock import LONGEST_CALM_S, NodeClock
 from players.node.credentials import Credentials
 from players.node.events import (
     ConfigCame,
@@ -129,6 +130,8 @@ class Link:
         self._acknowledged = asyncio.Event()
         self._anew = asyncio.Event()
         self._rehearsed: asyncio.Queue[Rehearsed] = asyncio.Queue()
+        self._asked = 0
+        """How often the time was asked for since it was unknown, or old."""
 
     @property
     def connected(self) -> bool:
@@ -218,10 +221,10 @@ class Link:
         await self._anew.wait()
         raise TransportClosed("keys have changed: connecting anew")
 
-    async def _say_presence(self, connection: Connection, *, online: bool, retain: bool = True) -> None:
+    async def _say_presence(self, connection: Connection, *, online: bool) -> None:
         node = self._identity.node
         presence = Presence(node=node, online=online)
-        await connection.publish(self._topics.presence(node), presence.to_json(), retain=retain)
+        await connection.publish(self._topics.presence(node), presence.to_json(), retain=True)
 
     async def _follow_zones(self, connection: Connection) -> None:
         subscribed: set[str] = set()
@@ -244,15 +247,21 @@ class Link:
             await self._zones_changed.wait()
 
     async def _keep_time(self, connection: Connection) -> None:
-        asked = 0
+        age_ms = self._clock.age_ms
+        if age_ms is None or age_ms > LONGEST_CALM_S * 1000:
+            self._asked = 0  # a line that breaks every few minutes brings no new clock each time
         while True:
             request = TimeRequest(nonce=self._clock.ask())
             await connection.publish(self._topics.time_request(self._identity.node), request.to_json())
-            asked += 1
-            is_settled = asked >= QUICK_REQUESTS and self._clock.trusted
-            is_settled = is_settled and (asked >= MOST_QUICK_REQUESTS or (self._clock.error_ms or 0.0) <= CLOSE_MS)
-            is_calm = is_settled and asked % CALM_REQUESTS == 0
-            await asyncio.sleep(self._clock.calm_s if is_calm else QUICK_PAUSE_S * min(asked, 10))
+            self._asked += 1
+            await asyncio.sleep(self._clock.calm_s if self._is_calm else QUICK_PAUSE_S * min(self._asked, 10))
+
+    @property
+    def _is_calm(self) -> bool:
+        """Whether the server was asked often enough for now."""
+        if self._asked < QUICK_REQUESTS or self._asked % CALM_REQUESTS or not self._clock.trusted:
+            return False
+        return self._asked >= MOST_QUICK_REQUESTS or (self._clock.error_ms or 0.0) <= CLOSE_MS
 
     async def _send_heartbeats(self, connection: Connection) -> None:
         told, told_at = None, 0.0
@@ -263,7 +272,7 @@ class Link:
                 await connection.publish(self._topics.heartbeat(self._identity.node), heartbeat.to_json())
                 told, told_at = heartbeat, now
             else:
-                await self._say_presence(connection, online=True, retain=False)
+                await connection.publish(self._topics.heartbeat(self._identity.node), AS_IT_WAS)
             await _wait(self._heartbeat_due, self._duties.heartbeat_s())
             await asyncio.sleep(GATHER_S)
 

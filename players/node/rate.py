@@ -8,10 +8,12 @@ WANDER = 2e-6
 """How far it wanders from its mean with the day's warmth, averaged over days."""
 LONGEST_S = 7 * 86400.0
 _EVERY_S = 3600.0
-_SOONEST_S = 600.0
-"""Answers that lie so far apart already tell more than nothing."""
+_SOONEST_S = 60.0
+"""Answers that lie so far apart already tell more than nothing, where the line is quick."""
 _ABOUT = 1.25
-"""A newer rate takes the place of one that was known about as well."""
+"""A newer rate takes the place of one that was known about as well,"""
+_WORTH = UNKNOWN / 2
+"""if it says clearly more than what is usual: most crystals run far better than they must."""
 _MOST_ANCHORS = 169
 
 
@@ -51,7 +53,9 @@ class RateFilter:
             doubt_s: how far off it may be.
         """
         anchor = _Anchor(taken, offset_s, doubt_s)
-        if not self._anchors or taken - self._anchors[-1].taken >= _EVERY_S:
+        if self._anchors and taken - self._anchors[-1].taken < _SOONEST_S and doubt_s < self._anchors[-1].doubt_s:
+            self._anchors = (*self._anchors[:-1], anchor)  # several are asked for in a row: the closest counts
+        elif not self._anchors or taken - self._anchors[-1].taken >= _EVERY_S:
             anchors = (*self._anchors, anchor)[-_MOST_ANCHORS:]
             self._anchors = tuple(one for one in anchors if taken - one.taken <= LONGEST_S)
         self._judge(anchor)
@@ -64,7 +68,7 @@ class RateFilter:
         if abs(found.ahead) - found.error > UNKNOWN:
             # No crystal does that: the server's own clock was set in between.
             self._anchors = (newest,)
-        elif found.error <= _ABOUT * self.rate.error:
+        elif found.error <= min(_ABOUT * self.rate.error, _WORTH):
             self.rate = found
 
 

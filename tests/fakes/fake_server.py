@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from players.errors import TransportClosed, WireError
 from players.messages import (
+    AS_IT_WAS,
     ClipRef,
     CuedBroadcast,
     Emergencies,
@@ -58,6 +59,7 @@ class FakeServer:
     reports: list[PlaybackReport] = field(default_factory=list)
     heartbeats: list[Heartbeat] = field(default_factory=list)
     presences: list[Presence] = field(default_factory=list)
+    signs_of_life: int = 0
     rehearsed: list[Rehearsed] = field(default_factory=list)
     _connection: Connection | None = None
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -103,6 +105,8 @@ class FakeServer:
                 self.reports.append(report)
                 if self.acknowledges:
                     await connection.publish(self.topics.acks(node), ReportAck(reports=(report.report,)).to_json())
+            case "heartbeat" if payload == AS_IT_WAS:
+                self.signs_of_life += 1
             case "heartbeat":
                 self.heartbeats.append(Heartbeat.from_json(payload))
             case "presence":

@@ -432,6 +432,17 @@ async def test_a_node_that_says_it_lives_is_there_but_what_was_kept_of_it_proves
         assert anew.presence.state_of(NODE, NOW) is PresenceState.OFFLINE
 
 
+async def test_an_empty_heartbeat_proves_that_a_node_lives_and_changes_nothing_that_it_said() -> None:
+    async with running() as server, node(server) as loa:
+        await loa.publish(TOPICS.heartbeat(NODE), HEARTBEAT.to_json())
+        await loa.publish(TOPICS.presence(NODE), Presence(node=NODE, online=False).to_json(), retain=True)
+        await until(lambda: server.presence.state_of(NODE, NOW) is PresenceState.LATE)
+        await loa.publish(TOPICS.heartbeat(NODE), b"")
+        await until(lambda: server.presence.state_of(NODE, NOW) is PresenceState.ONLINE)
+        assert server.presence.row_of(NODE, NOW).heartbeat == HEARTBEAT
+        assert not server.hub.refusals
+
+
 async def test_a_will_makes_a_node_late() -> None:
     async with running() as server, node(server) as loa:
         await loa.publish(TOPICS.heartbeat(NODE), HEARTBEAT.to_json())
