@@ -103,11 +103,18 @@ def set_zones(session: Session, broadcast: Broadcast, zone_ids: Collection[int])
 
 def note_duration(session: Session, broadcast: Broadcast) -> tuple[ClipRef, ...] | None:
     """The broadcast's clips, its length written down; none while one of them is missing or it has none."""
-    clips = clips_of(session, broadcast.id)
-    if clips is not None:
-        relays = relays_of(session, [broadcast.id]).get(broadcast.id, ())
-        _, broadcast.duration_ms = starts_of(relays, [clip.duration_ms for clip in clips])
-    session.add(broadcast)
+    return note_durations(session, [broadcast]).get(broadcast.id)
+
+
+def note_durations(session: Session, broadcasts: Collection[Broadcast]) -> dict[str, tuple[ClipRef, ...]]:
+    """`note_duration` of several, in few statements: the clips of those that have all of theirs, by id."""
+    ids = [broadcast.id for broadcast in broadcasts]
+    clips, relays = clips_of_each(session, ids), relays_of(session, ids)
+    for broadcast in broadcasts:
+        if broadcast.id in clips:
+            lengths = [clip.duration_ms for clip in clips[broadcast.id]]
+            _, broadcast.duration_ms = starts_of(relays.get(broadcast.id, ()), lengths)
+        session.add(broadcast)
     return clips
 
 
@@ -181,6 +188,15 @@ def renderings_of(session: Session, broadcast_id: str) -> list[Rendering]:
     """The renderings of its parts, in order."""
     query = select(Rendering).join(BroadcastPart).where(BroadcastPart.broadcast_id == broadcast_id)
     return list(session.exec(query.order_by(col(BroadcastPart.position))))
+
+
+def states_of_each(session: Session, broadcast_ids: Collection[str]) -> dict[str, set[RenderingState]]:
+    """How far the renderings of broadcasts are, by broadcast; without those that have no parts."""
+    query = sqlalchemy.select(col(BroadcastPart.broadcast_id), col(Rendering.state)).join(Rendering)
+    found: dict[str, set[RenderingState]] = {}
+    for id_, state in session.execute(query.where(col(BroadcastPart.broadcast_id).in_(broadcast_ids)).distinct()):
+        found.setdefault(id_, set()).add(state)
+    return found
 
 
 def clips_of(session: Session, broadcast_id: str) -> tuple[ClipRef, ...] | None:

@@ -13,13 +13,15 @@ from broadcast.airings import (
     ensure_deliveries,
     first_clips_of,
     note_duration,
+    note_durations,
+    states_of_each,
 )
 from broadcast.communes import get_commune
 from broadcast.conclusion import conclude
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
 from broadcast.models import Broadcast, BroadcastState, Commune, Delivery, DeliveryState, Node
 from broadcast.orders import ends_at_of, grow_play, growing_plays, issue_play, lead_of, plays_of, zones_of
-from broadcast.outlook import is_ready, why_not
+from broadcast.outlook import is_ready, why_not, why_not_with
 from broadcast.relays import relays_of
 from broadcast.rules import apply_rules
 from players.messages import ClipRef, Play, Urgency
@@ -68,15 +70,15 @@ def refresh_coming(session: Session, now: datetime, only: Collection[str] | None
     commune = get_commune(session)
     coming = [one for one in _coming(session, only) if one.starts_at is None or one.starts_at > now]
     ensure_deliveries(session, *coming)
+    ready = note_durations(session, coming)
+    states = states_of_each(session, [broadcast.id for broadcast in coming])
     for broadcast in coming:
-        note_duration(session, broadcast)
         if broadcast.is_now:
             continue
-        reason = why_not(session, broadcast, commune, broadcast.starts_at)
-        if broadcast.state is BroadcastState.CUED and (reason or not is_ready(session, broadcast)):
+        reason = why_not_with(states.get(broadcast.id, ()), broadcast, commune, broadcast.starts_at)
+        if broadcast.state is BroadcastState.CUED and (reason or broadcast.id not in ready):
             move(broadcast, BroadcastState.PLANNED)
-        if broadcast.reason != reason:
-            broadcast.reason = reason
+        broadcast.reason = reason
         session.add(broadcast)
     session.flush()
 

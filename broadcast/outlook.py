@@ -1,10 +1,11 @@
 """Will it sound? Every reason why a coming broadcast cannot, as things stand now."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from broadcast.airings import clips_of, renderings_of
+from broadcast.airings import clips_of, states_of_each
 from broadcast.communes import local_zone, windows_of_commune
 from broadcast.lifecycle import WhyNot
 from broadcast.models import Broadcast, Commune, RenderingState
@@ -17,10 +18,17 @@ def why_not(session: Session, broadcast: Broadcast, commune: Commune, starts_at:
 
     A clip that is still being rendered is no reason yet. Only an emergency may sound in quiet hours.
     """
-    renderings = renderings_of(session, broadcast.id)
-    if not renderings:
+    states = states_of_each(session, [broadcast.id]).get(broadcast.id, ())
+    return why_not_with(states, broadcast, commune, starts_at)
+
+
+def why_not_with(
+    states: Collection[RenderingState], broadcast: Broadcast, commune: Commune, starts_at: datetime | None
+) -> WhyNot | None:
+    """`why_not` of a broadcast whose renderings are in these states."""
+    if not states:
         return WhyNot.NOTHING_TO_AIR
-    if any(rendering.state is RenderingState.FAILED for rendering in renderings):
+    if RenderingState.FAILED in states:
         return WhyNot.RENDERING_FAILED
     return None if starts_at is None else why_quiet(broadcast, commune, starts_at)
 
