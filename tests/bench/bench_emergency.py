@@ -1,12 +1,13 @@
 """`python -m tests.bench.bench_emergency`: from a press to every horn. Closes with one JSON line.
 
 A real server with its own Mosquitto and a real Piper model; light nodes (`tests.light`): the node itself with real
-signatures, clip store and decoder, many in one process. Series, one press at a time:
+signatures, clip store and decoder, many in one process. They are paired beforehand on the disk, by the server's own
+functions, and hold what is prepared. Series, one press at a time:
 
 - prepared: press to the first sample of the chime, handed to the output, at each of 200 nodes;
 - text: press to the first sentence of 12 new words, decoded at each node and ready to follow the chime, while the
   server renders four long bulletins;
-- prepared-1300: as the first, at 1,300 nodes;
+- prepared-1300: as the first, at 1,300 nodes, a commune of its own;
 - loss: 100 presses to villages in turn while a tenth of the broker's packets is lost and its line is cut now and then,
   in a network namespace of its own; skipped, loudly, where there is no right to make one.
 
@@ -22,27 +23,27 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.bench.emergency.commune import DEAF_VILLAGE, VILLAGES
 from tests.bench.emergency.figures import compute_figures, what_is_too_much
 from tests.bench.emergency.loss import measure_loss
 from tests.bench.emergency.peers import measure_echo, measure_snapcast
 from tests.bench.emergency.presses import PREPARED, Button
-from tests.bench.emergency.stage import DEAF_VILLAGE, Stage, listening, serving
+from tests.bench.emergency.stage import Stage, staged
 from tests.bench.emergency.tape import Tape
 from tests.bench.load.evidence import Evidence
 from tests.bench.load.work import dice, sentences
 
 SOUNDS_WITHIN_S = 10.0
-SETTLES_S = 1.5
+SETTLES_S = 1.0
 TOLD_WITHIN_S = 30.0
 """So long is waited for the last word of every node of a press, before the next: one press at a time is measured."""
 _OPEN = frozenset({"pending", "cued", "playing"})
@@ -88,62 +89,66 @@ def main() -> int:
 
 
 async def _run(options: Options) -> None:
-    with tempfile.TemporaryDirectory(prefix="loalang-emergency-") as scratch:
-        async with AsyncExitStack() as stack:
-            files = {
-                name: Evidence(options.out / f"{name}.jsonl") for name in ("presses", "rows", "snapcast", "mqtt_echo")
-            }
-            for file in files.values():
-                stack.callback(file.close)
-            stage = await stack.enter_async_context(serving(Path(scratch), options.out))
-            button = Button(stage.client.base_url, stage.tokens.leader, files["presses"])
-            stack.push_async_callback(button.close)
-            series = Series(stage, button, files["rows"])
-            names, said = await stack.enter_async_context(listening(stage, 0, options.nodes))
-            await series.prepared("prepared", names, Tape(said), options.presses)
-            await series.text(names, Tape(said), options.presses)
+    async with AsyncExitStack() as stack:
+        files = {name: Evidence(options.out / f"{name}.jsonl") for name in ("presses", "rows", "snapcast", "mqtt_echo")}
+        for file in files.values():
+            stack.callback(file.close)
+        async with pressing(options.out / "few", options.nodes, files) as few:
+            await few.prepared("prepared", options.presses)
+            await few.text(options.presses)
             _say("Snapcast and an MQTT echo")
             if not await measure_snapcast(files["snapcast"]):
                 _say("SKIPPED: snapserver and snapclient are not installed")
-            await measure_echo(Path(scratch), files["mqtt_echo"])
-            if options.most_nodes > options.nodes:
-                _say(f"{options.most_nodes} nodes")
-                count = options.most_nodes - options.nodes
-                more, also_said = await stack.enter_async_context(listening(stage, options.nodes, count))
-                tape = Tape([*said, *also_said])
-                await series.prepared("prepared-1300", [*names, *more], tape, max(5, options.presses // 2))
+            await measure_echo(files["mqtt_echo"])
+        if options.most_nodes:
+            async with pressing(options.out / "many", options.most_nodes, files) as many:
+                await many.prepared("prepared-1300", max(5, options.presses // 2))
+
+
+@asynccontextmanager
+async def pressing(out: Path, nodes: int, files: Mapping[str, Evidence]) -> AsyncIterator["Series"]:
+    """A commune with so many nodes, and a finger on its button."""
+    async with AsyncExitStack() as stack:
+        stage = await stack.enter_async_context(staged(out, nodes))
+        button = Button(stage.client.base_url, stage.tokens.leader, files["presses"])
+        stack.push_async_callback(button.close)
+        tape = Tape(stage.tapes)
+        stack.callback(tape.close)
+        yield Series(stage, button, tape, files["rows"])
 
 
 class Series:
     """Presses one after another, and what each node made of each."""
 
-    def __init__(self, stage: Stage, button: Button, rows: Evidence) -> None:
+    def __init__(self, stage: Stage, button: Button, tape: Tape, rows: Evidence) -> None:
         self._stage = stage
         self._button = button
+        self._tape = tape
         self._rows = rows
 
-    async def prepared(self, series: str, names: Sequence[str], tape: Tape, presses: int) -> None:
+    async def prepared(self, series: str, presses: int) -> None:
         """Press the prepared button; the first sample of the chime counts."""
-        _say(f"{series}: {presses} presses at {len(names)} nodes")
+        _say(f"{series}: {presses} presses at {len(self._stage.nodes)} nodes")
         for _ in range(presses):
-            collections.deque(tape.news(), maxlen=0)
-            pressed = Pressed(*await self._button.press(series, self._stage.zones, {"template": PREPARED}), names)
-            await pressed.listen(tape, pressed.begins)
-            await self._close(series, pressed, tape)
+            pressed = await self._press(series, {"template": PREPARED})
+            await pressed.listen(self._tape, pressed.begins)
+            await self._close(series, pressed)
 
-    async def text(self, names: Sequence[str], tape: Tape, presses: int) -> None:
+    async def text(self, presses: int) -> None:
         """Type words that nobody has said; the first sentence counts, ready to follow the chime."""
-        _say(f"text: {presses} presses at {len(names)} nodes, while four long bulletins are rendered")
+        _say(f"text: {presses} presses at {len(self._stage.nodes)} nodes, while four long bulletins are rendered")
         random = dice("words")
         for number in range(4):
             await self._stage.client.air_now(f"Bản tin dài {number}", sentences(random, 3000), (DEAF_VILLAGE,))
         for _ in range(presses):
-            collections.deque(tape.news(), maxlen=0)
-            said = {"text": sentences(random, 12)}
-            pressed = Pressed(*await self._button.press("text", self._stage.zones, said), names)
+            pressed = await self._press("text", {"text": sentences(random, 12)})
             words = await self._words(pressed.broadcast)
-            await pressed.listen(tape, partial(_is_ready, words))
-            await self._close("text", pressed, tape)
+            await pressed.listen(self._tape, partial(_is_ready, words))
+            await self._close("text", pressed)
+
+    async def _press(self, series: str, said: Mapping[str, Any]) -> "Pressed":
+        collections.deque(self._tape.news(), maxlen=0)
+        return Pressed(*await self._button.press(series, VILLAGES, said), self._stage.nodes)
 
     async def _words(self, broadcast: str) -> str:
         """The clip of the first sentence, once the server has it."""
@@ -164,11 +169,11 @@ class Series:
             if time.monotonic() > until or not any(row["state"] in _OPEN for row in known.values()):
                 return known
 
-    async def _close(self, series: str, pressed: "Pressed", tape: Tape) -> None:
+    async def _close(self, series: str, pressed: "Pressed") -> None:
         await self._button.stop(pressed.broadcast)
         known = await self._told(pressed.broadcast)
         await asyncio.sleep(SETTLES_S)
-        for line in tape.news():
+        for line in self._tape.news():
             pressed.count(line)
         for name in pressed.names:
             at, row = pressed.first_at.get(name), known.get(name, {})

@@ -48,6 +48,8 @@ READY_WITHIN_S = 600.0
 READY_AFTER_S = 20.0
 """No pole has fetched anything for so long: what is held ready for emergencies is on all of them."""
 REFERENCE_EVERY_S = 0.5
+AFTERWARDS_S = 5.0
+"""What is on its way when the time is over is waited for so long: longer than a report may take."""
 OFFICER = "canbo"
 
 
@@ -147,7 +149,9 @@ async def _work(
     tasks = [asyncio.create_task(one) for one in work]
     try:
         done, _ = await asyncio.wait(tasks, timeout=load.minutes * 60, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
+        evidence["work"].note(over=True)
+        more, _ = await asyncio.wait(tasks, timeout=AFTERWARDS_S, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done | more:
             task.result()
     finally:
         for task in tasks:

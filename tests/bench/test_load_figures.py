@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -33,12 +34,14 @@ def test_growth_is_what_comes_after_the_warm_up(a_minute: float, grown: float) -
 
 
 def test_the_figures_follow_from_the_files_and_broken_limits_are_named(tmp_path: Path) -> None:
+    after = time.time() + 3600
     lines: dict[str, list[dict[str, object]]] = {
         "pages": [{"path": "/", "ms": 100 + number, "status": 200} for number in range(100)]
         + [{"path": "/api/health", "ms": 9000, "status": 200}],
-        "reports": [told("cued", 1, 1.5), told("playing", 2, 5)],
+        "reports": [told("cued", 1, 1.5), told("playing", 2, 5), told("played", after, None)],
         "seen": [],
         "memory": [{"server": 100, "load": 1.0, "server_cpu_s": 1.0}],
+        "work": [{"over": True}],
     }
     for name, notes in lines.items():
         evidence = Evidence(tmp_path / f"{name}.jsonl")
@@ -47,7 +50,7 @@ def test_the_figures_follow_from_the_files_and_broken_limits_are_named(tmp_path:
         evidence.close()
     with (tmp_path / "reports.jsonl").open("a") as file:
         file.write('{"torn": ')
-    assert len(list(read_lines(tmp_path / "reports.jsonl"))) == 2
+    assert len(list(read_lines(tmp_path / "reports.jsonl"))) == 3
     figures = compute_figures(tmp_path)
     assert figures["pages_p95_ms"] == pytest.approx(194.05)
     assert figures["report_p95_s"] == pytest.approx(2.875)

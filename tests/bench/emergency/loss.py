@@ -2,12 +2,12 @@
 
 import asyncio
 import subprocess
-import tempfile
 from collections import Counter
 from pathlib import Path
 
+from tests.bench.emergency.commune import VILLAGES, village_of
 from tests.bench.emergency.presses import PREPARED, Button
-from tests.bench.emergency.stage import listening, serving
+from tests.bench.emergency.stage import staged
 from tests.bench.emergency.tape import Tape
 from tests.bench.load.evidence import Evidence
 
@@ -24,30 +24,31 @@ async def measure_loss(out: Path, presses: int) -> None:
     _ip("link", "set", "lo", "up")
     logs = out / "loss"
     logs.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="loalang-loss-") as scratch:
-        async with serving(Path(scratch), logs) as stage, listening(stage, 0, NODES) as (names, said):
-            pressed = Evidence(logs / "presses.jsonl")
-            button = Button(stage.client.base_url, stage.tokens.leader, pressed)
-            port = str(stage.mqtt_port)
-            for way in ("--sport", "--dport"):
-                _drop("-A", way, port, "-m", "statistic", "--mode", "random", "--probability", LOST)
-            cutting = asyncio.create_task(_cut_now_and_then(port))
-            try:
-                made = []
-                for number in range(presses):
-                    zone = number % len(stage.zones)
-                    broadcast, at = await button.press("loss", [stage.zones[zone]], {"template": PREPARED})
-                    made.append((broadcast, at, [name for place, name in enumerate(names) if place % 10 == zone]))
-                    await asyncio.sleep(PRESS_EVERY_S)
-                await asyncio.sleep(LAST_WAIT_S)
-            finally:
-                cutting.cancel()
-                await asyncio.gather(cutting, return_exceptions=True)
-                _run("iptables", "-F")
-            await asyncio.sleep(LAST_WAIT_S / 2)
-            await _note(made, Tape(said), button, Evidence(logs / "rows.jsonl"))
-            await button.close()
-            pressed.close()
+    async with staged(logs, NODES) as stage:
+        pressed = Evidence(logs / "presses.jsonl")
+        button = Button(stage.client.base_url, stage.tokens.leader, pressed)
+        port = str(stage.mqtt_port)
+        for way in ("--sport", "--dport"):
+            _drop("-A", way, port, "-m", "statistic", "--mode", "random", "--probability", LOST)
+        cutting = asyncio.create_task(_cut_now_and_then(port))
+        try:
+            made = []
+            for number in range(presses):
+                zone = VILLAGES[number % len(VILLAGES)]
+                broadcast, at = await button.press("loss", [zone], {"template": PREPARED})
+                made.append(
+                    (broadcast, at, [name for place, name in enumerate(stage.nodes) if village_of(place) == zone])
+                )
+                await asyncio.sleep(PRESS_EVERY_S)
+            await asyncio.sleep(LAST_WAIT_S)
+        finally:
+            cutting.cancel()
+            await asyncio.gather(cutting, return_exceptions=True)
+            _run("iptables", "-F")
+        await asyncio.sleep(LAST_WAIT_S / 2)
+        await _note(made, Tape(stage.tapes), button, Evidence(logs / "rows.jsonl"))
+        await button.close()
+        pressed.close()
     with (out / "rows.jsonl").open("a") as rows:
         rows.write((logs / "rows.jsonl").read_text())
 

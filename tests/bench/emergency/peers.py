@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -101,31 +102,37 @@ async def _write(pipe_end: int, written: list[float]) -> None:
         await asyncio.sleep(max(0.0, due - time.monotonic()))
 
 
-async def measure_echo(scratch: Path, evidence: Evidence) -> None:
+async def measure_echo(evidence: Evidence) -> None:
     """A message through a Mosquitto of its own, and its answer back."""
     port = free_port()
-    config = scratch / "echo.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
-    broker = await asyncio.create_subprocess_exec("mosquitto", "-c", str(config), stdout=DEVNULL, stderr=DEVNULL)
-    try:
-        await _until_open(port)
-        async with aiomqtt.Client("127.0.0.1", port) as near, aiomqtt.Client("127.0.0.1", port) as far:
-            await near.subscribe("back", qos=1)
-            await far.subscribe("there", qos=1)
-            answering = asyncio.create_task(_answer(far))
-            try:
-                for number in range(ECHOES):
-                    begun = time.monotonic()
-                    await near.publish("there", str(number).encode(), qos=1)
-                    async with asyncio.timeout(10):
-                        await anext(aiter(near.messages))
-                    evidence.note(echo=number, ms=round((time.monotonic() - begun) * 1000, 2))
-            finally:
-                answering.cancel()
-                await asyncio.gather(answering, return_exceptions=True)
-    finally:
-        broker.kill()
-        await broker.wait()
+    with tempfile.TemporaryDirectory(prefix="loalang-echo-") as scratch:
+        config = Path(scratch) / "echo.conf"
+        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        broker = await asyncio.create_subprocess_exec("mosquitto", "-c", str(config), stdout=DEVNULL, stderr=DEVNULL)
+        try:
+            await _until_open(port)
+            async with _client(port) as near, _client(port) as far:
+                await near.subscribe("back", qos=1)
+                await far.subscribe("there", qos=1)
+                answering = asyncio.create_task(_answer(far))
+                try:
+                    for number in range(ECHOES):
+                        begun = time.monotonic()
+                        await near.publish("there", str(number).encode(), qos=1)
+                        async with asyncio.timeout(10):
+                            await anext(aiter(near.messages))
+                        evidence.note(echo=number, ms=round((time.monotonic() - begun) * 1000, 2))
+                finally:
+                    answering.cancel()
+                    await asyncio.gather(answering, return_exceptions=True)
+        finally:
+            broker.kill()
+            await broker.wait()
+
+
+def _client(port: int) -> aiomqtt.Client:
+    """As our own are: small packets do not wait for each other's acknowledgements."""
+    return aiomqtt.Client("127.0.0.1", port, socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),))
 
 
 async def _answer(far: aiomqtt.Client) -> None:

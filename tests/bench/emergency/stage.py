@@ -1,37 +1,30 @@
-"""A commune with a server that speaks by a real Piper voice, and light nodes by the hundred."""
+"""A server that speaks by a real Piper voice, and light nodes by the hundred that hold what is prepared."""
 
+import asyncio
 import json
 import math
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine
-from sqlmodel import Session
-
-from broadcast.communes import get_commune
-from broadcast.db import open_engine, session_of
-from broadcast.models import PreparedPurpose, User
-from broadcast.prepared import PreparedForm, add_prepared, list_prepared, seed_prepared
-from broadcast.users import get_user
-from broadcast.zones import create_zone
-from players.messages import Severity
-from scheduler.clock import utc_now
-from tests.bench.emergency.presses import PREPARED
+from broadcast.db import open_engine, reading
+from broadcast.emergency_packs import build_pack
+from broadcast.prepared import list_prepared
+from players.messages import ClipRef
+from players.node import cache
+from tests.bench.emergency.commune import Place, make_commune
 from tests.bench.emergency.tape import Tape
 from tests.bench.load.work import until
 from tests.crash.unit import Unit
-from tests.fakes.piper_voice import VOICE_NAME, vietnamese_voice_dir
+from tests.fakes.piper_voice import vietnamese_voice_dir
+from tests.light.node import CLIPS_BYTES
+from tts.clip_store import ClipStore
 from web.demo.client import Client, Tokens
-from web.demo.commune import prepare_commune
 from web.demo.run import free_port
 
-VILLAGES = 10
-DEAF_VILLAGE = "thon-khong-loa"
-"""Without a pole: what is spoken for it is heard by nobody."""
-STARTS_WITHIN_S = 300.0
+STARTS_WITHIN_S = 120.0
 PROCESSES = 2
 """The nodes are spread over so many: one for each processor of the machine the figures are for."""
 
@@ -40,24 +33,37 @@ PROCESSES = 2
 class Stage:
     """What is pressed, and where it sounds."""
 
-    root: Path
-    out: Path
     client: Client
     tokens: Tokens
-    zones: tuple[str, ...]
     mqtt_port: int
-    server: Unit
+    nodes: Sequence[str]
+    tapes: Sequence[Path]
 
 
 @asynccontextmanager
-async def serving(root: Path, out: Path) -> AsyncIterator[Stage]:
+async def staged(out: Path, nodes: int) -> AsyncIterator[Stage]:
+    """A commune with so many poles, all connected, each with all that is prepared. Logs go to `out`."""
+    await asyncio.to_thread(out.mkdir, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        # In memory where that can be had: a pole has a disk of its own, these would wait for one.
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loalang-emergency-")))
+        fast = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loalang-poles-", dir=_fast_folder())))
+        place = Place(root / "server", fast, free_port())
+        tokens, names = make_commune(place, nodes)
+        client = await stack.enter_async_context(_serving(place, root, out, tokens))
+        await _hold_ready(place, names)
+        tapes = await stack.enter_async_context(_listening(place, client.base_url, names, out))
+        yield Stage(client, tokens, place.mqtt_port, names, tapes)
+
+
+@asynccontextmanager
+async def _serving(place: Place, root: Path, out: Path, tokens: Tokens) -> AsyncIterator[Client]:
     """The server, healthy."""
-    voices, data, port, mqtt_port = root / "voices", root / "server", free_port(), free_port()
+    voices, port, settings = root / "voices", free_port(), root / "server.toml"
     vietnamese_voice_dir(voices)
-    tokens, zones = _people(data)
-    settings = root / "server.toml"
     settings.write_text(
-        f'data_dir = "{data}"\n[http]\nport = {port}\n[mqtt]\nport = {mqtt_port}\n[voice]\ndirectory = "{voices}"\n'
+        f'data_dir = "{place.data}"\n[http]\nport = {port}\n[mqtt]\nport = {place.mqtt_port}\n'
+        f'[voice]\ndirectory = "{voices}"\n'
     )
     server = Unit("server", "web.cli", ["serve", "--config", str(settings)], out / "server.log", out / "server.out")
     client = Client(f"http://127.0.0.1:{port}", tokens)
@@ -70,98 +76,66 @@ async def serving(root: Path, out: Path) -> AsyncIterator[Stage]:
     try:
         await server.start()
         await until(is_healthy, STARTS_WITHIN_S)
-        yield Stage(root, out, client, tokens, zones, mqtt_port, server)
+        yield client
     finally:
         await client.close()
         await server.stop()
 
 
+async def _hold_ready(place: Place, names: Sequence[str]) -> None:
+    """Once all that is prepared is spoken, put it into each pole's store, as its own fetching would have."""
+    engine = open_engine(place.database_url)
+    clips: set[ClipRef] = set()
+
+    async def is_spoken() -> bool:
+        with reading(engine) as session:
+            pack, messages = build_pack(session), list_prepared(session, None)
+        clips.update(clip for message in pack for clip in (*message.clips, *message.drill_clips))
+        return len(pack) == len(messages)
+
+    try:
+        await until(is_spoken, STARTS_WITHIN_S)
+    finally:
+        engine.dispose()
+    kept = ClipStore(place.data / "clips")
+    content = {clip.sha256: kept.path_of(clip.sha256).read_bytes() for clip in clips}
+    for name in names:
+        store = cache.ClipStore(place.poles / name / "clips", CLIPS_BYTES)
+        for sha256, data in content.items():
+            store.put(sha256, data)
+
+
 @asynccontextmanager
-async def listening(stage: Stage, first: int, count: int) -> AsyncIterator[tuple[list[str], list[Path]]]:
-    """So many more light nodes, each with all prepared clips in its store."""
-    names = [f"cum-{number:04}" for number in range(first, first + count)]
+async def _listening(place: Place, server_url: str, names: Sequence[str], out: Path) -> AsyncIterator[list[Path]]:
+    """The poles, in processes of their own, all with the server's word on what is prepared; what they print."""
     units, tapes = [], []
-    with tempfile.TemporaryDirectory(prefix="loalang-emergency-", dir=_fast_folder()) as data:
-        each = math.ceil(count / PROCESSES)
-        for part in range(0, count, each):
-            unit, said = await _process(stage, names[part : part + each], first + part, Path(data))
-            units.append(unit)
-            tapes.append(said)
-        try:
-            for unit in units:
-                await unit.start()
-            tape, waiting = Tape(tapes), set(names)
+    each = math.ceil(len(names) / PROCESSES)
+    for first in range(0, len(names), each):
+        written, said = out / f"names-{first}.json", out / f"nodes-{first}.jsonl"
+        written.write_text(json.dumps(dict.fromkeys(names[first : first + each], "")))
+        said.touch()
+        arguments = ["--server", server_url, "--codes", str(written), "--data", str(place.poles), "--sounds"]
+        units.append(Unit(f"nodes-{first}", "tests.light", arguments, out / f"nodes-{first}.log", said))
+        tapes.append(said)
+    tape, waiting = Tape(tapes), set(names)
 
-            def is_whole(line: Mapping[str, object]) -> bool:
-                if line["event"] == "pack":
-                    waiting.discard(str(line["node"]))
-                return not waiting
+    def is_whole(line: Mapping[str, object]) -> bool:
+        if line["event"] == "pack":
+            waiting.discard(str(line["node"]))
+        return not waiting
 
-            is_ready = await tape.until(is_whole, STARTS_WITHIN_S)
-            tape.close()
-            if not is_ready:
-                raise RuntimeError(f"{len(waiting)} nodes have not got what is prepared")
-            yield names, tapes
-        finally:
-            for unit in units:
-                await unit.stop()
+    try:
+        for unit in units:
+            await unit.start()
+        if not await tape.until(is_whole, STARTS_WITHIN_S):
+            raise RuntimeError(f"{len(waiting)} poles have not got what is prepared")
+        yield tapes
+    finally:
+        tape.close()
+        for unit in units:
+            await unit.stop()
 
 
 def _fast_folder() -> Path | None:
     fast = Path("/dev/shm")  # noqa: S108 - folders of random names are made in it
     return fast if fast.is_dir() else None
-
-
-async def _process(stage: Stage, names: Sequence[str], first: int, data: Path) -> tuple[Unit, Path]:
-    codes = {}
-    for place, name in enumerate(names):
-        zone = stage.zones[(first + place) % len(stage.zones)]
-        codes[name] = await stage.client.add_node(name, f"Cụm loa {name}", zone)
-    written, said = stage.root / f"codes-{first}.json", stage.out / f"nodes-{first}.jsonl"
-    written.write_text(json.dumps(codes))
-    said.touch()
-    arguments = ["--server", stage.client.base_url, "--codes", str(written), "--data", str(data)]
-    arguments += ["--sounds", "--from-number", str(first)]
-    return Unit(f"nodes-{first}", "tests.light", arguments, stage.out / f"nodes-{first}.log", said), said
-
-
-def _people(data: Path) -> tuple[Tokens, tuple[str, ...]]:
-    url = f"sqlite:///{data / 'loalang.sqlite3'}"
-    _, tokens = prepare_commune(url, data, VOICE_NAME)
-    engine = open_engine(url)
-    try:
-        return tokens, _villages(engine)
-    finally:
-        engine.dispose()
-
-
-def _villages(engine: Engine) -> tuple[str, ...]:
-    villages = [(f"thon-{number}", f"Thôn {number}") for number in range(1, VILLAGES + 1)]
-    with session_of(engine) as session:
-        commune = get_commune(session)
-        for slug, name in (*villages, (DEAF_VILLAGE, "Thôn không loa")):
-            create_zone(session, commune, slug=slug, name=name, now=utc_now())
-        seed_prepared(session, utc_now())
-        _shorten(session, get_user(session, "quantri"))
-    return tuple(slug for slug, _ in villages)
-
-
-def _shorten(session: Session, administrator: User) -> None:
-    """One button with few words: what is measured does not depend on how much else is prepared."""
-    for message in list_prepared(session, None):
-        message.is_active = message.purpose is not PreparedPurpose.ALERT
-        message.text, message.slots, message.said_times = "Thử loa khẩn cấp.", [], 1
-        session.add(message)
-    form = PreparedForm(
-        title="Thử máy",
-        icon="drill",
-        text="Thử loa khẩn cấp.",
-        slots=(),
-        severity=Severity.EXTREME,
-        said_times=1,
-        repeat_every_minutes=None,
-        repeat_opens=None,
-        repeat_closes=None,
-        is_active=True,
-    )
-    add_prepared(session, administrator, PREPARED, form, utc_now())

@@ -1,5 +1,6 @@
 """The figures, from the evidence alone: `compute_figures` can be run again at any time."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ GROWTH_WITHIN_MB = 10.0
 
 def compute_figures(folder: Path) -> dict[str, Any]:
     """Everything that was measured; `pages_p95_ms`, `report_p95_s` and `rss_growth_mb` are the three that count."""
-    pages = [line for line in read_lines(folder / "pages.jsonl") if "ms" in line]
+    over = min((line["at"] for line in read_lines(folder / "work.jsonl") if "over" in line), default=math.inf)
+    pages = [line for line in read_lines(folder / "pages.jsonl") if "ms" in line and line["at"] <= over]
     shown = [line for line in pages if line["path"] != REFERENCE]
-    reports = report_latencies(list(read_lines(folder / "reports.jsonl")), list(read_lines(folder / "seen.jsonl")))
+    told = [line for line in read_lines(folder / "reports.jsonl") if line["said_at"] <= over]
+    reports = report_latencies(told, list(read_lines(folder / "seen.jsonl")))
     memory = list(read_lines(folder / "memory.jsonl"))
     late = [one for one in reports.values() if one is None or one > REPORTS_WITHIN_S]
     known = [one for one in reports.values() if one is not None]
