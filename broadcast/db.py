@@ -5,12 +5,13 @@ raises. The functions of this package flush and never commit, so that a change a
 together.
 """
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from threading import RLock
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -21,6 +22,9 @@ from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session, create_engine
 
 from broadcast.errors import DatabaseNewer, DatabaseUnusable
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 BUSY_TIMEOUT_MS = 10_000
 _POOL = 40
@@ -95,6 +99,26 @@ def reading(engine: Engine) -> Iterator[Session]:
     """A view of the database at one moment. It waits for no writer and holds none up; nothing may be written in it."""
     with Session(engine.execution_options(**{_READING: True}), expire_on_commit=False, autoflush=False) as session:
         yield session
+
+
+async def work_on(engine: Engine, step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """One unit of work, off the event loop."""
+
+    def work() -> T:
+        with session_of(engine) as session:
+            return step(session, *args, **kwargs)
+
+    return await asyncio.to_thread(work)
+
+
+async def look_at(engine: Engine, step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """One view of the database, off the event loop: it waits for no writer."""
+
+    def look() -> T:
+        with reading(engine) as session:
+            return step(session, *args, **kwargs)
+
+    return await asyncio.to_thread(look)
 
 
 def migrate(engine: Engine) -> None:

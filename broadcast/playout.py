@@ -5,14 +5,12 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
-from sqlmodel import Session
 
 from broadcast import airtime, as_run, documents, orders, rules, stopping
 from broadcast.airtime import ReadyNow
-from broadcast.db import reading, session_of
+from broadcast.db import look_at, work_on
 from broadcast.documents import Documents
 from broadcast.emergency_packs import is_pack_unspoken, want_pack
 from broadcast.emergency_repeats import air_due_repeats, has_due_repeats
@@ -33,9 +31,6 @@ _AT_A_TIME = 20
 _REPEAT_EVERY = timedelta(seconds=5)
 POLES_RETURN_WITHIN = timedelta(seconds=12)
 """A pole tries again after 8 s at most, then tells us that it is there."""
-
-T = TypeVar("T")
-P = ParamSpec("P")
 
 
 class Playout:
@@ -83,7 +78,7 @@ class Playout:
 
     async def store_reports(self, reports: Sequence[PlaybackReport]) -> None:
         """Commit reports; what this raises keeps them unacknowledged."""
-        changed = await self._work(as_run.store_reports, reports, self._clock())
+        changed = await work_on(self._engine, as_run.store_reports, reports, self._clock())
         if changed:
             self._tell()
 
@@ -107,14 +102,16 @@ class Playout:
         Gives whether anything was ordered.
         """
         has_ordered = False
-        if not await self._look(airtime.has_now):
+        if not await look_at(self._engine, airtime.has_now):
             return False
-        for ready in await self._work(airtime.ready_now, self._clock()):
+        for ready in await work_on(self._engine, airtime.ready_now, self._clock()):
             if not self._hub.connected:
                 break
             if self._waits_for_poles(ready):
                 continue
-            if await self._have_clips(ready) and await self._work(airtime.begin_now, ready.id, self._clock()):
+            if not await self._have_clips(ready):
+                continue
+            if await work_on(self._engine, airtime.begin_now, ready.id, self._clock()):
                 await self.send_orders()
                 self._on_change("broadcasts")
                 has_ordered = True
@@ -133,9 +130,9 @@ class Playout:
 
     async def grow_emergencies(self) -> None:
         """Send what was spoken of emergencies meanwhile: the new clips and, beside them, the order that names them."""
-        if not await self._look(airtime.has_growing, self._clock()):
+        if not await look_at(self._engine, airtime.has_growing, self._clock()):
             return
-        for grown in await self._work(airtime.grow_emergencies, self._clock()):
+        for grown in await work_on(self._engine, airtime.grow_emergencies, self._clock()):
             pushes = [self._push(grown.order.item.broadcast, clip, grown.zones) for clip in grown.new_clips]
             sent = await asyncio.gather(
                 self._hub.send_order(grown.order, zones=grown.zones), *pushes, return_exceptions=True
@@ -150,18 +147,18 @@ class Playout:
 
     async def air_due_repeats(self) -> None:
         """Air again what is to be said until its all-clear."""
-        if await self._look(has_due_repeats, self._clock()):
-            await self._work(air_due_repeats, self._clock())
+        if await look_at(self._engine, has_due_repeats, self._clock()):
+            await work_on(self._engine, air_due_repeats, self._clock())
             self._tell()
 
     async def want_pack(self) -> None:
         """Have the prepared messages spoken that are not."""
-        if await self._look(is_pack_unspoken):
-            await self._work(want_pack, self._clock())
+        if await look_at(self._engine, is_pack_unspoken):
+            await work_on(self._engine, want_pack, self._clock())
 
     async def forget_heard(self) -> None:
         """Forget clips that were only listened to."""
-        await self._work(forget_heard, self._clips, self._clock())
+        await work_on(self._engine, forget_heard, self._clips, self._clock())
 
     async def repeat_orders(self) -> None:
         """Send orders that hold again to poles that came back after they were sent, now and then until they answer."""
@@ -169,7 +166,7 @@ class Playout:
         online = [row for row in self._presence.snapshot(now).values() if row.state is PresenceState.ONLINE]
         heard_at = {row.node: row.last_seen_at for row in online if row.last_seen_at is not None}
         repeated = {key: at for key, at in self._repeated.items() if now - at < _REPEAT_EVERY}
-        for due in await self._look(unheard_plays, heard_at, now) if heard_at else ():
+        for due in await look_at(self._engine, unheard_plays, heard_at, now) if heard_at else ():
             nodes = tuple(node for node in due.nodes if (due.order.order, node) not in repeated)
             try:
                 await self._hub.send_order(due.order, nodes=nodes)
@@ -187,25 +184,25 @@ class Playout:
 
     async def refresh_coming(self) -> None:
         """Look over what has not begun, a few at a time: an emergency's order gets its turn in between."""
-        ids = await self._look(airtime.coming_ids)
+        ids = await look_at(self._engine, airtime.coming_ids)
         for first in range(0, len(ids), _AT_A_TIME):
-            await self._work(airtime.refresh_coming, self._clock(), ids[first : first + _AT_A_TIME])
+            await work_on(self._engine, airtime.refresh_coming, self._clock(), ids[first : first + _AT_A_TIME])
         await self.apply_rules()
 
     async def apply_rules(self) -> None:
         """Have what breaks the rules of commune or village left out, or in again."""
-        over_rules = await self._work(rules.apply_rules, self._clock())
+        over_rules = await work_on(self._engine, rules.apply_rules, self._clock())
         if over_rules:
-            await self._work(airtime.refresh_coming, self._clock(), over_rules)
+            await work_on(self._engine, airtime.refresh_coming, self._clock(), over_rules)
 
     async def begin_due(self) -> None:
         """Move on the air what has reached its instant."""
-        if await self._work(airtime.begin_due, self._clock()):
+        if await work_on(self._engine, airtime.begin_due, self._clock()):
             self._on_change("broadcasts")
 
     async def close_finished(self) -> None:
         """End what is over."""
-        if await self._work(airtime.close_finished, self._clock()):
+        if await work_on(self._engine, airtime.close_finished, self._clock()):
             self._on_change("broadcasts")
 
     async def stop_stragglers(self) -> None:
@@ -218,7 +215,7 @@ class Playout:
         }
         if not playing:
             return
-        stragglers = await self._work(stopping.stop_stragglers, playing, self._clock())
+        stragglers = await work_on(self._engine, stopping.stop_stragglers, playing, self._clock())
         if stragglers:
             await self.send_orders()
 
@@ -226,12 +223,12 @@ class Playout:
 
     async def stop(self, broadcast_id: str, user: User, node: str | None = None) -> None:
         """Silence a broadcast, everywhere or at one pole. Raises as `stopping.stop_broadcast`."""
-        await self._work(stopping.stop_broadcast, broadcast_id, user, self._clock(), node)
+        await work_on(self._engine, stopping.stop_broadcast, broadcast_id, user, self._clock(), node)
         await self._follow_up()
 
     async def cancel(self, broadcast_id: str, user: User) -> None:
         """Cancel a broadcast that has not begun. Raises as `stopping.cancel_broadcast`."""
-        await self._work(stopping.cancel_broadcast, broadcast_id, user, self._clock())
+        await work_on(self._engine, stopping.cancel_broadcast, broadcast_id, user, self._clock())
         await self._follow_up()
 
     async def _follow_up(self) -> None:
@@ -260,7 +257,7 @@ class Playout:
                     await self._hub.push_clip(ready.zones, clip.sha256, data)
             except ClipError as error:
                 log.warning("%s: %s; it is rendered again", ready.id, error)
-                await self._work(want_lost_clip, clip.sha256, self._clock())
+                await work_on(self._engine, want_lost_clip, clip.sha256, self._clock())
                 return False
             except TransportClosed as error:
                 # The order names the clip by its hash: a pole that has not got it fetches it.
@@ -289,10 +286,10 @@ class Playout:
         async with self._sending:
             if not self._hub.connected:
                 return False
-            found = await self._look(orders.due_orders, self._clock())
+            found = await look_at(self._engine, orders.due_orders, self._clock())
             if any(orders.has_missed_its_start(due.order, self._clock()) for due in found):
-                await self._work(orders.time_missed_starts, self._clock())
-                found = await self._look(orders.due_orders, self._clock())
+                await work_on(self._engine, orders.time_missed_starts, self._clock())
+                found = await look_at(self._engine, orders.due_orders, self._clock())
             sent: list[str] = []
             try:
                 for due in found:
@@ -300,16 +297,16 @@ class Playout:
                     sent.append(due.order.order)
             finally:
                 if sent:
-                    await self._work(orders.mark_sent, sent, self._clock())
+                    await work_on(self._engine, orders.mark_sent, sent, self._clock())
             return bool(sent)
 
     async def _publish_documents(self) -> None:
         async with self._publishing:
             if not self._hub.connected:
                 return
-            found = await self._work(documents.build_documents, self._clock())
+            found = await work_on(self._engine, documents.build_documents, self._clock())
             await self._publish_new(found)
-            if await self._work(airtime.mark_cued, found.listed):
+            if await work_on(self._engine, airtime.mark_cued, found.listed):
                 self._on_change("broadcasts")
 
     async def _publish_new(self, found: Documents) -> None:
@@ -336,24 +333,6 @@ class Playout:
 
     def _is_news(self, topic: str, version: int) -> bool:
         return self._published.get(topic) != version
-
-    async def _work(self, step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """One unit of work, off the event loop."""
-
-        def work() -> T:
-            with session_of(self._engine) as session:
-                return step(session, *args, **kwargs)
-
-        return await asyncio.to_thread(work)
-
-    async def _look(self, step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """One view of the database, off the event loop: it waits for no writer."""
-
-        def look() -> T:
-            with reading(self._engine) as session:
-                return step(session, *args, **kwargs)
-
-        return await asyncio.to_thread(look)
 
     def _tell(self) -> None:
         for listener in self._listeners:

@@ -5,13 +5,12 @@ import hashlib
 import logging
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Protocol
 
 from sqlalchemy import Engine
-from sqlmodel import Session
 
 from broadcast import readiness
-from broadcast.db import reading, session_of
+from broadcast.db import look_at, reading, session_of, work_on
 from broadcast.models import Clip
 from broadcast.readiness import ANSWER_WITHIN, Begun, NotSpoken
 from players.errors import TransportClosed
@@ -26,9 +25,6 @@ LOOK_EVERY_S = 1.0
 SPOKEN_WITHIN = timedelta(seconds=30)
 POLES_HEARD_WITHIN = timedelta(seconds=45)
 """After the server has started its poles find their way back to it: before, the day's own drill would miss them."""
-
-T = TypeVar("T")
-P = ParamSpec("P")
 
 
 class _Failed(Exception):
@@ -87,7 +83,7 @@ class ReadinessDesk:
 
     async def run(self) -> None:
         """Make the drills that are due, until cancelled."""
-        await self._work(readiness.end_broken_off, self._clock())
+        await work_on(self._engine, readiness.end_broken_off, self._clock())
         while True:
             try:
                 await self.look()
@@ -114,8 +110,8 @@ class ReadinessDesk:
             error = str(failed)
         finally:
             self._order = None
-        await self._work(readiness.end_drill, begun.drill_id, self._clock(), error)
-        sha256 = await self._work(readiness.forget_spoken, begun.rendering_key)
+        await work_on(self._engine, readiness.end_drill, begun.drill_id, self._clock(), error)
+        sha256 = await work_on(self._engine, readiness.forget_spoken, begun.rendering_key)
         if sha256 is not None:
             await asyncio.to_thread(self._clips.remove, sha256)
         self._on_change()
@@ -144,7 +140,7 @@ class ReadinessDesk:
         )
         self._order = order.order
         await self._send(order, begun.zones)
-        await self._work(readiness.mark_sent, begun.drill_id, self._clock())
+        await work_on(self._engine, readiness.mark_sent, begun.drill_id, self._clock())
         await self._collect(begun.drill_id)
 
     async def _until_spoken(self, key: str) -> Clip:
@@ -152,7 +148,7 @@ class ReadinessDesk:
             async with asyncio.timeout(SPOKEN_WITHIN.total_seconds()):
                 while True:
                     self._spoken.clear()
-                    clip = await self._look(readiness.spoken_clip, key)
+                    clip = await look_at(self._engine, readiness.spoken_clip, key)
                     if clip is not None:
                         return clip
                     await self._spoken.wait()
@@ -186,37 +182,19 @@ class ReadinessDesk:
         """Write down answers as they come, until none is missing or the time for them is over."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
-                is_complete = await self._work(readiness.note_answers, drill_id, [])
+                is_complete = await work_on(self._engine, readiness.note_answers, drill_id, [])
                 while not is_complete:
                     answers = [await self._answers.get()]
                     while not self._answers.empty():
                         answers.append(self._answers.get_nowait())
                     own = [answer for answer in answers if answer.order == self._order]
-                    is_complete = await self._work(readiness.note_answers, drill_id, own)
+                    is_complete = await work_on(self._engine, readiness.note_answers, drill_id, own)
         except TimeoutError:
             log.info("the silent drill is over; some poles have not answered")
 
     def _take(self, answer: Rehearsed) -> None:
         if answer.order == self._order:
             self._answers.put_nowait(answer)
-
-    async def _work(self, step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """One unit of work, off the event loop."""
-
-        def work() -> T:
-            with session_of(self._engine) as session:
-                return step(session, *args, **kwargs)
-
-        return await asyncio.to_thread(work)
-
-    async def _look(self, step: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """One view of the database, off the event loop."""
-
-        def look() -> T:
-            with reading(self._engine) as session:
-                return step(session, *args, **kwargs)
-
-        return await asyncio.to_thread(look)
 
 
 async def _wait(event: asyncio.Event, limit_s: float) -> None:

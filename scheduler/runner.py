@@ -5,7 +5,7 @@ The only file that knows APScheduler.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,9 +15,10 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from broadcast.airtime import next_due
-from broadcast.db import reading, session_of
+from broadcast.db import look_at, work_on
 from broadcast.delegations import end_overdue, has_overdue
 from broadcast.documents import next_expiry
 from broadcast.emergency_repeats import next_repeat
@@ -216,7 +217,9 @@ class Runner:
     async def _run_prompt(self) -> None:
         if self._changed_entries:
             changed, self._changed_entries = self._changed_entries, set()
-            await self._step("plan changed entries", partial(asyncio.to_thread, self._plan_entries, changed))
+            await self._step(
+                "plan changed entries", partial(work_on, self._engine, plan_entries, changed, self._clock())
+            )
         await self._step("rules", self._playout.apply_rules)
         await self._step("documents", self._playout.publish_documents)
         self.nudge()
@@ -248,21 +251,11 @@ class Runner:
         return True
 
     async def _forget(self) -> None:
-        await asyncio.to_thread(self._forget_old)
+        await work_on(self._engine, forget_old, self._clock())
 
     async def _end_delegations(self) -> None:
-        await asyncio.to_thread(self._end_overdue_delegations)
-
-    def _end_overdue_delegations(self) -> None:
-        with reading(self._engine) as session:
-            if not has_overdue(session, self._clock()):
-                return
-        with session_of(self._engine) as session:
-            end_overdue(session, self._clock())
-
-    def _forget_old(self) -> None:
-        with session_of(self._engine) as session:
-            forget_old(session, self._clock())
+        if await look_at(self._engine, has_overdue, self._clock()):
+            await work_on(self._engine, end_overdue, self._clock())
 
     def _is_time_for_all(self) -> bool:
         now, before = self._clock(), self._planned_at
@@ -292,16 +285,8 @@ class Runner:
 
     async def _plan(self) -> None:
         """Plan some entries at a time, in units of work of their own: an emergency's order gets its turn in between."""
-        for entry_ids in await asyncio.to_thread(self._planned_together):
-            await asyncio.to_thread(self._plan_entries, entry_ids)
-
-    def _planned_together(self) -> list[list[int]]:
-        with reading(self._engine) as session:
-            return planned_together(session)
-
-    def _plan_entries(self, entry_ids: Collection[int]) -> None:
-        with session_of(self._engine) as session:
-            plan_entries(session, entry_ids, self._clock())
+        for entry_ids in await look_at(self._engine, planned_together):
+            await work_on(self._engine, plan_entries, entry_ids, self._clock())
 
     async def _reread(self) -> None:
         if await asyncio.to_thread(reread_coming, self._engine, self._clock()):
@@ -309,14 +294,13 @@ class Runner:
 
     async def _ring_next(self) -> None:
         """Have a date job ring at the next instant at which something begins, ends or expires."""
-        at = await asyncio.to_thread(self._next_instant)
+        at = await look_at(self._engine, _next_instant, self._clock())
         if at is not None:
             self._scheduler.add_job(
                 self._ring, DateTrigger(at), id=_INSTANT, replace_existing=True, misfire_grace_time=None
             )
 
-    def _next_instant(self) -> datetime | None:
-        now = self._clock()
-        with reading(self._engine) as session:
-            instants = (next_due(session, now), next_expiry(session, now), next_repeat(session, now))
-        return min((at for at in instants if at is not None), default=None)
+
+def _next_instant(session: Session, now: datetime) -> datetime | None:
+    instants = (next_due(session, now), next_expiry(session, now), next_repeat(session, now))
+    return min((at for at in instants if at is not None), default=None)
