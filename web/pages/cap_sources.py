@@ -17,18 +17,16 @@ from broadcast.cap.trust import (
     set_options,
     trust_certificate,
 )
-from broadcast.errors import BroadcastError, InvalidInput
-from broadcast.models import CapCertificate, CapMessage, CapState, Programme, Source, SourceKind, User
-from broadcast.permissions import Action, may
-from broadcast.programmes import list_programmes
+from broadcast.errors import BroadcastError
+from broadcast.models import CapCertificate, CapMessage, CapState, Source, SourceKind
 from broadcast.sources_kept import Secrets, SourceDraft, add_source, edit_source
-from broadcast.users import list_users
 from broadcast.zones import list_zones
 from web.deps import Door, Fields, PostedForm
 from web.errors import Refusal, refusal_of
+from web.pages import sources
 from web.pages.sources import Administrator, Slug
 from web.templating import Page
-from web.typed_days import MAX_ID, parse_whole
+from web.typed_days import MAX_ID
 
 router = APIRouter(include_in_schema=False)
 CertificateId = Annotated[int, Path(ge=1, le=MAX_ID)]
@@ -45,34 +43,21 @@ CAP_STATES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Typed:
+class Typed(sources.Typed):
     """The form as it was typed. The token is never shown again."""
 
-    slug: str = ""
-    name: str = ""
     kind: str = SourceKind.CAP_HTTP.value
-    address: str = ""
-    every_s: str = "60"
-    officer: str = ""
-    leader: str = ""
-    programme: str = ""
-    needs_approval: bool = True
-    follows_inner: bool = False
-    is_active: bool = True
     airs_at_once: bool = False
     needs_signature: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class CapSourcePage(Page, Typed):
+class CapSourcePage(Page, Typed, sources.Choices):
     """One source, or a new one; what came of it last."""
 
     template: ClassVar[str] = "cap_source.html"
     source: Source | None
     kinds: dict[SourceKind, str]
-    officers: Sequence[User]
-    leaders: Sequence[User]
-    programmes: Sequence[Programme]
     certificates: Sequence[CapCertificate]
     messages: Sequence[CapMessage]
     states: dict[CapState, str]
@@ -201,56 +186,21 @@ def _set_options(session: Session, door: Door, typed: Typed) -> None:
 
 def _typed_in(form: Fields, slug: str) -> Typed:
     return Typed(
-        slug=slug,
-        name=form.text("name"),
-        kind=form.text("kind"),
-        address=form.text("address"),
-        every_s=form.text("every_s"),
-        officer=form.text("officer"),
-        leader=form.text("leader"),
-        programme=form.text("programme"),
-        needs_approval=bool(form.text("needs_approval")),
-        follows_inner=bool(form.text("follows_inner")),
-        is_active=bool(form.text("is_active")),
+        **vars(sources.typed_in(form, slug)),
         airs_at_once=form.text("fate") == "air",
         needs_signature=bool(form.text("needs_signature")),
     )
 
 
 def _draft_in(typed: Typed, form: Fields, *, is_new: bool) -> SourceDraft:
-    if typed.kind not in KINDS:
-        raise InvalidInput("unknown-kind", "Chọn loại nguồn.", "kind")
     replaces = is_new or bool(form.text("new_token"))
-    return SourceDraft(
-        name=typed.name,
-        kind=SourceKind(typed.kind),
-        address=typed.address,
-        every_s=parse_whole(typed.every_s, "every_s"),
-        officer=typed.officer,
-        leader=typed.leader,
-        programme_id=parse_whole(typed.programme, "programme") if typed.programme else None,
-        needs_approval=typed.needs_approval,
-        follows_inner=typed.follows_inner,
-        is_active=typed.is_active,
-        secrets=Secrets(token=form.text("token").strip()) if replaces else None,
-    )
+    return sources.draft_of(typed, KINDS, Secrets(token=form.text("token").strip()) if replaces else None)
 
 
 def _typed_of(session: Session, slug: str) -> Typed:
     source, options = get_cap_source(session, slug)
-    names = {user.id: user.username for user in list_users(session)}
     return Typed(
-        slug=slug,
-        name=source.name,
-        kind=source.kind.value,
-        address=source.address,
-        every_s=str(source.every_s),
-        officer=names.get(source.officer_id, ""),
-        leader=names.get(source.leader_id, ""),
-        programme=str(source.programme_id or ""),
-        needs_approval=source.needs_approval,
-        follows_inner=source.follows_inner,
-        is_active=source.is_active,
+        **vars(sources.typed_of(session, source)),
         airs_at_once=options.airs_at_once,
         needs_signature=options.needs_signature,
     )
@@ -259,15 +209,12 @@ def _typed_of(session: Session, slug: str) -> Typed:
 def _show(door: Door, typed: Typed | None, slug: str | None, problem: Refusal | None = None) -> Response:
     with door.read() as session:
         source = get_cap_source(session, slug)[0] if slug else None
-        people = [user for user in list_users(session) if user.zone_id is None]
         came = messages_in(session, tuple(CapState), source.id, most=20) if source else []
         page = CapSourcePage(
             **vars(typed or _typed_of(session, slug or "")),
+            **vars(sources.choices(session)),
             source=source,
             kinds=KINDS,
-            officers=[user for user in people if may(user, Action.WRITE_BULLETIN)],
-            leaders=[user for user in people if may(user, Action.RAISE_EMERGENCY)],
-            programmes=list_programmes(session),
             certificates=list_certificates(session, source) if source else [],
             messages=[message for message, _ in came],
             states=CAP_STATES,

@@ -1,6 +1,6 @@
 """The sources of bulletins, for the administrator: how each is doing, and a form for each."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -52,15 +52,21 @@ class Typed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourcePage(Page, Typed):
+class Choices:
+    """Who and what may be chosen in the form."""
+
+    officers: Sequence[User]
+    leaders: Sequence[User]
+    programmes: Sequence[Programme]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcePage(Page, Typed, Choices):
     """One, to be changed, or a new one."""
 
     template: ClassVar[str] = "source.html"
     is_new: bool
     kinds: dict[SourceKind, str]
-    officers: Sequence[User]
-    leaders: Sequence[User]
-    programmes: Sequence[Programme]
     error: str | None = None
     problem: Refusal | None = None
 
@@ -86,7 +92,7 @@ def keep_new(form: PostedForm, door: Administrator) -> Response:
         with door.work() as session:
             add_source(session, form.text("slug"), draft, door.station.sources.secrets, door.user, door.now)
     except BroadcastError as error:
-        return _show(door, _typed_in(form, form.text("slug")), is_new=True, problem=refusal_of(error))
+        return _show(door, typed_in(form, form.text("slug")), is_new=True, problem=refusal_of(error))
     return door.go("/nguon-tin", "da-luu-nguon")
 
 
@@ -97,7 +103,7 @@ def open_source(slug: Slug, door: Administrator) -> Response:
         source = get_source(session, slug)
         if source.kind.is_cap:
             return door.go(f"/nguon-tin/cap/{slug}")
-        typed = _typed_of(session, source)
+        typed = typed_of(session, source)
     return _show(door, typed, is_new=False, error=source.error)
 
 
@@ -112,11 +118,12 @@ def keep_changed(slug: Slug, form: PostedForm, door: Administrator) -> Response:
         refusal = refusal_of(error)
         if refusal.status == 404:
             raise
-        return _show(door, _typed_in(form, slug), is_new=False, problem=refusal)
+        return _show(door, typed_in(form, slug), is_new=False, problem=refusal)
     return door.go("/nguon-tin", "da-luu-nguon")
 
 
-def _typed_in(form: Fields, slug: str) -> Typed:
+def typed_in(form: Fields, slug: str) -> Typed:
+    """The posted form."""
     return Typed(
         slug=slug,
         name=form.text("name"),
@@ -133,11 +140,19 @@ def _typed_in(form: Fields, slug: str) -> Typed:
 
 
 def _draft_in(form: Fields, *, is_new: bool) -> SourceDraft:
-    typed = _typed_in(form, "")
-    if typed.kind not in KINDS:
-        raise InvalidInput("unknown-kind", "Chọn loại nguồn.", "kind")
     replaces = is_new or bool(form.text("new_secrets"))
     secrets = Secrets(token=form.text("token").strip(), secret=form.text("secret").strip())
+    return draft_of(typed_in(form, ""), KINDS, secrets if replaces else None)
+
+
+def draft_of(typed: Typed, kinds: Container[str], secrets: Secrets | None) -> SourceDraft:
+    """What was typed, as it is kept; without secrets those that are known stay.
+
+    Raises:
+        InvalidInput: the kind is none of these, or a number is none.
+    """
+    if typed.kind not in kinds:
+        raise InvalidInput("unknown-kind", "Chọn loại nguồn.", "kind")
     return SourceDraft(
         name=typed.name,
         kind=SourceKind(typed.kind),
@@ -149,11 +164,12 @@ def _draft_in(form: Fields, *, is_new: bool) -> SourceDraft:
         needs_approval=typed.needs_approval,
         follows_inner=typed.follows_inner,
         is_active=typed.is_active,
-        secrets=secrets if replaces else None,
+        secrets=secrets,
     )
 
 
-def _typed_of(session: Session, source: Source) -> Typed:
+def typed_of(session: Session, source: Source) -> Typed:
+    """A kept source as it stands in the form."""
     names = {user.id: user.username for user in list_users(session)}
     return Typed(
         slug=source.slug,
@@ -170,19 +186,20 @@ def _typed_of(session: Session, source: Source) -> Typed:
     )
 
 
+def choices(session: Session) -> Choices:
+    """Who may stand for a source, and the programmes."""
+    people = [user for user in list_users(session) if user.zone_id is None]
+    return Choices(
+        officers=[user for user in people if may(user, Action.WRITE_BULLETIN)],
+        leaders=[user for user in people if may(user, Action.RAISE_EMERGENCY)],
+        programmes=list_programmes(session),
+    )
+
+
 def _show(
     door: Door, typed: Typed, *, is_new: bool, error: str | None = None, problem: Refusal | None = None
 ) -> Response:
     with door.read() as session:
-        people = [user for user in list_users(session) if user.zone_id is None]
-        page = SourcePage(
-            **vars(typed),
-            is_new=is_new,
-            kinds=KINDS,
-            officers=[user for user in people if may(user, Action.WRITE_BULLETIN)],
-            leaders=[user for user in people if may(user, Action.RAISE_EMERGENCY)],
-            programmes=list_programmes(session),
-            error=error,
-            problem=problem,
-        )
+        own = choices(session)
+        page = SourcePage(**vars(typed), **vars(own), is_new=is_new, kinds=KINDS, error=error, problem=problem)
     return door.show(page, problem.status if problem else 200)
