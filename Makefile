@@ -10,7 +10,7 @@ APT_RUN := python3-venv mosquitto espeak-ng ffmpeg fonts-dejavu-core libportaudi
 APT_TEST := snapserver snapclient fonts-freefont-ttf pulseaudio pulseaudio-utils chromium libnss3-tools iproute2 iptables icecast2
 APT := $(APT_RUN) $(APT_TEST)
 
-.PHONY: help setup apt demo test check format screenshots images clean constraints bench-normalize bench-speech bench-planner bench-crash bench-load bench-emergency bench-sync node-wheels
+.PHONY: help setup apt demo test check format texts screenshots images clean constraints bench-normalize bench-speech bench-planner bench-crash bench-load bench-emergency bench-sync node-wheels
 
 help:
 	@echo 'make demo    a commune on this machine, speaking (Ctrl-C ends it)'
@@ -68,6 +68,10 @@ constraints:
 	build/constraints/bin/python -m pip install --disable-pip-version-check -e '.[dev]'
 	{ echo "# Exact versions of everything, from \`make constraints\`."; \
 	  build/constraints/bin/python -m pip freeze --exclude-editable | LC_ALL=C sort -f; } > constraints.txt
+
+# The texts of the screens: what the sources say, into the catalogue; then translate what has no English yet.
+texts: setup
+	$(BIN)/python -m web.text_sources
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -22,6 +22,7 @@ from web.pages import commune_map
 from web.parts import START_ORDER, Start, open_station
 from web.settings import Settings
 from web.templating import STATIC
+from web.texts import ReadersLanguage
 
 
 class LongLivedFiles(StaticFiles):
@@ -71,12 +72,13 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[
+            Middleware(ReadersLanguage),
             Middleware(
                 Guard,
                 headers=headers,
                 max_body_bytes=settings.http.max_body_bytes,
                 max_upload_bytes=max_upload_bytes,
-            )
+            ),
         ],
     )
     install_error_handlers(app, headers)

@@ -20,7 +20,7 @@ from broadcast.permissions import Action, may, require
 from players.messages import Urgency
 from web.auth import Visitor, is_same_secret, needs_second_factor, visitor_of
 from web.errors import SAID, SCOPE_MISSING, Refusal
-from web.navigation import NOTICES, nav_for
+from web.navigation import nav_for, say_notice
 from web.station import Station
 from web.templating import Frame, Page, render
 from web.words import ROLE
@@ -68,7 +68,7 @@ class Door:
 
     def show(self, page: Page, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         """The page, in its frame."""
-        notice = NOTICES.get(self.request.query_params.get("da", ""), "")
+        notice = say_notice(self.request.query_params.get("da", ""))
         frame = Frame(
             commune=self.commune,
             zone=self.zone,
@@ -83,7 +83,7 @@ class Door:
         return render(page, frame, status, headers)
 
     def go(self, path: str, notice: str = "") -> Response:
-        """Send the browser to a page after something was done there; `notice` is a key of `NOTICES`."""
+        """Send the browser to a page after something was done there; `notice` is a key of `navigation.NOTICES`."""
         return RedirectResponse(path + (f"?da={quote(notice)}" if notice else ""), 303)
 
 

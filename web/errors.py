@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from broadcast.errors import BroadcastError, Conflict, InvalidInput, NotAllowed, NotFound
 from web.templating import render_plain
+from web.texts import told
 
 logger = logging.getLogger(__name__)
 PROGRAM_PATHS = ("/api/", "/cap/", "/clips/", "/streams/")
@@ -98,10 +99,11 @@ def refusal_response(request: Request, refusal: Refusal) -> Response:
         return _to_sign_in(request)
     if refusal.code == "second-factor-required" and request.method == "GET" and not is_program(request):
         return RedirectResponse("/hai-lop", 303)
-    detail = ErrorDetail(code=refusal.code, message=refusal.message, field=refusal.field)
+    message = told(refusal.message)
+    detail = ErrorDetail(code=refusal.code, message=message, field=refusal.field)
     if is_program(request):
         return JSONResponse(ErrorBody(error=detail).model_dump(), refusal.status, dict(refusal.headers))
-    return render_plain(refusal.status, refusal.message, dict(refusal.headers))
+    return render_plain(refusal.status, message, dict(refusal.headers))
 
 
 def _to_sign_in(request: Request) -> Response:

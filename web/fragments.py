@@ -34,6 +34,7 @@ from web.live import Part
 from web.mornings import MorningView, view_of
 from web.poles import PoleRow, pole_rows
 from web.templating import Page, render_text
+from web.texts import speaking
 
 if TYPE_CHECKING:
     from web.station import Station
@@ -193,12 +194,21 @@ class Fragments:
         station = self.station
         with reading(station.engine) as session:
             moment = Moment(station, session, station.clock(), local_zone(get_commune(session)))
-            made = {part: _MAKERS[part.name](moment, part) for part in parts if part.name in _MAKERS}
-        return {
-            part: page if isinstance(page, str) else render_text(page)
-            for part, page in made.items()
-            if page is not None
-        }
+            made = {part: _make(moment, part) for part in parts if part.name in _MAKERS}
+        return {part: html for part, page in made.items() if (html := _show(part, page)) is not None}
+
+
+def _make(moment: Moment, part: Part) -> Page | str | None:
+    with speaking(part.language):
+        return _MAKERS[part.name](moment, part)
+
+
+def _show(part: Part, page: Page | str | None) -> str | None:
+    """The part's HTML, made when the database is let go."""
+    if page is None or isinstance(page, str):
+        return page
+    with speaking(part.language):
+        return render_text(page)
 
 
 def _alarms(moment: Moment, part: Part) -> Page:

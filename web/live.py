@@ -12,6 +12,8 @@ from datetime import timedelta
 
 from sse_starlette import ServerSentEvent
 
+from web.texts import Language, language
+
 logger = logging.getLogger(__name__)
 GATHER = timedelta(milliseconds=250)
 """Changes that come together are sent together."""
@@ -29,11 +31,15 @@ class TooManyClients(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a page that lives. `name` is its event; `scope` says who sees the same; `subject` what it is about."""
+    """A part of a page that lives.
+
+    `name` is its event; `scope` says who sees the same; `subject` what it is about; `language` is its readers'.
+    """
 
     name: str
     scope: str
     subject: str = ""
+    language: Language = field(default_factory=language)
 
 
 class SharedEvent(ServerSentEvent):

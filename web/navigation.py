@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from broadcast.models import User
 from broadcast.permissions import Action, may
 from web.templating import NavItem
+from web.texts import gettext
 
 _APPROVALS = "/duyet"
 """Who may approve is the commune's own rule, not a role's."""
@@ -101,7 +102,16 @@ def nav_for(user: User, here: str, *, approves: bool) -> tuple[NavItem, ...]:
     items = [item for item in _MENU if (item[3] is None or may(user, item[3])) and (approves or item[0] != _APPROVALS)]
     return tuple(
         NavItem(
-            path=path, label=label, icon=icon, is_here=here == path or (path != "/" and here.startswith(path + "/"))
+            path=path,
+            label=gettext(label),
+            icon=icon,
+            is_here=here == path or (path != "/" and here.startswith(path + "/")),
         )
         for path, label, icon, _ in items
     )
+
+
+def say_notice(key: str) -> str:
+    """What to say after something was done; nothing for a key that nobody gave out."""
+    said = NOTICES.get(key)
+    return gettext(said) if said else ""

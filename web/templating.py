@@ -9,13 +9,18 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from broadcast.lifecycle import why_text
 from broadcast.rereading import LEFT_ALONE_TEXTS
-from web import words
+from web import texts, words
+from web.audit_words import say_action
+from web.texts import Language
 
 STATIC = Path(__file__).parent / "static"
+VIETNAMESE_PART = Markup(' lang="vi"')
+"""Marks, on an English page, what is Vietnamese by nature: bulletins, names, what was typed."""
 NO_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
@@ -66,7 +71,9 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]  # by its extension
     made.filters |= {
         "datetime": words.say_datetime,
         "day": words.say_day,
@@ -75,7 +82,9 @@ def environment() -> Environment:
         "instant": words.instant_attribute,
         "length": _say_length,
         "number": words.say_number,
-        "why": why_text,
+        "why": lambda reason: texts.told(why_text(reason)),
+        "told": texts.told,
+        "action": say_action,
         "tone": lambda state: words.TONE[str(state)],
     }
     made.globals |= {
@@ -88,6 +97,10 @@ def environment() -> Environment:
         "PRESENCE": words.PRESENCE,
         "FEEDBACK": words.FEEDBACK,
         "LEFT_ALONE": LEFT_ALONE_TEXTS,
+        "WEEKDAYS": words.WEEKDAYS,
+        "page_language": texts.language,
+        "script_texts": texts.script_texts,
+        "by_nature": lambda: "" if texts.language() is Language.VIETNAMESE else VIETNAMESE_PART,
         "asset": asset_path,
     }
     return made

@@ -1,4 +1,4 @@
-"""How the screens say states, times and numbers: Vietnamese, in the commune's local time."""
+"""How the screens say states, times and numbers: in the reader's language and the commune's local time."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -8,53 +8,66 @@ from broadcast.models import BroadcastState, BulletinState, DeliveryState, Feedb
 from players.messages import Urgency
 from players.presence import PresenceState
 from tts.spoken import SpanKind
+from web.texts import Language, Words, gettext, language
 
-SCOPE: dict[str, str] = {"read": "xem", "write": "soạn và phát", "admin": "quản trị"}
+SCOPE: Words[str] = Words({"read": "xem", "write": "soạn và phát", "admin": "quản trị"})
 """What a program's token may do."""
-ROLE: dict[Role, str] = {
-    Role.OFFICER: "Cán bộ văn hóa",
-    Role.LEADER: "Lãnh đạo duyệt",
-    Role.VILLAGE_HEAD: "Trưởng thôn",
-    Role.ADMINISTRATOR: "Quản trị",
-}
-URGENCY: dict[Urgency, str] = {
-    Urgency.NORMAL: "Thông thường",
-    Urgency.PRIORITY: "Ưu tiên",
-    Urgency.EMERGENCY: "Khẩn cấp",
-}
-BULLETIN: dict[BulletinState, str] = {
-    BulletinState.DRAFT: "Bản nháp",
-    BulletinState.SUBMITTED: "Chờ duyệt",
-    BulletinState.APPROVED: "Đã duyệt",
-    BulletinState.RETURNED: "Trả lại",
-    BulletinState.WITHDRAWN: "Đã rút",
-}
-BROADCAST: dict[BroadcastState, str] = {
-    BroadcastState.PLANNED: "Đã lên lịch",
-    BroadcastState.CUED: "Chuẩn bị",
-    BroadcastState.ON_AIR: "Đang phát",
-    BroadcastState.AIRED: "Đã phát",
-    BroadcastState.CUT: "Bị cắt",
-    BroadcastState.MISSED: "Không phát được",
-    BroadcastState.CANCELLED: "Đã hủy",
-}
-DELIVERY: dict[DeliveryState, str] = {
-    DeliveryState.PENDING: "Chờ",
-    DeliveryState.CUED: "Sẵn sàng",
-    DeliveryState.PLAYING: "Đang phát",
-    DeliveryState.PLAYED: "Đã phát",
-    DeliveryState.HEARD: "Đã nghe thấy",
-    DeliveryState.CUT: "Bị cắt",
-    DeliveryState.FAILED: "Lỗi",
-    DeliveryState.MISSED: "Không phát",
-    DeliveryState.CANCELLED: "Đã hủy",
-    DeliveryState.SILENT: "Chưa báo về",
-}
-PRESENCE: dict[PresenceState, str] = {
-    PresenceState.ONLINE: "Đang kết nối",
-    PresenceState.LATE: "Chậm tín hiệu",
-    PresenceState.OFFLINE: "Mất kết nối",
-}
+ROLE: Words[Role] = Words(
+    {
+        Role.OFFICER: "Cán bộ văn hóa",
+        Role.LEADER: "Lãnh đạo duyệt",
+        Role.VILLAGE_HEAD: "Trưởng thôn",
+        Role.ADMINISTRATOR: "Quản trị",
+    }
+)
+URGENCY: Words[Urgency] = Words(
+    {
+        Urgency.NORMAL: "Thông thường",
+        Urgency.PRIORITY: "Ưu tiên",
+        Urgency.EMERGENCY: "Khẩn cấp",
+    }
+)
+BULLETIN: Words[BulletinState] = Words(
+    {
+        BulletinState.DRAFT: "Bản nháp",
+        BulletinState.SUBMITTED: "Chờ duyệt",
+        BulletinState.APPROVED: "Đã duyệt",
+        BulletinState.RETURNED: "Trả lại",
+        BulletinState.WITHDRAWN: "Đã rút",
+    }
+)
+BROADCAST: Words[BroadcastState] = Words(
+    {
+        BroadcastState.PLANNED: "Đã lên lịch",
+        BroadcastState.CUED: "Chuẩn bị",
+        BroadcastState.ON_AIR: "Đang phát",
+        BroadcastState.AIRED: "Đã phát",
+        BroadcastState.CUT: "Bị cắt",
+        BroadcastState.MISSED: "Không phát được",
+        BroadcastState.CANCELLED: "Đã hủy",
+    }
+)
+DELIVERY: Words[DeliveryState] = Words(
+    {
+        DeliveryState.PENDING: "Chờ",
+        DeliveryState.CUED: "Sẵn sàng",
+        DeliveryState.PLAYING: "Đang phát",
+        DeliveryState.PLAYED: "Đã phát",
+        DeliveryState.HEARD: "Đã nghe thấy",
+        DeliveryState.CUT: "Bị cắt",
+        DeliveryState.FAILED: "Lỗi",
+        DeliveryState.MISSED: "Không phát",
+        DeliveryState.CANCELLED: "Đã hủy",
+        DeliveryState.SILENT: "Chưa báo về",
+    }
+)
+PRESENCE: Words[PresenceState] = Words(
+    {
+        PresenceState.ONLINE: "Đang kết nối",
+        PresenceState.LATE: "Chậm tín hiệu",
+        PresenceState.OFFLINE: "Mất kết nối",
+    }
+)
 TONE: dict[str, str] = {
     "draft": "quiet", "submitted": "wait", "approved": "good", "returned": "bad", "withdrawn": "quiet",
     "planned": "quiet", "cued": "wait", "on-air": "live", "aired": "good", "cut": "warn", "missed": "bad",
@@ -63,7 +76,7 @@ TONE: dict[str, str] = {
     "normal": "quiet", "priority": "warn", "emergency": "bad",
 }  # fmt: skip
 """Which of the style's tones a state is shown in, by its value."""
-SPAN: dict[SpanKind, str] = {
+SPAN: Words[SpanKind] = Words({
     SpanKind.CARDINAL: "số", SpanKind.ORDINAL: "số thứ tự", SpanKind.DECIMAL: "số thập phân",
     SpanKind.DATE: "ngày tháng", SpanKind.TIME: "giờ", SpanKind.RANGE: "khoảng", SpanKind.MEASURE: "đơn vị đo",
     SpanKind.MONEY: "tiền", SpanKind.PERCENT: "phần trăm", SpanKind.FRACTION: "phân số", SpanKind.RATIO: "tỷ lệ",
@@ -72,7 +85,7 @@ SPAN: dict[SpanKind, str] = {
     SpanKind.LETTERS: "đọc từng chữ", SpanKind.CODE: "mã", SpanKind.ADDRESS: "địa chỉ",
     SpanKind.WEB: "địa chỉ mạng", SpanKind.FOREIGN: "tiếng nước ngoài", SpanKind.LEXICON: "từ điển của xã",
     SpanKind.SPELLING: "chính tả", SpanKind.SYMBOL: "ký hiệu", SpanKind.PAUSE: "ngắt nghỉ",
-}  # fmt: skip
+})  # fmt: skip
 STYLE: dict[str, tuple[str, dict[str, str]]] = {
     "thousand": ("Hàng nghìn", {"nghìn": "nghìn (1.000: một nghìn)", "ngàn": "ngàn (1.000: một ngàn)"}),
     "gap": ("Hàng chục là số không", {"linh": "linh (105: một trăm linh năm)", "lẻ": "lẻ (105: một trăm lẻ năm)"}),
@@ -83,12 +96,14 @@ STYLE: dict[str, tuple[str, dict[str, str]]] = {
     ),
 }
 """How numbers may be said: for each field of `tts.normalize.ReadingStyle` its legend and its choices."""
-FEEDBACK: dict[FeedbackKind, str] = {
-    FeedbackKind.NOT_HEARD: "Tôi không nghe được",
-    FeedbackKind.TOO_LOUD: "Loa quá to",
-    FeedbackKind.UNCLEAR: "Nghe không rõ lời",
-    FeedbackKind.OTHER: "Ý kiến khác",
-}
+FEEDBACK: Words[FeedbackKind] = Words(
+    {
+        FeedbackKind.NOT_HEARD: "Tôi không nghe được",
+        FeedbackKind.TOO_LOUD: "Loa quá to",
+        FeedbackKind.UNCLEAR: "Nghe không rõ lời",
+        FeedbackKind.OTHER: "Ý kiến khác",
+    }
+)
 WEEKDAYS = ("Thứ hai", "Thứ ba", "Thứ tư", "Thứ năm", "Thứ sáu", "Thứ bảy", "Chủ nhật")
 
 
@@ -110,7 +125,7 @@ def say_minute(at: datetime, zone: ZoneInfo) -> str:
 def say_day(at: datetime, zone: ZoneInfo) -> str:
     """`Thứ bảy, 05/09/2026`."""
     local = at.astimezone(zone)
-    return f"{WEEKDAYS[local.weekday()]}, {local:%d/%m/%Y}"
+    return f"{gettext(WEEKDAYS[local.weekday()])}, {local:%d/%m/%Y}"
 
 
 def say_length(length: timedelta) -> str:
@@ -119,12 +134,15 @@ def say_length(length: timedelta) -> str:
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
     if hours:
-        return f"{hours} giờ {minutes:02} phút"
-    return f"{minutes} phút {seconds:02} giây" if minutes else f"{seconds} giây"
+        return gettext("{hours} giờ {minutes:02} phút").format(hours=hours, minutes=minutes)
+    said = gettext("{minutes} phút {seconds:02} giây") if minutes else gettext("{seconds} giây")
+    return said.format(minutes=minutes, seconds=seconds)
 
 
 def say_number(number: float) -> str:
-    """`1.234,5`."""
+    """`1.234,5`; to an English reader `1,234.5`."""
+    if language() is Language.ENGLISH:
+        return f"{number:,}"
     return f"{number:,}".replace(",", " ").replace(".", ",").replace(" ", ".")
 
 
@@ -136,4 +154,4 @@ def instant_attribute(at: datetime) -> str:
 def say_weekdays(weekdays: Iterable[int]) -> str:
     """`Hằng ngày`, or the days by name (0 = Monday)."""
     days = sorted(set(weekdays))
-    return "Hằng ngày" if len(days) == 7 else ", ".join(WEEKDAYS[day] for day in days)
+    return gettext("Hằng ngày") if len(days) == 7 else ", ".join(gettext(WEEKDAYS[day]) for day in days)

@@ -11,7 +11,7 @@ import web.pages
 import web.templating
 from web.templating import Page, environment
 
-GLOBALS = {"ROLE", "URGENCY", "BULLETIN", "BROADCAST", "DELIVERY", "PRESENCE", "LEFT_ALONE", "asset", "frame"}
+GLOBALS = {*environment().globals, "frame"}
 PARTS = {
     "parts.html",
     "map_parts.html",

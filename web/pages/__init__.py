@@ -22,6 +22,7 @@ from web.pages import (
     forecast,
     health,
     inbox,
+    language,
     lexicon,
     live,
     monthly,
@@ -51,7 +52,14 @@ from web.pages import (
     week_move,
 )
 
-OPEN_ROUTERS = (sign_in.router, calendar.feed_router, public.router, emergency_app.router, cap_feed.router)
+OPEN_ROUTERS = (
+    sign_in.router,
+    calendar.feed_router,
+    public.router,
+    emergency_app.router,
+    cap_feed.router,
+    language.router,
+)
 """Pages for whoever comes; they guard their forms themselves."""
 UPLOAD_ROUTERS = (paper.upload_router, recordings.upload_router, voices.upload_router)
 """They take a file as it comes, with the session's CSRF token before it; they check it themselves."""

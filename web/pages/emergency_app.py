@@ -17,6 +17,7 @@ from web.deps import StationDep
 from web.guard import content_policy
 from web.icons import icon_png
 from web.templating import STATIC, Page, asset_path, environment, render
+from web.texts import language
 
 router = APIRouter(include_in_schema=False)
 _OFFLINE = "/khan-cap/ngoai-tuyen"
@@ -72,7 +73,7 @@ def service_worker() -> Response:
     """The service worker. It changes with what it keeps, so that a phone takes a new version by itself."""
     files = [_OFFLINE, *(asset_path(name) for name in _ASSETS)]
     template = environment().get_template("emergency_sw.js")
-    said = template.render(version=_version(), files=files)
+    said = template.render(version=f"{_version()}-{language()}", files=files)
     headers = {"cache-control": "no-cache", "content-security-policy": _WORKER_POLICY}
     return Response(said, media_type="text/javascript", headers=headers)
 

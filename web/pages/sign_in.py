@@ -15,7 +15,7 @@ from broadcast.models import User
 from web.auth import Wait, clear_session_cookie, cookie_name, is_same_secret, new_secret, set_session_cookie
 from web.deps import Fields, PostedForm, SignedIn, StationDep
 from web.errors import Refusal
-from web.navigation import NOTICES
+from web.navigation import say_notice
 from web.station import Station
 from web.templating import Page, render
 
@@ -54,7 +54,7 @@ class CodePage(Page):
 @router.get("/dang-nhap")
 def show_sign_in(request: Request, station: StationDep, tiep: str = "", da: str = "") -> Response:
     """The sign-in form."""
-    return _door(request, station, next_path=safe_path(tiep), notice=NOTICES.get(da, ""))
+    return _door(request, station, next_path=safe_path(tiep), notice=say_notice(da))
 
 
 @router.post("/dang-nhap")

@@ -3,6 +3,12 @@
 const root = document.documentElement;
 root.classList.add("has-js");
 
+// The texts of all our modules, which come after this one. They are Vietnamese; a page in another language brings its own.
+const table = document.querySelector("meta[name=texts]");
+const translations = table ? JSON.parse(table.content) : {};
+globalThis.gettext = (text, places = {}) =>
+  (translations[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => places[name] ?? whole);
+
 // A double click does nothing twice. The button's own name and value are already in the form's data.
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -67,8 +73,11 @@ const showWhen = () => {
 document.addEventListener("change", showWhen);
 showWhen();
 
-// What a browser's own date field shows depends on its language; this line says it the Vietnamese way.
-const weekdays = ["Chủ nhật", "Thứ hai", "Thứ ba", "Thứ tư", "Thứ năm", "Thứ sáu", "Thứ bảy"];
+// What a browser's own date field shows depends on its language; this line says it the way of the page.
+const weekdays = [
+  gettext("Chủ nhật"), gettext("Thứ hai"), gettext("Thứ ba"), gettext("Thứ tư"),
+  gettext("Thứ năm"), gettext("Thứ sáu"), gettext("Thứ bảy"),
+];
 const sayWhen = () => {
   for (const said of document.querySelectorAll("[data-says]")) {
     const [on, minute] = said.dataset.says.split(" ").map((id) => document.getElementById(id));
@@ -76,7 +85,7 @@ const sayWhen = () => {
     const isChosen = on.value && minute.value && !on.closest("[hidden]");
     const weekday = weekdays[new Date(year, month - 1, day).getDay()];
     const date = on.value.split("-").reverse().join("/");
-    said.textContent = isChosen ? `${weekday}, ${date} lúc ${minute.value}` : "";
+    said.textContent = isChosen ? gettext("{weekday}, {date} lúc {minute}", { weekday, date, minute: minute.value }) : "";
   }
 };
 for (const kind of ["change", "input"]) document.addEventListener(kind, sayWhen);
@@ -87,7 +96,10 @@ const sayLeft = () => {
   for (const left of document.querySelectorAll("[data-until]")) {
     const seconds = Math.max(0, Math.round((Date.parse(left.dataset.until) - Date.now()) / 1000));
     const minutes = Math.floor(seconds / 60);
-    left.textContent = minutes ? `còn ${minutes} phút ${String(seconds % 60).padStart(2, "0")} giây` : `còn ${seconds} giây`;
+    const rest = String(seconds % 60).padStart(2, "0");
+    left.textContent = minutes
+      ? gettext("còn {minutes} phút {rest} giây", { minutes, rest })
+      : gettext("còn {seconds} giây", { seconds });
   }
 };
 setInterval(sayLeft, 1000);
