@@ -11,6 +11,7 @@ from broadcast.models import Node
 from broadcast.views import NodeRow
 from players.messages import Heartbeat
 from players.presence import NodePresence, PresenceState
+from web.texts import gettext, told
 from web.words import PRESENCE, TONE, say_datetime, say_length, say_number
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _NETWORKS = {"wifi": "wifi", "mobile": "sóng di động"}
 
 @dataclass(frozen=True)
 class PoleRow:
-    """A pole in a list. `state` and `troubles` are in Vietnamese; `tone` is the style's."""
+    """A pole in a list. `state` and `troubles` are in the reader's language; `tone` is the style's."""
 
     slug: str
     name: str
@@ -53,14 +54,14 @@ def _pole(station: "Station", row: NodeRow, titles: Mapping[str, str], zone: Zon
     is_playing = beat is not None and beat.broadcast is not None
     state, tone, sign = PRESENCE[heard.state], TONE[heard.state], heard.state.value
     if row.is_revoked:
-        state, tone, sign = "Đã thu hồi quyền", "quiet", "unpaired"
+        state, tone, sign = gettext("Đã thu hồi quyền"), "quiet", "unpaired"
     elif not row.is_paired:
-        state, tone, sign = "Chưa ghép với máy chủ", "quiet", "unpaired"
+        state, tone, sign = gettext("Chưa ghép với máy chủ"), "quiet", "unpaired"
     elif is_playing:
-        state, tone, sign = "Đang phát", "live", "playing"
+        state, tone, sign = gettext("Đang phát"), "live", "playing"
     seen_at = heard.last_seen_at or row.last_seen_at
     if heard.state is PresenceState.OFFLINE and row.is_paired and not row.is_revoked and seen_at:
-        state += f" từ {say_datetime(seen_at, zone)}"
+        state += told(f" từ {say_datetime(seen_at, zone)}")
     return PoleRow(
         slug=row.slug,
         name=row.name,
@@ -70,7 +71,7 @@ def _pole(station: "Station", row: NodeRow, titles: Mapping[str, str], zone: Zon
         sign=sign,
         at="" if row.place is None else f"{row.place[0]},{row.place[1]}",
         playing=titles.get(beat.broadcast, "") if beat and beat.broadcast else "",
-        troubles=tuple(_sentence(trouble.text) for trouble in troubles_of(beat)) if beat else (),
+        troubles=tuple(_sentence(told(trouble.text)) for trouble in troubles_of(beat)) if beat else (),
         health=say_health(beat) if beat else "",
         is_paired=row.is_paired,
         is_revoked=row.is_revoked,
@@ -89,14 +90,14 @@ def say_health(beat: Heartbeat) -> str:
     if beat.under_voltage is not None:
         said.append("điện yếu" if beat.under_voltage else "điện đủ")
     if beat.signal is not None:
-        said.append(f"{_NETWORKS[beat.signal]} {beat.signal_percent} %")
+        said.append(f"{told(_NETWORKS[beat.signal])} {beat.signal_percent} %")
     if beat.memory_free_bytes is not None:
         said.append(f"RAM còn {say_number(beat.memory_free_bytes // 1024**2)} MB")
     if beat.processor_percent is not None:
         said.append(f"bộ xử lý {beat.processor_percent} %")
     if beat.data is not None:
         said.append(f"tháng này dùng {say_number(beat.data.total // 1_000_000)} MB dữ liệu")
-    return " · ".join([*said, *_say_clock(beat), f"phiên bản {beat.version}"])
+    return " · ".join(told(one) for one in [*said, *_say_clock(beat), f"phiên bản {beat.version}"])
 
 
 def _say_clock(beat: Heartbeat) -> Iterator[str]:

@@ -21,6 +21,7 @@ from web.deps import Door, SignedIn
 from web.fragments import EVERYTHING, scope_of
 from web.spreadsheets import as_csv
 from web.templating import Page
+from web.texts import Language, speaking
 from web.words import BROADCAST, DELIVERY, say_clock, say_datetime, say_day
 
 router = APIRouter(include_in_schema=False)
@@ -105,8 +106,9 @@ def show_log(door: SignedIn, asked: AskedFor) -> Response:
 
 
 @router.get("/nhat-ky.csv")
+@speaking(Language.VIETNAMESE)
 def send_csv(door: SignedIn, asked: AskedFor) -> Response:
-    """The same as CSV, for a spreadsheet."""
+    """The same as CSV, for a spreadsheet that is handed upward: in Vietnamese."""
     with door.read() as session:
         broadcasts = _found(session, door, asked, None)
     headers = {"content-disposition": f'attachment; filename="nhat-ky-phat-{asked.on}.csv"'}

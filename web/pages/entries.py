@@ -30,6 +30,7 @@ from scheduler.advice import Advice, advice_for
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
 from web.templating import Page
+from web.texts import told
 from web.typed_days import MAX_ID, parse_day, parse_days, parse_minute, parse_whole
 from web.words import WEEKDAYS
 
@@ -260,7 +261,7 @@ def _day_rows(session: Session, entry: TimetableEntry) -> list[DayRow]:
         said += [f"phát lúc {change.airs_at:%H:%M}"] if change.airs_at is not None else []
         said += [f"thay bằng “{names.get(change.programme_id, '')}”"] if change.programme_id is not None else []
         said += [f"dài nhất {change.max_minutes} phút"] if change.max_minutes is not None else []
-        rows.append(DayRow(on=change.on, said=", ".join(said)))
+        rows.append(DayRow(on=change.on, said=", ".join(told(one) for one in said)))
     return rows
 
 

@@ -14,6 +14,7 @@ from web.fragments import EVERYTHING, scope_of
 from web.month_pdf import write_pdf
 from web.spreadsheets import as_csv
 from web.templating import Page
+from web.texts import Language, speaking
 from web.words import say_length, say_number
 
 router = APIRouter(include_in_schema=False)
@@ -50,6 +51,7 @@ def show_month(door: SignedIn, thang: str = "") -> Response:
 
 
 @router.get("/bao-cao.csv")
+@speaking(Language.VIETNAMESE)
 def send_csv(door: SignedIn, thang: str = "") -> Response:
     """The same as CSV, for a spreadsheet."""
     month = month_in(thang, door)
@@ -62,6 +64,7 @@ def send_csv(door: SignedIn, thang: str = "") -> Response:
 
 
 @router.get("/bao-cao.pdf")
+@speaking(Language.VIETNAMESE)
 def send_pdf(door: SignedIn, thang: str = "") -> Response:
     """The same as PDF, to sign and send upward."""
     month = month_in(thang, door)

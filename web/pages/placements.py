@@ -18,6 +18,7 @@ from broadcast.programmes import list_programmes
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
 from web.templating import Page
+from web.texts import told
 from web.typed_days import parse_day, parse_whole
 from web.words import WEEKDAYS, say_weekdays
 
@@ -96,12 +97,12 @@ def act_on_placements(bulletin_id: str, form: PostedForm, door: Planner) -> Resp
 
 def say_placement(placement: Placement, zone_names: dict[int | None, str]) -> str:
     """`từ 01/06/2026 đến 03/06/2026, Hằng ngày, đọc 2 lần, Thôn Đông`."""
-    said = [f"từ {placement.from_on:%d/%m/%Y}"]
+    said = [told(f"từ {placement.from_on:%d/%m/%Y}")]
     if placement.until_on is not None:
-        said[0] += f" đến {placement.until_on:%d/%m/%Y}"
+        said[0] += told(f" đến {placement.until_on:%d/%m/%Y}")
     said.append(say_weekdays(placement.weekdays).lower())
     if placement.times > 1:
-        said.append(f"đọc {placement.times} lần")
+        said.append(told(f"đọc {placement.times} lần"))
     said += [zone_names.get(zone_id, "") for zone_id in placement.zone_ids]
     return ", ".join(said)
 

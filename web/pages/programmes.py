@@ -24,6 +24,7 @@ from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
 from web.relayed import require_elsewhere
 from web.templating import Page
+from web.texts import gettext, told
 from web.typed_days import MAX_ID, parse_day, parse_whole
 
 router = APIRouter(include_in_schema=False)
@@ -371,9 +372,9 @@ def _show_all(door: Door, problem: Refusal | None = None) -> Response:
 def _row(session: Session, programme: Programme) -> ProgrammeRow:
     parts = parts_of_programme(session, row_id(programme.id))
     said = ", ".join(
-        say_relay(part.text, 1000 * (part.lasts_s or 0)).lower()
+        told(say_relay(part.text, 1000 * (part.lasts_s or 0))).lower()
         if part.kind is ProgrammePartKind.RELAY
-        else PART_NAMES[part.kind].lower()
+        else gettext(PART_NAMES[part.kind]).lower()
         for part in parts
     )
     return ProgrammeRow(row_id(programme.id), programme.name, said)

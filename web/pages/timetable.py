@@ -20,6 +20,7 @@ from broadcast.windows import say_windows
 from web.deps import SignedIn
 from web.fragments import EVERYTHING, scope_of
 from web.templating import Page
+from web.texts import gettext, told
 from web.words import say_weekdays
 
 router = APIRouter(include_in_schema=False)
@@ -108,7 +109,7 @@ def say_entry_days(entry: TimetableEntry) -> str:
     """`Hằng ngày, âm lịch ngày 1, 15, từ 01/06/2026`: the days of an entry."""
     said = [say_weekdays(entry.weekdays)] if entry.weekdays else []
     if entry.lunar_days:
-        said.append("âm lịch ngày " + ", ".join(str(day) for day in entry.lunar_days))
+        said.append(gettext("âm lịch ngày ") + ", ".join(str(day) for day in entry.lunar_days))
     said += [f"{date.fromisoformat(day):%d/%m/%Y}" for day in entry.dates[:_DATES_SHOWN]]
     if len(entry.dates) > _DATES_SHOWN:
         said.append(f"và {len(entry.dates) - _DATES_SHOWN} ngày khác")
@@ -116,4 +117,4 @@ def say_entry_days(entry: TimetableEntry) -> str:
         said.append("trừ ngày lễ")
     if entry.until_on is not None:
         said.append(f"đến {entry.until_on:%d/%m/%Y}")
-    return ", ".join(said)
+    return ", ".join(told(one) for one in said)
