@@ -85,26 +85,27 @@ const sleep = (ms) =>
 const finish = (press, { reply }) => {
   drop(press.body.key);
   if (reply.state === "waiting") {
-    show("warn", "Đã nhận. Chờ người thứ hai xác nhận. ", { href: `/khan-cap/cho/${reply.press}`, text: "Xem ai xác nhận được" });
+    show("warn", gettext("Đã nhận. Chờ người thứ hai xác nhận. "), { href: `/khan-cap/cho/${reply.press}`, text: gettext("Xem ai xác nhận được") });
     location.assign(`/khan-cap/cho/${reply.press}`);
     return;
   }
-  show("good", "Đã nhận. ", { href: `/khan-cap/luot/${reply.broadcast}`, text: "Xem từng cụm loa" });
+  show("good", gettext("Đã nhận. "), { href: `/khan-cap/luot/${reply.broadcast}`, text: gettext("Xem từng cụm loa") });
   location.assign(`/khan-cap/luot/${reply.broadcast}`);
 };
 
 const send = async (press) => {
   for (let tries = 0; ; tries += 1) {
-    show("warn", tries ? `Đang gửi… (lần ${tries + 1}). Tin được giữ trên máy, tự gửi lại khi có mạng.` : "Đang gửi…");
+    const again = gettext("Đang gửi… (lần {number}). Tin được giữ trên máy, tự gửi lại khi có mạng.", { number: tries + 1 });
+    show("warn", tries ? again : gettext("Đang gửi…"));
     const result = await tryOnce(press).catch((error) => ({ end: error.status === 401 ? "sign-in" : "again" }));
     if (result.end === "done") return finish(press, result);
     if (result.end === "sign-in") {
-      show("bad", "Chưa gửi được: phiên đăng nhập đã hết. Tin vẫn được giữ trên máy. ", { href: "/dang-nhap?tiep=/khan-cap", text: "Đăng nhập để gửi" });
+      show("bad", gettext("Chưa gửi được: phiên đăng nhập đã hết. Tin vẫn được giữ trên máy. "), { href: "/dang-nhap?tiep=/khan-cap", text: gettext("Đăng nhập để gửi") });
       return;
     }
     if (result.end === "refused") {
       drop(press.body.key);
-      show("bad", `Không gửi được: ${result.message}`);
+      show("bad", gettext("Không gửi được: {message}", { message: result.message }));
       if (form) reopen();
       return;
     }
@@ -129,17 +130,17 @@ const sendKept = async () => {
 
 // An old press, or one from before the phone's clock was set, is not sent without asking: the danger may be over.
 const ask = (press) => {
-  show("bad", `Có một tin bấm trước đây chưa gửi được: “${press.said}”. `);
+  show("bad", gettext("Có một tin bấm trước đây chưa gửi được: “{said}”. ", { said: press.said }));
   const button = (text, tone, act) => {
     const made = Object.assign(document.createElement("button"), { type: "button", textContent: text, className: tone });
     made.addEventListener("click", act);
     said.firstChild.append(made);
   };
-  button("Gửi ngay", "alarm", () => {
+  button(gettext("Gửi ngay"), "alarm", () => {
     keep(kept().map((one) => (one.body.key === press.body.key ? { ...one, isAsked: true } : one)));
     void sendKept();
   });
-  button("Bỏ tin này", "", () => {
+  button(gettext("Bỏ tin này"), "", () => {
     drop(press.body.key);
     said.hidden = true;
   });
@@ -185,7 +186,7 @@ const wireButton = () => {
   form.querySelector("[name=key]").value = newKey();
   const button = form.querySelector("button.hold");
   const how = button.querySelector("small");
-  how.textContent = "Nhấn giữ hơn một giây";
+  how.textContent = gettext("Nhấn giữ hơn một giây");
   let timer = 0;
   let armedAt = -Infinity;
   const begin = () => {
@@ -213,7 +214,7 @@ const wireButton = () => {
     if (event.detail !== 0 || event.pointerType) return;
     if (event.timeStamp - armedAt < 10_000) return press();
     armedAt = event.timeStamp;
-    how.textContent = "Bấm lần nữa để phát";
+    how.textContent = gettext("Bấm lần nữa để phát");
   });
   form.addEventListener("submit", (event) => event.preventDefault());
 };

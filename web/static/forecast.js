@@ -55,7 +55,7 @@ function next(lasted) {
   }
   if (line >= lines.length) {
     rewind();
-    said.textContent = "Hết 24 giờ tới.";
+    said.textContent = gettext("Hết 24 giờ tới.");
     return;
   }
   play();

@@ -3,18 +3,19 @@
 const card = document.querySelector("[data-graphs]");
 const answer = await fetch(card.dataset.graphs);
 const data = answer.ok ? await answer.json() : {clock: [[]], lateness: [[]]};
+const locale = document.documentElement.lang === "en" ? "en-GB" : "vi-VN";
 const style = getComputedStyle(document.documentElement);
 const colour = (name) => style.getPropertyValue(name).trim();
 const axis = {stroke: colour("--ink-soft"), grid: {stroke: colour("--line")}};
-const day = new Intl.DateTimeFormat("vi-VN", {day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false});
-const when = {label: "Lúc", value: (_, seconds) => (seconds == null ? "–" : day.format(seconds * 1000))};
-const milliseconds = (_, value) => (value == null ? "–" : `${value.toLocaleString("vi-VN", {maximumFractionDigits: 1})} ms`);
+const day = new Intl.DateTimeFormat(locale, {day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false});
+const when = {label: gettext("Lúc"), value: (_, seconds) => (seconds == null ? "–" : day.format(seconds * 1000))};
+const milliseconds = (_, value) => (value == null ? "–" : `${value.toLocaleString(locale, {maximumFractionDigits: 1})} ms`);
 const series = {
   clock: [
-    {label: "Đồng hồ lệch", stroke: colour("--brand"), width: 2, value: milliseconds},
-    {label: "Sai số", stroke: colour("--warn"), width: 2, dash: [6, 4], value: milliseconds},
+    {label: gettext("Đồng hồ lệch"), stroke: colour("--brand"), width: 2, value: milliseconds},
+    {label: gettext("Sai số"), stroke: colour("--warn"), width: 2, dash: [6, 4], value: milliseconds},
   ],
-  lateness: [{label: "Bắt đầu muộn", stroke: colour("--live"), width: 2, points: {show: true}, value: milliseconds}],
+  lateness: [{label: gettext("Bắt đầu muộn"), stroke: colour("--live"), width: 2, points: {show: true}, value: milliseconds}],
 };
 
 for (const holder of card.querySelectorAll("[data-graph]")) {

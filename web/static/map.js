@@ -14,14 +14,14 @@ function pointOf(text) {
 
 async function draw(holder) {
   const map = L.map(holder, {attributionControl: false, zoomControl: false, zoomSnap: 0.5, maxZoom: 20});
-  L.control.zoom({zoomInTitle: "Phóng to", zoomOutTitle: "Thu nhỏ"}).addTo(map);
+  L.control.zoom({zoomInTitle: gettext("Phóng to"), zoomOutTitle: gettext("Thu nhỏ")}).addTo(map);
   L.control.scale({imperial: false}).addTo(map);
   map.fitBounds(COUNTRY);
   const answer = await fetch(holder.dataset.shapes);
   const shapes = answer.ok ? await answer.json() : {villages: [], ground: null};
   const seen = L.latLngBounds([]);
   if (shapes.ground) {
-    L.imageOverlay(shapes.ground.address, shapes.ground.corners, {alt: "Ảnh nền của bản đồ"}).addTo(map);
+    L.imageOverlay(shapes.ground.address, shapes.ground.corners, {alt: gettext("Ảnh nền của bản đồ")}).addTo(map);
     seen.extend(shapes.ground.corners);
   }
   for (const village of shapes.villages) {
@@ -99,8 +99,8 @@ function place(drawn) {
   let marker = null;
   const put = (point) => {
     if (!marker) {
-      marker = L.marker(point, {icon: signOf(row), draggable: true, title: "Vị trí cụm loa"}).addTo(drawn.map);
-      marker.getElement().setAttribute("aria-label", "Vị trí cụm loa");
+      marker = L.marker(point, {icon: signOf(row), draggable: true, title: gettext("Vị trí cụm loa")}).addTo(drawn.map);
+      marker.getElement().setAttribute("aria-label", gettext("Vị trí cụm loa"));
       marker.on("dragend", () => write(marker.getLatLng()));
     }
     marker.setLatLng(point);
@@ -115,14 +115,14 @@ function place(drawn) {
   const here = document.querySelector("[data-here]");
   here?.addEventListener("click", () => {
     const said = document.getElementById("here-said");
-    said.textContent = "Đang tìm vị trí của điện thoại…";
+    said.textContent = gettext("Đang tìm vị trí của điện thoại…");
     navigator.geolocation.getCurrentPosition(
       ({coords}) => {
         write(L.latLng(coords.latitude, coords.longitude));
         drawn.map.setView(marker.getLatLng(), 18);
-        said.textContent = `Sai số khoảng ${Math.round(coords.accuracy)} mét. Hãy bấm Lưu.`;
+        said.textContent = gettext("Sai số khoảng {metres} mét. Hãy bấm Lưu.", {metres: Math.round(coords.accuracy)});
       },
-      () => (said.textContent = "Điện thoại không cho biết vị trí. Hãy chạm vào bản đồ."),
+      () => (said.textContent = gettext("Điện thoại không cho biết vị trí. Hãy chạm vào bản đồ.")),
       {enableHighAccuracy: true, timeout: 20_000},
     );
   });
@@ -150,10 +150,10 @@ function outline(drawn) {
     line.setLatLngs(points);
     corners.clearLayers();
     points.forEach((at, number) => {
-      const corner = L.marker(at, {draggable: true, icon: L.divIcon({className: "map-corner", iconSize: [18, 18]}), title: `Điểm ${number + 1}`});
+      const corner = L.marker(at, {draggable: true, icon: L.divIcon({className: "map-corner", iconSize: [18, 18]}), title: gettext("Điểm {number}", {number: number + 1})});
       corner.on("drag", () => line.setLatLngs(points.with(number, corner.getLatLng())));
       corner.on("dragend", () => write(points.with(number, corner.getLatLng())));
-      corner.addTo(corners).getElement().setAttribute("aria-label", `Điểm ${number + 1}`);
+      corner.addTo(corners).getElement().setAttribute("aria-label", gettext("Điểm {number}", {number: number + 1}));
     });
     return points;
   };

@@ -7,9 +7,9 @@ if (place) {
   const most = Number(place.dataset.most);
 
   const whyNot = (files) => {
-    if (files.length !== 1) return "Mỗi lần chỉ gửi một tệp.";
-    if (files[0].size === 0) return "Tệp này rỗng, không có nội dung.";
-    return files[0].size > most ? `Tệp quá lớn: tối đa ${Math.floor(most / 1e6)} MB.` : "";
+    if (files.length !== 1) return gettext("Mỗi lần chỉ gửi một tệp.");
+    if (files[0].size === 0) return gettext("Tệp này rỗng, không có nội dung.");
+    return files[0].size > most ? gettext("Tệp quá lớn: tối đa {megabytes} MB.", { megabytes: Math.floor(most / 1e6) }) : "";
   };
   const send = () => {
     const said = whyNot(input.files);

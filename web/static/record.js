@@ -9,8 +9,8 @@ const stop = place.querySelector("[data-stop]");
 const time = place.querySelector("[data-time]");
 const playback = place.querySelector("[data-playback]");
 const KINDS = { "audio/webm": "webm", "audio/mp4": "m4a", "audio/ogg": "ogg" };
-const NOT_ALLOWED = "Trình duyệt chưa được phép dùng micrô. Hãy cho phép rồi thử lại.";
-const NO_MICROPHONE = "Không tìm thấy micrô trên máy này.";
+const NOT_ALLOWED = gettext("Trình duyệt chưa được phép dùng micrô. Hãy cho phép rồi thử lại.");
+const NO_MICROPHONE = gettext("Không tìm thấy micrô trên máy này.");
 
 const say = (text) => {
   problem.textContent = text;
@@ -72,7 +72,8 @@ if (navigator.mediaDevices && window.MediaRecorder) {
 }
 file.addEventListener("change", () => {
   const isTooLong = file.files[0]?.size > Number(file.dataset.most);
-  file.setCustomValidity(isTooLong ? `Tệp quá lớn: tối đa ${Math.floor(file.dataset.most / 1e6)} MB.` : "");
+  const megabytes = Math.floor(file.dataset.most / 1e6);
+  file.setCustomValidity(isTooLong ? gettext("Tệp quá lớn: tối đa {megabytes} MB.", { megabytes }) : "");
   file.reportValidity();
 });
 form.addEventListener("submit", () => (form.querySelector("[data-sending]").hidden = false));

@@ -17,11 +17,12 @@ const AGAIN_MS = 400;
 const GIVE_UP_MS = 10_000;
 const MOST_BYTES = 400_000;
 const KINDS = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
-const NOT_ALLOWED = "Trình duyệt chưa được phép dùng micrô. Hãy cho phép rồi thử lại.";
-const NO_MICROPHONE = "Không tìm thấy micrô trên máy này.";
-const LINE_LOST = "Mất mạng: lời nói không đến được máy chủ, đã dừng phát.";
-const NOT_SECURE =
-  "Máy này chưa nói được: trình duyệt chỉ cho dùng micrô khi trang mở bằng https. Micrô ở trụ sở thì vẫn dùng được.";
+const NOT_ALLOWED = gettext("Trình duyệt chưa được phép dùng micrô. Hãy cho phép rồi thử lại.");
+const NO_MICROPHONE = gettext("Không tìm thấy micrô trên máy này.");
+const LINE_LOST = gettext("Mất mạng: lời nói không đến được máy chủ, đã dừng phát.");
+const NOT_SECURE = gettext(
+  "Máy này chưa nói được: trình duyệt chỉ cho dùng micrô khi trang mở bằng https. Micrô ở trụ sở thì vẫn dùng được.",
+);
 
 const complain = (text) => {
   problemText.textContent = text;
@@ -35,7 +36,7 @@ const ask = async (method, path, body, type) => {
   const answer = await fetch(path, { method, headers, body, signal: AbortSignal.timeout(GIVE_UP_MS) });
   const said = await answer.json().catch(() => ({}));
   if (answer.ok) return said;
-  throw Object.assign(new Error(said.error?.message ?? "Máy chủ không trả lời được."), { isRefused: true });
+  throw Object.assign(new Error(said.error?.message ?? gettext("Máy chủ không trả lời được.")), { isRefused: true });
 };
 
 // Pieces wait here while one is on its way: on a slow line they go together.
@@ -110,8 +111,8 @@ const follow = (address, over) => {
     if (!last?.speaks_at) return;
     const seconds = Math.floor((Date.now() - last.seenAt + last.serverAt - Date.parse(last.speaks_at)) / 1000);
     const isHeard = seconds >= 0;
-    const poles = last.listeners ? ` ${last.listeners} cụm loa đang nối.` : "";
-    state.textContent = isHeard ? `Bà con đang nghe. Hãy nói.${poles}` : "Loa đang nổi nhạc hiệu, xin chờ…";
+    const poles = last.listeners ? gettext(" {number} cụm loa đang nối.", { number: last.listeners }) : "";
+    state.textContent = isHeard ? gettext("Bà con đang nghe. Hãy nói.") + poles : gettext("Loa đang nổi nhạc hiệu, xin chờ…");
     const shown = Math.max(0, seconds);
     time.textContent = `${Math.floor(shown / 60)}:${String(shown % 60).padStart(2, "0")}`;
   };
@@ -187,5 +188,5 @@ choose.addEventListener("submit", (event) => {
   event.preventDefault();
   event.stopPropagation();
   if (zones.length) speak(zones);
-  else complain("Hãy chọn nơi phát.");
+  else complain(gettext("Hãy chọn nơi phát."));
 });

@@ -34,7 +34,7 @@ function moved(block, sign, event, start) {
 function stretched(block, sign, event, start) {
   const grown = (event.pageY - start.pageY) / minuteHeight(block.closest("[data-on]"));
   const minutes = snapped(Math.max(Number(block.dataset.length), 1) + grown, STEP, LONGEST);
-  sign.textContent = `dài nhất ${minutes} phút`;
+  sign.textContent = gettext("dài nhất {minutes} phút", { minutes });
   return { phut: minutes };
 }
 
