@@ -14,15 +14,16 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
-import uvloop
 
 from players.node.pairing import IDENTITY_FILE
-from tests.light.node import AtOnce, LightNode, Told, loopback_address, pair_from
+from tests.light.loop import AtOnceLoop
+from tests.light.node import LightNode, Told, loopback_address, pair_from
 from tests.light.output import Heard
 
 PAIR_AT_ONCE = 4
@@ -41,7 +42,10 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     codes = json.loads(options.codes.read_text())
     _allow_files(len(codes) * FILES_A_NODE)
-    uvloop.run(_run(options.server, codes, options.data, options.from_number, sounds=options.sounds))
+    _pair_all(options.server, codes, options.data, options.from_number)
+    print("paired", flush=True)  # noqa: T201 - whoever started us waits for it
+    with asyncio.Runner(loop_factory=AtOnceLoop) as runner:
+        runner.run(_run(options.server, codes, options.data, sounds=options.sounds))
     return 0
 
 
@@ -51,17 +55,13 @@ def _allow_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
 
 
-async def _run(server_url: str, codes: Mapping[str, str], data_dir: Path, first: int, *, sounds: bool) -> None:
-    await _pair_all(server_url, codes, data_dir, first)
-    print("paired", flush=True)  # noqa: T201 - whoever started us waits for it
+async def _run(server_url: str, codes: Mapping[str, str], data_dir: Path, *, sounds: bool) -> None:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
     async with httpx.AsyncClient(base_url=server_url, timeout=20, limits=limits, trust_env=False) as client:
         loop = asyncio.get_running_loop()
 
         def heard_by(name: str) -> tuple[Heard, ...]:
             return (partial(_print_heard, name),) if sounds else ()
-
-        loop.set_default_executor(AtOnce(1))
 
         def note(told: Told) -> None:
             if not sounds:
@@ -84,15 +84,13 @@ def _end_all(nodes: list[LightNode]) -> None:
         node.leave()
 
 
-async def _pair_all(server_url: str, codes: Mapping[str, str], data_dir: Path, first: int) -> None:
-    turns = asyncio.Semaphore(PAIR_AT_ONCE)
-
-    async def pair_one(number: int, name: str, code: str) -> None:
+def _pair_all(server_url: str, codes: Mapping[str, str], data_dir: Path, first: int) -> None:
+    def pair_one(number: int, name: str, code: str) -> None:
         if not (data_dir / name / IDENTITY_FILE).exists():
-            async with turns:
-                await asyncio.to_thread(pair_from, loopback_address(number), server_url, code, data_dir / name)
+            pair_from(loopback_address(number), server_url, code, data_dir / name)
 
-    await asyncio.gather(*(pair_one(number, name, code) for number, (name, code) in enumerate(codes.items(), first)))
+    with ThreadPoolExecutor(PAIR_AT_ONCE) as threads:
+        list(threads.map(pair_one, range(first, first + len(codes)), codes.keys(), codes.values()))
 
 
 def _announced(what: Mapping[str, Any]) -> None:

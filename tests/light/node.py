@@ -5,24 +5,27 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import httpx
 
-from players.messages import PairingReply, PlaybackReport
+from players.messages import PairingReply, PlaybackReport, Presence
 from players.node.agent import Agent, NodeParts
 from players.node.cache import ClipStore
-from players.node.clock import NodeClock
+from players.node.clock import KeptTime, NodeClock
 from players.node.credentials import Credentials
-from players.node.events import Way
+from players.node.events import Progress, Way
 from players.node.health import HealthProbe
-from players.node.opening import broker_transport
 from players.node.pairing import load_identity, pair
 from players.node.state import Abilities, NodeState
 from players.node.store import NodeStore
 from players.signing import NodeKey
+from players.topics import Topics
+from players.transport import Incoming
 from tests.light.output import Heard, TimedOutput
+from tests.light.wire import LeanTransport
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -49,10 +52,7 @@ class Told:
 
 
 class AtOnce(ThreadPoolExecutor):
-    """Does what it is given where it stands: memory is not waited for.
-
-    Poles by the hundred in one process would spend its time handing Python's lock from thread to thread.
-    """
+    """Does what it is given where it stands: memory is not waited for. See `tests.light.loop`."""
 
     def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """See `Executor`."""
@@ -65,7 +65,7 @@ class AtOnce(ThreadPoolExecutor):
 
 
 class NotingStore(NodeStore):
-    """The node's store in memory. `note` is called for each report that was acknowledged."""
+    """The node's store as objects in memory: nothing is read again. `note` takes each acknowledged report."""
 
     def __init__(self, note: Callable[[Told], None]) -> None:
         super().__init__(Path(":memory:"))
@@ -76,16 +76,24 @@ class NotingStore(NodeStore):
         """See `NodeStore`."""
         return AtOnce(1)
 
-    def save(self, state: NodeState, reports: Sequence[PlaybackReport]) -> bool:
+    def save(self, _state: NodeState, reports: Sequence[PlaybackReport]) -> bool:
         """See `NodeStore`."""
-        has_written = super().save(state, reports)
         now = time.time()
         self._said.update({report.report: (report, now) for report in reports})
-        return has_written
+        return True
+
+    def keep_time(self, known: KeptTime) -> None:
+        """See `NodeStore`."""
+
+    def keep_progress(self, progress: Progress) -> None:
+        """See `NodeStore`."""
+
+    def pending(self, limit: int) -> tuple[list[PlaybackReport], int]:
+        """See `NodeStore`."""
+        return [report for report, _ in islice(self._said.values(), limit)], len(self._said)
 
     def acknowledged(self, reports: Sequence[str]) -> None:
         """See `NodeStore`."""
-        super().acknowledged(reports)
         now = time.time()
         for name in reports:
             if name in self._said:
@@ -172,7 +180,7 @@ def _parts(
         client=client,
         outputs={Way.FILES: output},
         clock=NodeClock(),
-        transport=broker_transport(identity),
+        transport=_broker_transport(identity),
         data_dir=folder,
         ahead=timedelta(hours=48),
         jitter_s=JITTER_S,
@@ -180,6 +188,13 @@ def _parts(
         health=HealthProbe(lambda: None, folder),
         clock_improved=lambda: None,
     )
+
+
+def _broker_transport(identity: PairingReply) -> LeanTransport:
+    topic = Topics(identity.commune).presence(identity.node)
+    will = Incoming(topic, Presence(node=identity.node, online=False).to_json(), retained=True)
+    username, password = identity.mqtt_username, identity.mqtt_password
+    return LeanTransport(identity.mqtt_host, identity.mqtt_port, identity.node, username, password, will)
 
 
 def _told(report: PlaybackReport, said_at: float, known_at: float | None) -> Told:

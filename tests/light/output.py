@@ -1,9 +1,10 @@
 """An output that costs nothing: a sound lasts as long as its clips do, by the event loop's own time."""
 
 import asyncio
+import io
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import soundfile
@@ -83,13 +84,16 @@ class TimedPlaying:
 
 
 def _length_s(paths: tuple[Path, ...]) -> float:
-    lasts_s = 0.0
+    """How long the files sound, read from where they lie; equal bytes are decoded once in a process."""
     try:
-        for path in paths:
-            with soundfile.SoundFile(path) as file:
-                lasts_s += file.frames / file.samplerate
-                if path is paths[0]:
-                    file.read(DECODED_FRAMES, dtype="float32")
+        return sum(_decoded_s(path.read_bytes(), is_first=path is paths[0]) for path in paths)
     except (soundfile.LibsndfileError, OSError) as error:
         raise ClipRefused(Reason.CLIP_CORRUPT, str(error)) from error
-    return lasts_s
+
+
+@lru_cache(maxsize=64)
+def _decoded_s(content: bytes, *, is_first: bool) -> float:
+    with soundfile.SoundFile(io.BytesIO(content)) as file:
+        if is_first:
+            file.read(DECODED_FRAMES, dtype="float32")
+        return float(file.frames / file.samplerate)

@@ -22,6 +22,7 @@ from players.memory import MemoryBroker, MemoryTransport
 from players.mqtt import MqttTransport
 from players.topics import Topics, topic_matches
 from players.transport import Connection, Incoming, Transport
+from tests.light.wire import LeanTransport
 
 TOPICS = Topics("hoa-binh-an")
 NODES = ("loa-1", "loa-2")
@@ -92,15 +93,21 @@ class Relay:
 class MqttWire:
     """A real Mosquitto; each node behind a relay of its own."""
 
-    def __init__(self, broker: MosquittoBroker, relays: dict[str, Relay]) -> None:
+    def __init__(
+        self,
+        broker: MosquittoBroker,
+        relays: dict[str, Relay],
+        transport: type[MqttTransport | LeanTransport] = MqttTransport,
+    ) -> None:
         self.broker = broker
         self.relays = relays
+        self._transport = transport
 
     def server(self) -> Transport:
         return self.broker.hub_transport()
 
     def node(self, name: str, will: Incoming | None = None) -> Transport:
-        return MqttTransport("127.0.0.1", self.relays[name].port, name, name, f"password of {name}", will)
+        return self._transport("127.0.0.1", self.relays[name].port, name, name, f"password of {name}", will)
 
     async def cut(self, name: str) -> None:
         self.relays[name].cut()
@@ -110,7 +117,9 @@ class MqttWire:
 
 
 @asynccontextmanager
-async def mqtt_wire(folder: Path) -> AsyncIterator[MqttWire]:
+async def mqtt_wire(
+    folder: Path, transport: type[MqttTransport | LeanTransport] = MqttTransport
+) -> AsyncIterator[MqttWire]:
     broker = MosquittoBroker(
         folder / "broker", TOPICS, clock=lambda: datetime.now(UTC), pauses=Pauses(first_s=5, most_s=5)
     )
@@ -120,7 +129,7 @@ async def mqtt_wire(folder: Path) -> AsyncIterator[MqttWire]:
     try:
         for name in NODES:
             await broker.admin().add_node(name, f"password of {name}", [ZONE])
-        yield MqttWire(broker, relays)
+        yield MqttWire(broker, relays, transport)
     finally:
         for relay, server in zip(relays.values(), servers, strict=True):
             relay.cut()
@@ -134,7 +143,11 @@ async def memory_wire(_: Path) -> AsyncIterator[MemoryWire]:
     yield MemoryWire()
 
 
-@pytest.fixture(params=[memory_wire, mqtt_wire], ids=["memory", "mqtt"])
+def lean_wire(folder: Path) -> AbstractAsyncContextManager[MqttWire]:
+    return mqtt_wire(folder, LeanTransport)
+
+
+@pytest.fixture(params=[memory_wire, mqtt_wire, lean_wire], ids=["memory", "mqtt", "lean"])
 async def wire(request: pytest.FixtureRequest, open_folder: Path) -> AsyncIterator[Wire]:
     make: Callable[[Path], AbstractAsyncContextManager[Wire]] = request.param
     async with make(open_folder) as made:
