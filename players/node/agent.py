@@ -45,7 +45,7 @@ from players.node.events import (
 from players.node.fetch import ClipFetcher
 from players.node.health import HealthProbe
 from players.node.keeping import Keeper
-from players.node.link import Link
+from players.node.link import GATHER_IN_EMERGENCY_S, GATHER_S, Link
 from players.node.output import AudioOutput
 from players.node.player import Player
 from players.node.renewing import Renewing
@@ -319,6 +319,12 @@ class Agent:
     def heartbeat_s(self) -> float:
         """See `Duties`."""
         return _DEFAULT_HEARTBEAT_S if self._state.config is None else self._state.config.heartbeat_s
+
+    def gather_s(self) -> float:
+        """See `Duties`."""
+        tracks = self._state.tracks.values()
+        is_urgent = any(track.is_emergency and track.phase is not Phase.DONE for track in tracks)
+        return GATHER_IN_EMERGENCY_S if is_urgent else GATHER_S
 
     def needs_server(self) -> bool:
         """See `Duties`."""

@@ -45,6 +45,8 @@ RESEND_S = 10.0
 """A report that was not acknowledged goes out again after this."""
 GATHER_S = 0.3
 """What is to sound comes before telling of it: so long is gathered what there is to tell."""
+GATHER_IN_EMERGENCY_S = 1.0
+"""The same while an emergency sounds: its words come first, at every pole, and through the same server."""
 QUICK_REQUESTS = 8
 MOST_QUICK_REQUESTS = 24
 """So many in all, until the clock is close: poles within earshot of each other are to begin together."""
@@ -72,6 +74,10 @@ class Duties(Protocol):
 
     def heartbeat_s(self) -> float:
         """How often to say so."""
+        ...
+
+    def gather_s(self) -> float:
+        """How long what there is to tell is gathered before it is told."""
         ...
 
     def needs_server(self) -> bool:
@@ -293,7 +299,7 @@ class Link:
                     await connection.publish(self._topics.reports(report.node), report.to_json())
                     sent[report.report] = now
             await _wait(self._news, RESEND_S)
-            await asyncio.sleep(GATHER_S)
+            await asyncio.sleep(self._duties.gather_s())
 
     async def _hear(self, connection: Connection) -> None:
         async for message in connection.messages():
