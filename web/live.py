@@ -6,7 +6,8 @@ Slow browsers cost nothing: each client keeps only the newest text of each part 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -21,6 +22,10 @@ GATHER_MOST = timedelta(milliseconds=600)
 """When two hundred poles report at once, showing them takes its time: then more changes are gathered, up to this."""
 RESTS = 2
 """Between two rounds the feed rests this many times as long as the last one took."""
+FRESH = timedelta(seconds=1)
+"""A page that is opened shows what others are shown, if that is no older: the feed sends it what changes at once."""
+OF_POLES = frozenset({"deliveries", "presence", "refusals"})
+"""Changes that poles make, many a second; all others are people's doing, who want to see it in the next page."""
 REPAIR = timedelta(seconds=5)
 """Presence and "coming" also change by the clock alone."""
 
@@ -79,21 +84,39 @@ class Client:
 class LiveFeed:
     """Renders what is watched and hands it out. `render_parts` runs in a thread; a part it leaves out is gone."""
 
-    def __init__(self, render_parts: Callable[[Iterable[Part]], dict[Part, str]], max_clients: int) -> None:
+    def __init__(
+        self, render_parts: Callable[[Iterable[Part]], dict[Part, str]], max_clients: int, fresh: timedelta = FRESH
+    ) -> None:
         self._render_parts = render_parts
+        self._fresh_s = fresh.total_seconds()
         self._max_clients = max_clients
         self._clients: set[Client] = set()
         self._changed = asyncio.Event()
         self._closing = False
+        self._acts = 0
+        self._latest: dict[Part, tuple[float, str]] = {}
 
     @property
     def clients(self) -> int:
         """How many live pages are open."""
         return len(self._clients)
 
-    def changed(self, _topic: str = "") -> None:
+    def changed(self, topic: str = "") -> None:
         """Something that a page may show has changed. Called on the event loop."""
         self._changed.set()
+        if topic not in OF_POLES:
+            self.forget()
+
+    def forget(self) -> None:
+        """Somebody has done something: what was rendered before is not `latest` any more. Called on the event loop."""
+        self._acts += 1
+        self._latest = {}
+
+    def latest(self, parts: Sequence[Part]) -> dict[Part, str] | None:
+        """These parts as all who watch them were just shown them; none if one is not known or not fresh."""
+        known, oldest = self._latest, time.monotonic() - self._fresh_s
+        found = {part: known[part][1] for part in parts if part in known and known[part][0] > oldest}
+        return found if len(found) == len(parts) else None
 
     async def run(self) -> None:
         """Render and hand out, after each change and at least every `REPAIR`, until cancelled."""
@@ -170,7 +193,11 @@ class LiveFeed:
         watched = frozenset(part for client in clients for part in client.parts)
         if not watched:
             return
+        began_at, acts = time.monotonic(), self._acts
         rendered = await asyncio.to_thread(self._render_parts, watched)
+        if acts == self._acts:
+            fresh = {part: one for part, one in self._latest.items() if one[0] > began_at - self._fresh_s}
+            self._latest = fresh | {part: (began_at, html) for part, html in rendered.items()}
         events = {part: SharedEvent(part, html) for part, html in rendered.items()}
         for client in clients:
             for part in client.parts & events.keys():

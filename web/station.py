@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -137,9 +137,9 @@ class Station:
         """What was heard of a node last."""
         return self.presence.row_of(node, self.clock())
 
-    def render_parts(self, parts: Iterable[Part]) -> dict[Part, str]:
+    def render_parts(self, parts: Sequence[Part]) -> dict[Part, str]:
         """Live parts as they are now. In a worker thread."""
-        return self._render_parts(parts)
+        return self.live.latest(parts) or self._render_parts(parts)
 
     def mqtt_host_for(self, reached_by: str) -> str:
         """The broker's address for a node that reached this server under that name."""

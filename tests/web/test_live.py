@@ -215,3 +215,33 @@ async def test_a_stream_needs_a_session_and_ends_with_it(served: str, browse: Si
     cookies = {"loalang": officer.http.cookies["loalang"]}
     async with httpx.AsyncClient(base_url=served, cookies=cookies, timeout=20) as locked:
         assert (await locked.get("/truc-tiep")).status_code == 303
+
+
+async def test_a_page_that_is_opened_shows_what_others_were_just_shown_until_somebody_does_something(
+    shown: Shown,
+) -> None:
+    feed = LiveFeed(shown, max_clients=2, fresh=timedelta(hours=1))
+    running = asyncio.create_task(feed.run())
+    assert feed.latest([NODES]) is None
+    events = feed.events([NODES], lambda: True)
+    await next_event(events)
+    feed.changed()
+    shown.html[NODES] = "one pole"
+    assert feed.latest([NODES]) is None, "what was rendered before somebody acted"
+    assert await next_event(events) == ("nodes", "one pole")
+    shown.html[NODES] = "two poles"
+    feed.changed("presence")
+    assert await next_event(events) == ("nodes", "two poles")
+    assert feed.latest([NODES]) == {NODES: "two poles"}
+    feed.changed("deliveries")
+    assert feed.latest([NODES]) == {NODES: "two poles"}
+    assert feed.latest([NODES, COMING]) is None, "nobody watches the other"
+    feed.changed("broadcasts")
+    assert feed.latest([NODES]) is None
+    running.cancel()
+
+
+async def test_what_is_older_is_rendered_anew(shown: Shown) -> None:
+    feed = LiveFeed(shown, max_clients=2, fresh=timedelta())
+    await next_event(feed.events([NODES], lambda: True))
+    assert feed.latest([NODES]) is None
