@@ -43,7 +43,7 @@ LONGEST_PAUSE_S = 8.0
 """A server that comes back finds its poles within this: an emergency must not wait for a pole that sleeps."""
 RESEND_S = 10.0
 """A report that was not acknowledged goes out again after this."""
-GATHER_S = 0.3
+GATHER_S = 0.1
 """What is to sound comes before telling of it: so long is gathered what there is to tell."""
 GATHER_IN_EMERGENCY_S = 1.0
 """The same while an emergency sounds: its words come first, at every pole, and through the same server."""
