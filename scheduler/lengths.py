@@ -8,6 +8,7 @@ from datetime import timedelta
 from sqlmodel import Session, col, select
 
 from broadcast.models import BroadcastPart, Clip, Rendering, RenderingState
+from broadcast.relays import relays_of, starts_of
 
 CHARACTERS_PER_S = 14
 """How fast Vietnamese is read aloud by the voices at hand, spaces counted; only for guesses."""
@@ -24,22 +25,29 @@ class Length:
 
 
 def lengths_of(session: Session, broadcast_ids: Collection[str]) -> dict[str, Length]:
-    """The length of each of these broadcasts; one that has no parts is left out."""
+    """The length of each of these broadcasts, relays as long as they are meant to be; without those of no parts."""
     query = (
         select(BroadcastPart.broadcast_id, Rendering.state, Clip.duration_ms, Rendering.spoken)
         .join(Rendering, col(Rendering.key) == col(BroadcastPart.rendering_key))
         .outerjoin(Clip, col(Clip.sha256) == col(Rendering.clip_sha256))
         .where(col(BroadcastPart.broadcast_id).in_(broadcast_ids))
+        .order_by(col(BroadcastPart.position))
     )
-    found: defaultdict[str, Length] = defaultdict(lambda: Length(timedelta(), is_estimate=False))
+    parts: defaultdict[str, list[int]] = defaultdict(list)
+    guessed: set[str] = set()
     for broadcast_id, state, duration_ms, spoken in session.exec(query):
-        is_rendered = state is RenderingState.RENDERED and duration_ms is not None
-        lasts = timedelta(milliseconds=duration_ms) if is_rendered else guess_length(spoken)
-        known = found[broadcast_id]
-        found[broadcast_id] = Length(known.lasts + lasts, known.is_estimate or not is_rendered)
-    return dict(found)
+        if state is RenderingState.RENDERED and duration_ms is not None:
+            parts[broadcast_id].append(duration_ms)
+        else:
+            parts[broadcast_id].append(guess_ms(spoken))
+            guessed.add(broadcast_id)
+    relays = relays_of(session, list(parts))
+    return {
+        id_: Length(timedelta(milliseconds=starts_of(relays.get(id_, ()), lengths)[1]), id_ in guessed)
+        for id_, lengths in parts.items()
+    }
 
 
-def guess_length(spoken: str) -> timedelta:
-    """How long these words take to be read, about."""
-    return timedelta(seconds=len(spoken) / CHARACTERS_PER_S)
+def guess_ms(spoken: str) -> int:
+    """How long these words take to be read, about, in milliseconds."""
+    return len(spoken) * 1000 // CHARACTERS_PER_S
