@@ -18,7 +18,7 @@ from broadcast.programmes import list_programmes
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
 from web.templating import Page
-from web.texts import told
+from web.texts import Language, language, told
 from web.typed_days import parse_day, parse_whole
 from web.words import WEEKDAYS, say_weekdays
 
@@ -100,7 +100,8 @@ def say_placement(placement: Placement, zone_names: dict[int | None, str]) -> st
     said = [told(f"từ {placement.from_on:%d/%m/%Y}")]
     if placement.until_on is not None:
         said[0] += told(f" đến {placement.until_on:%d/%m/%Y}")
-    said.append(say_weekdays(placement.weekdays).lower())
+    days = say_weekdays(placement.weekdays)
+    said.append(days.lower() if language() is Language.VIETNAMESE else days)
     if placement.times > 1:
         said.append(told(f"đọc {placement.times} lần"))
     said += [zone_names.get(zone_id, "") for zone_id in placement.zone_ids]
