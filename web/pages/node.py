@@ -53,6 +53,8 @@ class NodePage(Page):
     heard: BroadcastCard | None
     """What it plays now, or played last, with its sound."""
     trial: BroadcastCard | None
+    version: str
+    """Of its software, as it said last; empty when it has not been heard."""
     fingerprint: str
     """Of its key; empty when it is not paired."""
     has_new_keys: bool
@@ -192,6 +194,7 @@ def _show(
             "reports": reports[:20],
             "heard": broadcast_card(session, heard_id) if heard_id else None,
             "trial": broadcast_card(session, trial.id) if trial else None,
+            "version": heard_of.heartbeat.version if heard_of.heartbeat else "",
             "fingerprint": checked_public_jwk(node.public_key)["kid"] if node.public_key else "",
             "has_new_keys": node.keys_version >= door.station.keeper.ring.version,
             "may_manage": may(door.user, Action.MANAGE_NODES),

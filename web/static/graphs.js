@@ -21,7 +21,10 @@ const series = {
 for (const holder of card.querySelectorAll("[data-graph]")) {
   const kind = holder.dataset.graph;
   if (!data[kind][0].length) {
-    holder.remove();
+    holder.removeAttribute("role");
+    holder.className = "soft";
+    holder.textContent = `${holder.getAttribute("aria-label")}: ${gettext("chưa có số đo.")}`;
+    holder.removeAttribute("aria-label");
     continue;
   }
   const graph = new window.uPlot(
@@ -36,5 +39,4 @@ for (const holder of card.querySelectorAll("[data-graph]")) {
   );
   new ResizeObserver(() => graph.setSize({width: holder.clientWidth, height: 200})).observe(holder);
 }
-card.querySelector("[data-none]").hidden = Boolean(card.querySelector("[data-graph]"));
 card.dataset.ready = "yes";
