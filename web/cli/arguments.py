@@ -86,7 +86,7 @@ def _init(parser: argparse.ArgumentParser) -> None:
 
 
 def _user(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(required=True, metavar="add|reset|list|token", dest="action")
+    actions = parser.add_subparsers(required=True, metavar="add|reset|reset-second-factor|list|token", dest="action")
     add = actions.add_parser("add", help="add a person; prints the generated password")
     add.add_argument("username")
     add.add_argument("--name", help="as shown on the pages (default: the username)")
@@ -94,8 +94,10 @@ def _user(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--zone", metavar="SLUG", help="a village head's village")
     reset = actions.add_parser("reset", help="make a new password and print it; sessions and tokens end")
     reset.add_argument("username")
+    lost = actions.add_parser("reset-second-factor", help="for who lost phone and recovery codes; sessions end")
+    lost.add_argument("username")
     token = actions.add_parser("token", help="tokens of programs")
-    for action in (add, reset, actions.add_parser("list", help="everybody"), *_tokens(token)):
+    for action in (add, reset, lost, actions.add_parser("list", help="everybody"), *_tokens(token)):
         _settings(action)
 
 

@@ -4,9 +4,11 @@ import argparse
 from datetime import timedelta
 
 from broadcast.communes import get_commune
+from broadcast.errors import Conflict
 from broadcast.models import Role
+from broadcast.second_factor import end as end_second_factor
 from broadcast.tokens import end_token, tokens_of
-from broadcast.users import add_user, get_user, list_users, make_token, reset_password
+from broadcast.users import add_user, end_sessions, get_user, list_users, make_token, reset_password
 from scheduler.clock import utc_now
 from web.cli.database import database
 from web.cli.options import commune_of
@@ -14,7 +16,13 @@ from web.cli.options import commune_of
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked for and print the result."""
-    actions = {"add": _add, "reset": _reset, "list": _list, "token": _token}
+    actions = {
+        "add": _add,
+        "reset": _reset,
+        "reset-second-factor": _reset_second_factor,
+        "list": _list,
+        "token": _token,
+    }
     return actions[args.action](args)
 
 
@@ -38,6 +46,16 @@ def _reset(args: argparse.Namespace) -> int:
     with database(commune_of(args)) as session:
         password = reset_password(session, args.username, utc_now())
     print(f"{args.username} {password}")
+    return 0
+
+
+def _reset_second_factor(args: argparse.Namespace) -> int:
+    with database(commune_of(args)) as session:
+        user = get_user(session, args.username)
+        if user.totp_since is None:
+            raise Conflict("no-second-factor", "Tài khoản này chưa bật xác thực hai lớp.")
+        end_second_factor(session, user, utc_now(), "loalang")
+        end_sessions(session, user)
     return 0
 
 

@@ -4,8 +4,14 @@ import re
 import wave
 from pathlib import Path
 
+import pyotp
 import pytest
 
+from broadcast.audit import entries_before
+from broadcast.db import open_engine, session_of
+from broadcast.second_factor import begin, codes_left, confirm
+from broadcast.users import get_user, open_session, session_user
+from scheduler.clock import utc_now
 from web.cli import main
 from web.cli.init import slug_of
 
@@ -52,9 +58,31 @@ def test_users_are_added_listed_and_given_new_passwords(commune: Path, capsys: p
     assert "Bà Lan" in capsys.readouterr().out
 
 
+def test_a_lone_administrator_who_lost_the_phone_gets_in_again(commune: Path) -> None:
+    now = utc_now()
+    engine = open_engine(f"sqlite:///{commune / 'loalang.sqlite3'}")
+    try:
+        with session_of(engine) as session:
+            user = get_user(session, "quantri")
+            codes = confirm(session, user, pyotp.TOTP(begin(session, user)).at(now), now)
+            token, _ = open_session(session, user, now)
+        assert main(["user", "reset-second-factor", "quantri", "--data", str(commune)]) == 0
+        with session_of(engine) as session:
+            user = get_user(session, "quantri")
+            assert (user.totp_secret, user.totp_since, codes_left(session, user)) == (None, None, 0)
+            assert session_user(session, token, now) is None
+            last = entries_before(session, None, 1)[0]
+            assert (last.actor, last.action, last.subject) == ("loalang", "end-second-factor", "quantri")
+            assert len(codes) == 10
+    finally:
+        engine.dispose()
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
+        (["user", "reset-second-factor", "nobody"], "loalang: no user\n"),
+        (["user", "reset-second-factor", "quantri"], "loalang: no second factor\n"),
         (["user", "reset", "nobody"], "loalang: no user\n"),
         (["user", "add", "quantri", "--role", "officer"], "loalang: user exists\n"),
         (["user", "add", "head", "--role", "village-head"], "loalang: zone of head\n"),
