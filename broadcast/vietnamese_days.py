@@ -4,6 +4,7 @@ The Vietnamese lunar calendar is reckoned at 105° east and differs from the Chi
 17 February in 2007 and will be on 2 February in 2030, each a day before the Chinese new year.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +16,8 @@ from lunar_vn import can_chi, solar_to_lunar
 
 FIRST_YEAR, LAST_YEAR = 1901, 2099
 """Years whose days are all known."""
+_LAST_BUT_ONE = re.compile(r"29 (\w+)")
+"""So the package names the last day but one of every year: it is the 28th when the last month has 29 days."""
 _LAST_OF_TEN = 10
 _FULL_MOON = 15
 _MONTHS = {1: "Giêng", 11: "Mười một", 12: "Chạp"}
@@ -56,7 +59,9 @@ def holiday_name(on: date) -> str | None:
 
     What the government shifts by decision each year is known only once the `holidays` package knows it.
     """
-    return _holidays_of(on.year).get(on)
+    name = _holidays_of(on.year).get(on)
+    counted = _LAST_BUT_ONE.fullmatch(name or "")
+    return f"{lunar_day(on).day} {counted[1]}" if counted else name
 
 
 @lru_cache(maxsize=8)

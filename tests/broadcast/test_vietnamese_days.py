@@ -61,3 +61,4 @@ def test_holidays() -> None:
     assert holiday_name(date(2026, 9, 2)) == "Quốc khánh"
     assert holiday_name(date(2026, 4, 27)) == "Ngày Giỗ Tổ Hùng Vương (nghỉ bù)"
     assert holiday_name(date(2026, 11, 23)) is None
+    assert [holiday_name(date(*on)) for on in ((2024, 2, 8), (2027, 2, 4))] == ["29 Tết", "28 Tết"]
