@@ -19,8 +19,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-KEEPALIVE_S = 20
-"""Longer than a pole is silent: what it says every 15 s needs no pings beside it."""
+KEEPALIVE_S = 15
 CONNECT_WITHIN_S = 5.0
 ANSWER_WITHIN_S = 10.0
 """How long the broker may take to acknowledge before the connection counts as gone."""
@@ -139,7 +138,10 @@ class MqttConnection:
 
 
 class MqttTransport:
-    """A `Transport` to an MQTT broker. Sessions are clean: nothing waits there for us. A `tls` context becomes ours."""
+    """A `Transport` to an MQTT broker. Sessions are clean: nothing waits there for us. A `tls` context becomes ours.
+
+    paho sends a ping every `keepalive_s`, also to a broker that it has just heard (seen in 2.2).
+    """
 
     def __init__(
         self,
@@ -150,7 +152,9 @@ class MqttTransport:
         password: str | None,
         will: Incoming | None = None,
         tls: ssl.SSLContext | None = None,
+        keepalive_s: int = KEEPALIVE_S,
     ) -> None:
+        self._keepalive_s = keepalive_s
         self._host = host
         self._port = port
         self._client_id = client_id
@@ -187,7 +191,7 @@ class MqttTransport:
             password=self._password,
             will=None if will is None else aiomqtt.Will(will.topic, will.payload, 1, will.retained),
             clean_session=True,
-            keepalive=KEEPALIVE_S,
+            keepalive=self._keepalive_s,
             timeout=CONNECT_WITHIN_S,
             tls_context=self._tls,
             # A small packet must not wait 40 ms for the acknowledgement of another: clocks are set by these.

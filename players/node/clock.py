@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from players.node.board_clock import BoardClock, plain_board
-from players.node.rate import Rate, RateFilter
+from players.node.rate import UNKNOWN, Rate, RateFilter
 
 KEPT_SAMPLES = 12
 KEPT_FOR_S = 1200.0
+WEIGHED_FOR_S = 0.25
 LIKELY_PART = 0.2
 """Of what a crystal might run off between two answers, what it really does."""
 LEAST_DOUBT_S = 1e-4
@@ -119,6 +120,8 @@ class NodeClock:
         self._samples: tuple[_Sample, ...] = () if carried is None else (carried,)
         self._told_at = None if kept is None or carried is None else kept.told_at
         self._born = self._uptime()
+        self._weighed: _Sample | None = None
+        self._weighed_of: tuple[tuple[_Sample, ...], Rate] = (self._samples, self._rates.rate)
         guess = wall() if kept is None else max(wall(), kept.at)
         self._guess = _Sample(guess.timestamp(), 0.0, self._born)
 
@@ -193,7 +196,8 @@ class NodeClock:
     def calm_s(self) -> float:
         """How long a clock stays as close as it is, by what is known of its crystal, before it has to ask again."""
         worth_s = max(WORTH_ASKING_S, WORTH_ASKING_PART * (self.error_ms or 0.0) / 1000)
-        return min(LONGEST_CALM_S, max(SHORTEST_CALM_S, worth_s / self._rates.rate.error))
+        error = self._rates.rate.error
+        return min(LONGEST_CALM_S, max(SHORTEST_CALM_S, worth_s / (error if error >= UNKNOWN else LIKELY_PART * error)))
 
     @property
     def age_ms(self) -> float | None:
@@ -225,12 +229,21 @@ class NodeClock:
         return self._board.uptime() - self.monotonic()
 
     def _best(self) -> _Sample | None:
-        """What the samples say together, now.
+        """What the samples say together, now; weighed anew when there is another, or after a quarter of a second."""
+        uptime, rate, held = self._uptime(), self._rates.rate, self._weighed
+        samples_then, rate_then = self._weighed_of
+        is_same = samples_then is self._samples and rate_then is rate
+        if held is None or not is_same or not 0 <= uptime - held.taken < WEIGHED_FOR_S:
+            held = self._weighed = self._weigh(uptime, rate)
+            self._weighed_of = (self._samples, rate)
+        return held
+
+    def _weigh(self, uptime: float, rate: Rate) -> _Sample | None:
+        """What the samples say together.
 
         The closest of those that most others bear out comes first; an outlier is passed over. What agrees with it
         narrows the room that is left, and their mean is believed within that room, the closer ones weighing more.
         """
-        uptime, rate = self._uptime(), self._rates.rate
         spans = [(sample.time_s(uptime, rate), sample.error_s(uptime, rate), sample) for sample in self._samples[::-1]]
         if not spans:
             return None

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 
 import psutil
@@ -94,14 +94,13 @@ class Neighbours(asyncio.DatagramProtocol):
         self._addresses = frozenset()
         self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=link)
 
-    def _join(self, addresses: Iterable[str]) -> None:
+    def _join(self, addresses: frozenset[str]) -> None:
         """Hear the group on each network, also on one that has come since."""
-        addresses = frozenset(addresses)
         link = None if self._transport is None else self._transport.get_extra_info("socket")
         if link is None:
             return
-        for address in addresses - self._addresses:
-            with suppress(OSError):  # joined before, or gone again
+        for address in addresses:
+            with suppress(OSError):  # joined before, or gone again; a card that was pulled out forgets it
                 link.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _membership(address))
         self._addresses = addresses
 

@@ -143,6 +143,10 @@ async def _opened(outputs: ChosenOutputs) -> AsyncIterator[None]:
             await output.close()
 
 
+KEEPALIVE_S = 120
+"""Long: every 15 s a node says something and waits for its acknowledgement, and a SIM card pays for each ping."""
+
+
 def broker_transport(identity: PairingReply) -> Transport:
     """A paired node's connection to its broker, with its last will.
 
@@ -163,6 +167,7 @@ def broker_transport(identity: PairingReply) -> Transport:
         identity.mqtt_password,
         will,
         tls,
+        KEEPALIVE_S,
     )
 
 

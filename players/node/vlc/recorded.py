@@ -20,8 +20,6 @@ from players.node.vlc.library import (
     open_media,
 )
 
-RESUMES_WITHIN_S = 0.1
-
 
 class RecordedPlaying:
     """A `Playing` into a recording, placed by the times that VLC's audio callbacks give."""
@@ -43,6 +41,7 @@ class RecordedPlaying:
         self._deck: Deck | None = None
         self._first_at: float | None = None
         self._paused_at: float | None = None
+        self._goes_on_at: float | None = None
         self._has_resumed = False
         self._news = asyncio.Event()
         self._failed = False
@@ -103,16 +102,11 @@ class RecordedPlaying:
         return sounded
 
     def _go_on(self, at: float) -> None:
+        self._goes_on_at = at
         if self._deck is None or self._feed.at_end:
             self._fed.start(at)  # it ended, or broke off, while it was paused: VLC has nothing to go on with
         else:
             self._deck.player.set_pause(0)
-            self._loop.call_later(max(0.0, at - self._monotonic()) + RESUMES_WITHIN_S, self._make_sure, at)
-
-    def _make_sure(self, at: float) -> None:
-        """VLC does not always say that it goes on: what it has decoded is not to stay unheard for that."""
-        if not self._has_resumed:
-            self._fed.start(at)
 
     def _play_live(self) -> None:
         if self._deck is not None and not self._feed.at_end:
@@ -150,6 +144,9 @@ class RecordedPlaying:
         if name in {"ended", "failed"}:
             self._failed = name == "failed"
             self._feed.end("VLC cannot play on" if self._failed else None)
+            if self._goes_on_at is not None and not self._has_resumed:
+                # All was decoded before the pause: VLC often ends where it was to go on, and does not say that it did.
+                self._fed.start(self._goes_on_at)
             if self._sound.is_live and self._first_at is None:
                 self._fed.fail("VLC cannot play what comes")
             self._news.set()

@@ -16,7 +16,7 @@ from players.messages import (
     Urgency,
     Window,
 )
-from players.node.airing import next_wake, waiting
+from players.node.airing import deadline, next_wake, waiting
 from players.node.clock import Instant
 from players.node.events import (
     Action,
@@ -30,6 +30,7 @@ from players.node.events import (
     Event,
     Go,
     Hush,
+    Lengthen,
     Prepare,
     Progress,
     Refuse,
@@ -40,10 +41,12 @@ from players.node.events import (
     Way,
     Woke,
 )
-from players.node.state import Abilities, NodeState, Phase
+from players.node.growing import count_ready, is_piecewise
+from players.node.state import Abilities, NodeState, Phase, Track
 from players.node.step import step
 from players.node.windows import is_open
 from tests.fakes.fake_server import COMMUNE
+from tests.players.node.pieces import Pieces
 
 DAWN = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
 """05:00 in Vietnam, when the windows open."""
@@ -106,6 +109,12 @@ class Start:
     from_ms: int
     way: Way
     gain_db: float
+    weight: tuple[int, int]
+    """Its urgency, and of an emergency how bad it is: the more, the sooner it sounds."""
+
+
+def weight_of(item: CuedBroadcast) -> tuple[int, int]:
+    return item.urgency.rank, -1 if item.severity is None else item.severity.rank
 
 
 @dataclass
@@ -133,6 +142,7 @@ class Pole:
         abilities = Abilities("record", "vlc" if self.streams else None, self.pulls)
         self.state = NodeState("dong-1", COMMUNE, ("thon-dong", "thon-tay"), abilities)
         self._prepared: dict[str, Prepare] = {}
+        self._pieces: dict[str, Pieces] = {}
         self._failing: set[str] = set()
         self._sounding: dict[str, tuple[datetime, int]] = {}
         self._due: list[tuple[datetime, int, Event, int]] = []
@@ -171,6 +181,7 @@ class Pole:
         for broadcast, (at, _) in self._sounding.items():
             self._silent(broadcast, at)
         self._prepared.clear()
+        self._pieces.clear()
         self._failing.clear()
         self._sounding.clear()
         self.now += seconds(down_s)
@@ -213,7 +224,11 @@ class Pole:
 
     def _is_true(self, event: Event) -> bool:
         """Whether the output would still say this: nothing begins or ends that was hushed. What broke stays broken."""
-        if isinstance(event, Began | Ended):
+        pieces = self._pieces.get(event.broadcast) if isinstance(event, Ended | Broke) else None
+        if pieces is not None and pieces.end is not None and pieces.end is not event:
+            return False  # more has come since
+        if pieces is not None or isinstance(event, Began | Ended):
+            assert isinstance(event, Began | Ended | Broke)
             return self._sounding.get(event.broadcast, (None, None))[1] == event.serial
         return True
 
@@ -229,6 +244,7 @@ class Pole:
             case Prepare(planned):
                 self._prepared[planned.broadcast] = action
                 self._failing.discard(planned.broadcast)
+                self._pieces.pop(planned.broadcast, None)
                 if self.prepare_fails:
                     self.prepare_fails -= 1
                     self._failing.add(planned.broadcast)
@@ -236,6 +252,9 @@ class Pole:
                         self.now + HUSH_TAKES,
                         Broke(planned.broadcast, action.serial, Reason.OUTPUT_FAILED, "no device"),
                     )
+                elif (pieces := Pieces.prepared(action)) is not None:
+                    self._pieces[planned.broadcast] = pieces
+                    self._check_pieces(pieces, planned)
             case Decode(rehearsal):
                 error = "no device" if self.prepare_fails else None
                 self._later(self.now + HUSH_TAKES, Decoded(rehearsal.order, self.now + HUSH_TAKES, error))
@@ -243,8 +262,11 @@ class Pole:
                 self.spread.append(signed)
             case Answer(message):
                 self.rehearsed.append(message)
+            case Lengthen() if action.broadcast not in self._failing:
+                self._lengthen(action)
             case Discard(broadcast):
                 self._prepared.pop(broadcast, None)
+                self._pieces.pop(broadcast, None)
                 self._failing.discard(broadcast)
             case Go(broadcast, starts_at) if broadcast not in self._failing:
                 self._go(broadcast, max(starts_at, self.now))
@@ -255,20 +277,40 @@ class Pole:
         prepared = self._prepared.pop(broadcast)
         assert self.trusted or prepared.item.urgency is Urgency.EMERGENCY, "the time is not known"
         self._sounding[broadcast] = (at, prepared.serial)
-        start = Start(broadcast, prepared.item.urgency, at, prepared.from_ms, prepared.way, prepared.gain_db)
+        weight = weight_of(prepared.item)
+        start = Start(broadcast, prepared.item.urgency, at, prepared.from_ms, prepared.way, prepared.gain_db, weight)
         self.starts.append(start)
         ends = at + timedelta(milliseconds=prepared.item.duration_ms - prepared.from_ms)
         serial = prepared.serial
+        end: Event = Ended(broadcast, serial, at, ends)
+        if (pieces := self._pieces.get(broadcast)) is not None:
+            ends, end = pieces.begin(at)
         self._later(at, Began(broadcast, serial, at))
         if self.breaks_after is not None and at + self.breaks_after < ends:
             ends = at + self.breaks_after
+            end = Broke(broadcast, serial, Reason.OUTPUT_FAILED, "pulled out", at, ends)
             self.breaks_after = None
-            self._later(ends, Broke(broadcast, serial, Reason.OUTPUT_FAILED, "pulled out", at, ends))
-        else:
-            self._later(ends, Ended(broadcast, serial, at, ends))
+            self._pieces.pop(broadcast, None)
+        self._later(ends, end)
+
+    def _lengthen(self, action: Lengthen) -> None:
+        pieces = self._pieces.get(action.broadcast)
+        if pieces is not None:
+            told = pieces.lengthen(action, self.now)
+            self._check_pieces(pieces, self.state.tracks[action.broadcast].item)
+            if told is not None:
+                self._later(*told)
+
+    def _check_pieces(self, pieces: Pieces, planned: CuedBroadcast) -> None:
+        assert tuple(pieces.clips) == planned.clips[: len(pieces.clips)], "in order, none left out, none twice"
+        assert all(clip.sha256 in self.state.clips for clip in pieces.clips), "it has what it plays"
+        assert pieces.clips, "it begins with something"
+        is_whole = not planned.growing and len(pieces.clips) == len(planned.clips)
+        assert pieces.is_open is not is_whole, "the last is the last, and nothing else is"
 
     def _hush(self, broadcast: str) -> None:
         at, serial = self._sounding.pop(broadcast)
+        self._pieces.pop(broadcast, None)
         has_begun = at <= self.now
         self._silent(broadcast, at)
         silenced = Silenced(broadcast, serial, at if has_begun else None, self.now if has_begun else None)
@@ -292,17 +334,20 @@ class Pole:
         sounding = [track for track in self.state.tracks.values() if track.is_sounding]
         assert len(sounding) <= 1, sounding
         for track in sounding:
-            rank = track.item.urgency.rank
             if not track.is_emergency:
                 at = max(self.now, track.item.starts_at)
                 assert is_open(self.state.config, at, self.state.zones_of(track)), "quiet hours"
             for other in waiting(self.state):
                 is_ready = (
-                    self.state.has_clips(other.item)
+                    self._can_begin(other)
                     and other.listed
                     and other.item.starts_at <= self.now
                     and (other.retry_at is None or other.retry_at <= self.now)
                     and (other.is_emergency or is_open(self.state.config, self.now, self.state.zones_of(other)))
-                    and (other.is_emergency or self.trusted)
+                    and (self.trusted or (other.is_emergency and self.now < deadline(other)))
                 )
-                assert not (is_ready and other.item.urgency.rank > rank), (other, track)
+                assert not (is_ready and weight_of(other.item) > weight_of(track.item)), (other, track)
+
+    def _can_begin(self, track: Track) -> bool:
+        is_begun = is_piecewise(track.item) and count_ready(self.state, track.item) > 0
+        return is_begun or self.state.has_clips(track.item)
