@@ -72,12 +72,6 @@ def plan_broadcasts(
     return tuple(sorted(planned, key=lambda one: (one.starts_at, one.id)))
 
 
-def plan_timetable(session: Session, now: datetime) -> None:
-    """Plan every entry."""
-    for entry_ids in planned_together(session):
-        plan_entries(session, entry_ids, now)
-
-
 def planned_together(session: Session) -> list[list[int]]:
     """Every entry, in groups for one unit of work each: entries of one programme say the same.
 

@@ -18,9 +18,9 @@ from broadcast.models import Broadcast, BroadcastState, Bulletin, TimetableEntry
 from broadcast.programmes import create_programme
 from broadcast.rules import Rules, set_commune_rules
 from players.messages import Window
-from scheduler.planner import plan_timetable
 from tests.broadcast.airing_kit import add_pole, render
 from tests.broadcast.conftest import House, load_house
+from tests.scheduler.planning import plan_timetable
 
 MONDAY = date(2026, 6, 1)
 DUE = datetime.fromisoformat("2026-06-02T05:30+07:00")

@@ -29,9 +29,9 @@ from broadcast.relays import note_failure, recent_failures, relays_of, say_relay
 from broadcast.windows import stored_windows
 from players.messages import OnFailure, Play, Urgency
 from scheduler.forecast import Relay, load_lines
-from scheduler.planner import plan_timetable
 from tests.broadcast.airing_kit import add_pole, render
 from tests.broadcast.conftest import House
+from tests.scheduler.planning import plan_timetable
 
 K = ProgrammePartKind
 RELAY = ProgrammePartDraft(K.RELAY, "Đài tỉnh", url="http://radio.example/live", minutes=15)

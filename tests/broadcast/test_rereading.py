@@ -21,10 +21,10 @@ from broadcast.rendering import due_rendering, store_failed
 from broadcast.renderings import want_rendering
 from broadcast.rereading import LeftAlone, Touched, reread_coming, touched_by
 from players.messages import Urgency
-from scheduler.planner import plan_timetable
 from tests.broadcast.conftest import NOW
 from tests.broadcast.stage import Stage, running
 from tests.fakes.fake_node import FakeNode
+from tests.scheduler.planning import plan_timetable
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)

@@ -15,9 +15,9 @@ from broadcast.models import Broadcast, BroadcastState, Bulletin, IssuedOrder, P
 from broadcast.programme_parts import framed_by
 from broadcast.programmes import ProgrammeDraft, create_programme, edit_programme
 from broadcast.stopping import OBEYS_WITHIN, stop_stragglers
-from scheduler.planner import plan_timetable
 from tests.broadcast.airing_kit import LASTS, add_broadcast, add_pole, render
 from tests.broadcast.conftest import House
+from tests.scheduler.planning import plan_timetable
 
 DUE = datetime.fromisoformat("2026-06-02T05:30+07:00")
 

@@ -10,8 +10,8 @@ from broadcast.nodes import create_node
 from broadcast.programme_parts import ProgrammePartDraft
 from broadcast.programmes import ProgrammeDraft, add_programme
 from scheduler.advice import AdviceKind, advice_for
-from scheduler.planner import plan_timetable
 from tests.broadcast.conftest import House
+from tests.scheduler.planning import plan_timetable
 
 MONDAY = date(2026, 6, 1)
 

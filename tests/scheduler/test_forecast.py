@@ -21,8 +21,8 @@ from players.node.airing import QUEUE_PATIENCE as POLES_PATIENCE
 from players.node.windows import gain_db_at
 from scheduler.forecast import QUEUE_PATIENCE, Line, Relay, foresee, lines_of_node, load_lines
 from scheduler.forecast_sound import SAMPLE_RATE, separator, write_forecast
-from scheduler.planner import plan_timetable
 from tests.broadcast.conftest import House
+from tests.scheduler.planning import plan_timetable
 from tts.clip_file import decode_clip, encode_clip
 from tts.clip_store import ClipStore
 from tts.errors import ClipError

@@ -3,15 +3,17 @@ from datetime import date, datetime, time, timedelta
 import pytest
 from sqlmodel import Session, col, select
 
-from broadcast.airings import deliveries_of, end_before_start, parts_of, renderings_of
+from broadcast.airings import deliveries_of, end_before_start, parts_of, renderings_of, zone_ids_of
 from broadcast.bulletins import approve_bulletin, submit_bulletin, withdraw_bulletin, write_bulletin
 from broadcast.entries import create_entry, set_entry_active
 from broadcast.lifecycle import WhyNot
-from broadcast.models import Broadcast, BroadcastState, Bulletin, TimetableEntry
+from broadcast.models import Broadcast, BroadcastState, Bulletin, Programme, TimetableEntry, row_id
 from broadcast.nodes import create_node
 from broadcast.programmes import create_programme
-from scheduler.planner import plan_timetable
+from broadcast.zones import zones_by_slug
+from scheduler.planner import plan_entries, planned_together
 from tests.broadcast.conftest import House
+from tests.scheduler.planning import plan_timetable
 
 MONDAY = date(2026, 6, 1)
 
@@ -155,3 +157,32 @@ def test_clocks_that_jump_back_plan_nothing_twice(
     plan_timetable(unit, now + timedelta(days=3))
     found = [b.id for b in broadcasts(unit)]
     assert len(found) == len(set(found)) == count
+
+
+def test_entries_of_one_programme_are_planned_together_and_say_what_is_for_their_villages(
+    unit: Session, house: House, morning: TimetableEntry, now: datetime
+) -> None:
+    programme = unit.get_one(Programme, morning.programme_id)
+    evening = create_entry(
+        unit, programme, zones=["thon-tay"], airs_at=time(17), from_on=MONDAY, now=now, actor="canbo"
+    )
+    place(unit, house, morning, now)
+    together = [row_id(one.id) for one in (morning, evening)]
+    assert planned_together(unit) == [together]
+    plan_entries(unit, together, now)
+    said = {b.id: ([r.spoken for r in renderings_of(unit, b.id)], zone_ids_of(unit, b.id)) for b in broadcasts(unit)}
+    east, west = zones_by_slug(unit, ["thon-dong"]), zones_by_slug(unit, ["thon-tay"])
+    assert said["e-1-20260602T0530"] == (["Chào.", "Tin."], {east[0].id})
+    assert said["e-2-20260602T1700"] == ([], {west[0].id})
+    assert len(said) == 14
+    before = snapshot(unit)
+    for entry_id in together:
+        plan_entries(unit, [entry_id], now)
+    assert snapshot(unit) == before, "one by one it is the same"
+
+
+def test_few_entries_are_planned_at_a_time(unit: Session, house: House, morning: TimetableEntry, now: datetime) -> None:
+    programme = unit.get_one(Programme, morning.programme_id)
+    for hour in range(6, 16):
+        create_entry(unit, programme, zones=["thon-dong"], airs_at=time(hour), from_on=MONDAY, now=now, actor="canbo")
+    assert [len(ids) for ids in planned_together(unit)] == [8, 3]

@@ -18,9 +18,9 @@ from broadcast.rules import Rules, set_commune_rules
 from broadcast.zones import zones_by_slug
 from players.messages import Window
 from scheduler.forecast import lines_of_zones
-from scheduler.planner import plan_timetable
 from scheduler.week import Fate, load_week
 from tests.broadcast.conftest import House
+from tests.scheduler.planning import plan_timetable
 
 MONDAY = date(2026, 6, 1)
 MINUTES = st.times().map(lambda at: at.replace(second=0, microsecond=0))

@@ -26,11 +26,11 @@ from broadcast.models import (
 from broadcast.programme_parts import ProgrammePartDraft
 from broadcast.programmes import ProgrammeDraft, add_programme
 from broadcast.users import get_user
-from scheduler.planner import plan_timetable
 from tests.broadcast.airing_kit import render
 from tests.fakes.fake_radio import FakeRadio, Misdeed
 from tests.fakes.sent_files import encoded
 from tests.fakes.sounds import RATE, Wave, find, noise
+from tests.scheduler.planning import plan_timetable
 from tests.web.conftest import NOW, Clock, Commune, Programs, serving
 from tests.web.test_nodes_door import NodeBox, add_node
 from web.parts import START_ORDER, bell, renderers
