@@ -161,7 +161,7 @@ def test_who_speaks_is_heard_after_the_chime_until_the_limit(unit: Session, hous
     broadcast.state = BroadcastState.ON_AIR
     unit.add(Clip(sha256="c" * 64, size_bytes=1, duration_ms=1, engine="recording", voice="", created_at=now))
     unit.flush()
-    end_live(unit, broadcast.id, "c" * 64, now + timedelta(seconds=63))
+    end_live(unit, broadcast.id, "c" * 64, play.item.starts_at + timedelta(seconds=60))
     assert broadcast.duration_ms == 60_000
     assert get_live(unit, broadcast.id, house.officer).clip_sha256 == "c" * 64
     assert not forget_clip(unit, "c" * 64), "what was said is kept"
