@@ -9,8 +9,9 @@ import httpx
 from players.node.data_budget import Kind, Meter
 from players.transport import Connection, Incoming, Transport
 
-PACKET_BYTES: Final = 12
-"""Of an MQTT packet beside topic and payload, with its acknowledgement (MQTT 3.1.1, sections 3.3 and 3.4)."""
+PACKET_BYTES: Final = 12 + 2 * 22
+"""Of an MQTT packet beside topic and payload, with its acknowledgement (MQTT 3.1.1, sections 3.3 and 3.4), each in a
+record of TLS (RFC 8446, section 5.2). Headers of TCP and IP are not counted."""
 REQUEST_BYTES: Final = 600
 """Of an HTTP request and the head of its answer, about."""
 
