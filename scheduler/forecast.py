@@ -13,12 +13,13 @@ from broadcast.airings import clips_of_each
 from broadcast.communes import get_commune, local_zone, windows_of_commune
 from broadcast.entries import list_entries
 from broadcast.lifecycle import COMING, WhyNot
-from broadcast.models import Broadcast, BroadcastRelay, BroadcastState, Commune, Node, Zone
-from broadcast.nodes import get_node, zones_of_node
+from broadcast.models import Broadcast, BroadcastRelay, BroadcastState, Commune, Node, Zone, row_id
+from broadcast.nodes import get_node, nodes_of_zones, zones_of_node
 from broadcast.relays import relays_of, say_relay, starts_of
 from broadcast.views import BroadcastRow, broadcast_rows
 from broadcast.volumes import volume_at, volumes_for
 from broadcast.windows import open_until, windows_of
+from broadcast.zones import list_zones
 from players.messages import ClipRef, Reason, Urgency, Volume
 from scheduler.loading import load_calendar, load_entries
 from scheduler.planner import plan_broadcasts
@@ -76,7 +77,7 @@ class Line:
     @property
     def will_sound(self) -> bool:
         """Whether anything of it is heard, as far as is known now."""
-        return self.sounds_at is not None or (self.reason is None and self.lasts is None)
+        return self.sounds_at is not None or self.reason is None
 
 
 def foresee(lines: Iterable[Line], closes_at: Callable[[datetime], datetime | None]) -> list[Line]:
@@ -151,6 +152,16 @@ def load_lines(session: Session, now: datetime, until: datetime) -> list[Line]:
     return sorted(lines, key=lambda line: (line.starts_at, line.broadcast))
 
 
+def lines_of_commune(session: Session, now: datetime, until: datetime) -> list[Line]:
+    """`load_lines`, and what no pole is there to sound."""
+    nodes = {zone.slug: nodes_of_zones(session, [row_id(zone.id)]) for zone in list_zones(session)}
+    lines = load_lines(session, now, until)
+    return [
+        replace(line, reason=line.reason or _why_all_deaf([node for slug in line.zones for node in nodes[slug]]))
+        for line in lines
+    ]
+
+
 def lines_of_zones(session: Session, zones: Sequence[Zone], now: datetime, until: datetime) -> list[Line]:
     """What a pole that speaks for these villages will make of its timetable."""
     slugs = {zone.slug for zone in zones}
@@ -198,6 +209,11 @@ def _why_deaf(node: Node) -> WhyNot | None:
     if node.revoked_at is not None:
         return WhyNot.NODE_GONE
     return WhyNot.NODE_NOT_PAIRED if node.public_key is None else None
+
+
+def _why_all_deaf(nodes: Sequence[Node]) -> WhyNot | None:
+    whys = [_why_deaf(node) for node in nodes] or [WhyNot.NO_NODES]
+    return None if None in whys else whys[0]
 
 
 def _is_of_interest(row: BroadcastRow) -> bool:

@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 
 from broadcast.communes import get_commune, local_zone
 from scheduler.clock import utc_now
-from scheduler.forecast import Line, lines_of_node
+from scheduler.forecast import Line
 from scheduler.forecast_sound import write_forecast
 from tts.clip_store import ClipStore
 from tts.errors import ClipError
 from web.cli.database import database
 from web.cli.errors import CommandError
 from web.cli.options import commune_of
+from web.cli.timetable import lines_at
 
 FURTHEST = timedelta(days=7)
 
@@ -26,19 +27,22 @@ def run(args: argparse.Namespace) -> int:
         until = parse_instant(args.until, "--until", now, zone) if args.until else since + timedelta(days=1)
         if not since < until <= now + FURTHEST:
             raise CommandError("--from comes before --until, and both lie in the coming 7 days")
-        lines = [line for line in lines_of_node(session, args.node, now, until) if line.starts_at >= since]
+        lines = [line for line in lines_at(session, args.node, now, until) if line.starts_at >= since]
+    unheard = [
+        f"not heard   {line.starts_at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {line.title}: {why(line.reason)}"
+        for line in lines
+        if line.sounds_at is None
+    ]
     try:
         heard = write_forecast(args.output, lines, ClipStore(settings.clips_dir))
     except ClipError as error:
-        raise CommandError(str(error)) from error
+        raise CommandError("\n".join([str(error), *unheard])) from error
     for one in heard:
         print(f"{_place(one.offset)}  {one.sounds_at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {say_sound(one.line)}")
         for offset, relay in one.relays:
             at = (one.sounds_at + relay.begins).astimezone(zone)
             print(f"{_place(offset)}  {at:%Y-%m-%d %H:%M:%S}  {relay.said}: a tone every 10 s stands for it")
-    for line in lines:
-        if line.sounds_at is None:
-            print(f"not heard   {line.starts_at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {line.title}: {why(line.reason)}")
+    print(*unheard, sep="\n", end="\n" if unheard else "")
     return 0
 
 

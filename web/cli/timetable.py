@@ -3,14 +3,18 @@
 import argparse
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from sqlmodel import Session
+
 from broadcast.communes import get_commune, local_zone
+from broadcast.errors import NotFound
 from broadcast.lifecycle import why_text
 from scheduler.clock import utc_now
-from scheduler.forecast import Line, lines_of_node, load_lines
+from scheduler.forecast import Line, lines_of_commune, lines_of_node
 from web.cli.database import database
+from web.cli.errors import CommandError
 from web.cli.options import commune_of
 
 
@@ -20,12 +24,24 @@ def run(args: argparse.Namespace) -> int:
     until = now + timedelta(days=args.days)
     with database(commune_of(args)) as session:
         zone = local_zone(get_commune(session))
-        lines = lines_of_node(session, args.node, now, until) if args.node else load_lines(session, now, until)
+        lines = lines_at(session, args.node, now, until) if args.node else lines_of_commune(session, now, until)
     if args.json:
         print(json.dumps({"timetable": [as_json(line) for line in lines]}, ensure_ascii=False, indent=2))
     else:
         print("\n".join(say(lines, zone)) or "nothing is planned")
     return 0
+
+
+def lines_at(session: Session, node: str, now: datetime, until: datetime) -> list[Line]:
+    """What a pole will make of its timetable.
+
+    Raises:
+        CommandError: there is no such pole.
+    """
+    try:
+        return lines_of_node(session, node, now, until)
+    except NotFound as error:
+        raise CommandError(f"there is no node {node}: `loalang node list` lists them") from error
 
 
 def as_json(line: Line) -> dict[str, object]:

@@ -13,13 +13,24 @@ from sqlmodel import select
 from broadcast.communes import get_commune
 from broadcast.db import open_engine, session_of
 from broadcast.entries import EntryDraft, add_entry, to_minute
-from broadcast.models import Broadcast, BroadcastPart, Clip, Node, Rendering, RenderingState, Role, WhenEmpty, row_id
+from broadcast.models import (
+    Broadcast,
+    BroadcastPart,
+    Clip,
+    Node,
+    NodeZone,
+    Rendering,
+    RenderingState,
+    Role,
+    WhenEmpty,
+    row_id,
+)
 from broadcast.nodes import create_node
 from broadcast.programme_parts import framed_by
 from broadcast.programmes import ProgrammeDraft, create_programme, edit_programme
 from broadcast.users import add_user
 from scheduler.clock import utc_now
-from scheduler.planner import plan_timetable
+from tests.scheduler.planning import plan_timetable
 from tts.clip_file import encode_clip
 from tts.clip_store import ClipStore
 from tts.loudness import Level
@@ -86,8 +97,38 @@ def test_the_timetable_is_read_by_people_and_by_programs(data: list[str], capsys
     assert main(["timetable", "--days", "2", "--json", *data]) == 0
     first = json.loads(capsys.readouterr().out)["timetable"][0]
     assert (first["zones"], first["duration_ms"], first["reason"]) == (["thon-dong"], 2000, None)
-    assert main(["timetable", "--node", "khong-co", *data]) == 2
-    assert capsys.readouterr().err.startswith("loalang: ")
+    assert first["will_sound"] is True
+    for command in ("timetable", "forecast"):
+        assert main([command, "--node", "khong-co", *data]) != 0
+        assert capsys.readouterr().err.startswith("loalang: there is no node khong-co")
+
+
+@pytest.mark.parametrize(("change", "reason"), [("unpaired", "node-not-paired"), ("moved", "no-nodes")])
+def test_what_no_pole_can_sound_says_why(data: list[str], capsys: Said, change: str, reason: str) -> None:
+    engine = open_engine(f"sqlite:///{Path(data[1]) / 'loalang.sqlite3'}")
+    with session_of(engine) as session:
+        if change == "unpaired":
+            session.exec(select(Node)).one().public_key = None
+        else:
+            session.delete(session.exec(select(NodeZone)).one())
+    engine.dispose()
+    capsys.readouterr()
+    assert main(["timetable", "--days", "1", *data]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith(f"[thon-dong]  WILL NOT SOUND: {reason}")
+
+
+def test_a_forecast_of_silence_says_why(data: list[str], capsys: Said) -> None:
+    engine = open_engine(f"sqlite:///{Path(data[1]) / 'loalang.sqlite3'}")
+    with session_of(engine) as session:
+        session.exec(select(Node)).one().public_key = None
+    engine.dispose()
+    capsys.readouterr()
+    assert main(["forecast", "--node", "dong-1", *data]) != 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "loalang: nothing will sound in that time"
+    assert said[1].startswith("not heard   ")
+    assert said[1].endswith(": node-not-paired")
+    assert not Path("out.wav").exists()
 
 
 def test_the_forecast_is_heard_beforehand(data: list[str], capsys: Said) -> None:
