@@ -165,7 +165,8 @@ async def test_a_leader_has_an_upper_radio_relayed(browse: SignIn, commune: Comm
     leader = await browse("leader")
     await leader.get(f"/chuong-trinh/{programme}")
     await leader.send("#programme", "act=add-relay")
-    texts = ["", "Chào.", "", "Hết.", "Đài tỉnh"]
+    assert kinds(leader) == ["chime", "greeting", "bulletins", "relay", "closing"], "before the closing words"
+    texts = ["", "Chào.", "", "Đài tỉnh", "Hết."]
     typed = {"relay_minutes": "15", "relay_after": "5", "relay_failure": "next"}
     for wrong in ("đài tỉnh", "ftp://radio.example/a", "http://ai:mk@radio.example/a", "http://127.0.0.1:8000/a"):
         await leader.send("#programme", "act=save", text=texts, relay_url=wrong, **typed)
@@ -180,7 +181,7 @@ async def test_a_leader_has_an_upper_radio_relayed(browse: SignIn, commune: Comm
     assert leader.path == "/chuong-trinh"
     assert "tiếp âm đài tỉnh, 15 phút" in leader.text("[data-programme]")
     with commune.work() as session:
-        part = parts_of_programme(session, programme)[-1]
+        part = parts_of_programme(session, programme)[-2]
         assert (part.kind.value, part.text, part.stream_url) == ("relay", "Đài tỉnh", "http://radio.example/live")
         assert (part.lasts_s, part.starts_after_s, part.on_failure) == (900, 300, "next")
     await leader.get(f"/chuong-trinh/{programme}")

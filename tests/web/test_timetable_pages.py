@@ -69,6 +69,10 @@ async def planned(app: FastAPI, commune: Commune, count: int, has: str = "") -> 
 async def test_an_officer_adds_an_entry_and_it_is_planned(
     app: FastAPI, browse: SignIn, commune: Commune, programme: int
 ) -> None:
+    with commune.work() as session:
+        stored = get_programme(session, programme)
+        stored.when_empty = WhenEmpty.GREETING
+        session.add(stored)
     officer = await browse("officer")
     await officer.get("/lich-phat")
     assert officer.attributes('.head a[href="/lich-phat/moi"]')
@@ -78,6 +82,7 @@ async def test_an_officer_adds_an_entry_and_it_is_planned(
         dates="25/09/2026, 2026-09-27", until_on="2027-01-31", skips_holidays="1",
     )  # fmt: skip
     assert officer.path == "/lich-phat/1"
+    assert officer.page.css_first('[data-advice="no-length"]') is None, "it is planned when the page comes"
     await officer.get("/lich-phat")
     said = officer.text("[data-entry]")
     assert said == (

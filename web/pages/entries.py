@@ -27,6 +27,7 @@ from broadcast.permissions import Action
 from broadcast.programmes import list_programmes
 from broadcast.zones import list_zones
 from scheduler.advice import Advice, advice_for
+from scheduler.planner import plan_entries
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
 from web.templating import Page
@@ -119,6 +120,8 @@ def keep_new(form: PostedForm, door: Planner) -> Response:
     try:
         with door.work() as session:
             entry_id = row_id(add_entry(session, draft_in(typed), door.now, door.user.username).id)
+            # So that the page, which comes next, knows how long it lasts and what it meets.
+            plan_entries(session, [entry_id], door.now)
     except BroadcastError as error:
         return _show(door, typed, problem=refusal_of(error))
     door.station.replan(entry_id)
@@ -140,6 +143,7 @@ def act_on_entry(entry_id: EntryId, form: PostedForm, door: Planner) -> Response
     try:
         with door.work() as session:
             ACTS[act](session, entry_id, form, door)
+            plan_entries(session, [entry_id], door.now)
     except BroadcastError as error:
         refusal = refusal_of(error)
         if refusal.status == 404:

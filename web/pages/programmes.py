@@ -197,15 +197,18 @@ def order_day(programme_id: ProgrammeId, form: PostedForm, door: Reader) -> Resp
 
 
 def arrange(parts: Sequence[PartRow], act: str) -> list[PartRow] | None:
-    """The parts after a button was pressed: `up-2`, `down-0`, `remove-1`, `add-closing`; none for another button.
+    """The parts after a button was pressed: `up-2`, `down-0`, `remove-1`, `add-relay`; none for another button.
 
+    What is added goes to the end, but before the closing words.
     `arranged` leaves them in the order in which they came: they were dragged into it.
     """
     rows = list(parts)
     if act == "arranged":
         return rows
     if act.startswith("add-") and act.removeprefix("add-") in {kind.value for kind in ProgrammePartKind}:
-        return [*rows, PartRow(ProgrammePartKind(act.removeprefix("add-")))]
+        closes = bool(rows) and rows[-1].kind is ProgrammePartKind.CLOSING
+        rows.insert(len(rows) - closes, PartRow(ProgrammePartKind(act.removeprefix("add-"))))
+        return rows
     found = _MOVE.fullmatch(act)
     if found is None:
         return None
