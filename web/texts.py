@@ -26,8 +26,8 @@ LONGEST_TOLD = 1_000
 """Longer texts are nobody's composed sentence."""
 PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:![rsa])?(?::[^{}]*)?\}")
 """A place in a text that is filled in: `{name}`, as in `str.format` and f-strings."""
-_FEWEST_LETTERS = 4
-"""Fewer letters around its places do not make a pattern: it would fit anything."""
+_FEWEST_LETTERS = 2
+"""Fewer letters around its places do not make a pattern: it would fit anything. `từ {day}` has two."""
 Key = TypeVar("Key")
 
 
@@ -120,14 +120,16 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     for text, translation in english().items():
         letters = sum(letter.isalpha() for letter in PLACE.sub("", text))
         if PLACE.search(text) and letters >= _FEWEST_LETTERS:
-            found.append((letters, _pattern_of(text), PLACE.sub(r"{\1}", translation)))
+            found.append((letters, _pattern_of(text), translation))
     return tuple((pattern, translation) for _, pattern, translation in sorted(found, key=lambda one: -one[0]))
 
 
 def _pattern_of(text: str) -> re.Pattern[str]:
-    parts, last = [], 0
+    parts, last, names = [], 0, set[str]()
     for place in PLACE.finditer(text):
-        parts += [re.escape(text[last : place.start()]), f"(?P<{place[1]}>.*?)"]
+        again = place[1] in names
+        parts += [re.escape(text[last : place.start()]), f"(?P={place[1]})" if again else f"(?P<{place[1]}>.*?)"]
+        names.add(place[1])
         last = place.end()
     return re.compile("".join(parts) + re.escape(text[last:]), re.DOTALL)
 
@@ -140,7 +142,8 @@ def _in_english(text: str) -> str:
     for pattern, translation in _patterns():
         match = pattern.fullmatch(text)
         if match:
-            return translation.format_map({name: _in_english(part) for name, part in match.groupdict().items()})
+            said = {name: _in_english(part) for name, part in match.groupdict().items()}
+            return PLACE.sub(lambda place, said=said: said[place[1]], translation)
     return text
 
 

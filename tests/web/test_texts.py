@@ -108,6 +108,7 @@ def f(zone, count):
         ),
         ("Đã có tài khoản «a.*{b}».", "There is already an account «a.*{b}»."),
         ("Diễn tập: Bão", "Drill: Storm"),
+        ("từ 05/09/2026", "from 05/09/2026"),
         ("", ""),
     ],
 )
@@ -198,7 +199,15 @@ async def test_refusals_are_in_the_readers_language(browse: SignIn) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"origin": "http://elsewhere.test"}, {"origin": "null"}, {"origin": "http://loa.test.elsewhere.test"}],
+    [
+        {},
+        {"origin": "http://elsewhere.test"},
+        {"origin": "null"},
+        {"origin": "http://["},
+        {"origin": "http://loa.test.elsewhere.test"},
+        {"origin": "http://loa.test", "sec-fetch-site": "cross-site"},
+        {"origin": "http://loa.test", "sec-fetch-site": "same-site"},
+    ],
     ids=str,
 )
 async def test_no_other_site_chooses(headers: dict[str, str], nobody: Browser) -> None:
@@ -207,7 +216,16 @@ async def test_no_other_site_chooses(headers: dict[str, str], nobody: Browser) -
     assert "set-cookie" not in answer.headers
 
 
-@pytest.mark.parametrize("referer", ["", "http://elsewhere.test/cum-loa", "http://loa.test//elsewhere.test/"])
+async def test_a_proxy_may_call_the_server_by_another_name(nobody: Browser) -> None:
+    public = "https://loa.xa.test"
+    headers = {"origin": public, "sec-fetch-site": "same-origin", "referer": f"{public}/cum-loa?x=1"}
+    answer = await nobody.http.post("/ngon-ngu", data={"language": "en"}, headers=headers)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/cum-loa?x=1")
+
+
+@pytest.mark.parametrize(
+    "referer", ["", "http://[", "http://elsewhere.test/cum-loa", "http://loa.test//elsewhere.test/"]
+)
 async def test_the_choice_leads_nowhere_else(referer: str, nobody: Browser) -> None:
     headers = {"origin": "http://loa.test", "referer": referer}
     answer = await nobody.http.post("/ngon-ngu", data={"language": "en"}, headers=headers)

@@ -1,6 +1,6 @@
 """The language of the screens: a choice at the foot of each page, kept in a cookie of the browser."""
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
@@ -37,13 +37,27 @@ def choose_language(request: Request, station: StationDep, form: PostedForm) -> 
 
 
 def _is_own(request: Request) -> bool:
-    """Whether the form stood on a page of ours. Every browser sends `Origin` with a form that is posted."""
-    origin = urlsplit(request.headers.get("origin", "")).netloc
+    """Whether the form stood on a page of ours, as the browser says.
+
+    By `Sec-Fetch-Site` where pages come by TLS, whatever a proxy makes of the host; else by `Origin`.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = _address(request, "origin").netloc
     return bool(origin) and origin == request.headers.get("host", "")
 
 
 def _page_before(request: Request) -> str:
-    before = urlsplit(request.headers.get("referer", ""))
-    if before.netloc != request.headers.get("host", ""):
+    before = _address(request, "referer")
+    if before.netloc != _address(request, "origin").netloc:
         return "/"
     return safe_path(before.path + (f"?{before.query}" if before.query else ""))
+
+
+def _address(request: Request, header: str) -> SplitResult:
+    """The address in a header; an empty one for none, and for what is no address."""
+    try:
+        return urlsplit(request.headers.get(header, ""))
+    except ValueError:
+        return urlsplit("")
