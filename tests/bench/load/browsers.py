@@ -55,11 +55,20 @@ class Browser:
         """Fetch a page whole, and note how long that took; status 0 means that nobody answered."""
         begun, status = time.perf_counter(), 0
         try:
-            status = (await self.http.get(path)).status_code
-        except httpx.TransportError:
-            await asyncio.sleep(1)
+            status = (await self._get(path)).status_code
+        except httpx.TransportError as error:
+            self._pages.note(trouble=repr(error), user=self.username)
         ms = (time.perf_counter() - begun) * 1000
         self._pages.note(path=kind or path, ms=round(ms, 2), status=status, user=self.username)
+        if not status:
+            await asyncio.sleep(1)
+
+    async def _get(self, path: str) -> httpx.Response:
+        """As a browser does: once more where the server has just let go of the connection that was kept."""
+        try:
+            return await self.http.get(path)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            return await self.http.get(path)
 
     async def wander(self, random: Random, others: Callable[[], Sequence[tuple[str, str]]]) -> None:
         """Read one page after another, until cancelled. `others` are pages of the day: their paths and their kinds."""
