@@ -73,7 +73,7 @@ async def pole(card: str) -> AsyncIterator[Pole]:
         await made.hears("there")
         yield made
     finally:
-        await asyncio.wait_for(process.communicate(), WITHIN_S)
+        await asyncio.wait_for(process.communicate(b""), WITHIN_S)  # its standard input ends, and with it the pole
 
 
 @pytest.mark.e2e
