@@ -142,9 +142,12 @@ def _in_english(text: str) -> str:
     for pattern, translation in _patterns():
         match = pattern.fullmatch(text)
         if match:
-            said = {name: _in_english(part) for name, part in match.groupdict().items()}
-            return PLACE.sub(lambda place, said=said: said[place[1]], translation)
+            return _filled(translation, match.groupdict())
     return text
+
+
+def _filled(translation: str, parts: Mapping[str, str]) -> str:
+    return PLACE.sub(lambda place: _in_english(parts[place[1]]), translation)
 
 
 class ReadersLanguage:
