@@ -329,3 +329,18 @@ def test_a_server_whose_clock_was_put_right_is_followed_within_a_quarter_of_an_h
         world.pass_(64)
         world.round_trip(clock, 0.02, 0.03)
     assert abs(off_s(clock, world) - 7.0) < 0.1
+
+
+def test_on_a_quick_line_it_asks_seldom_after_two_minutes_and_on_a_slow_one_when_it_would_help() -> None:
+    calm_s = {}
+    for line, delay_s in (("quick", 0.0002), ("slow", 0.025)):
+        world = World()
+        clock = world.clock()
+        for _ in range(9):
+            world.round_trip(clock, delay_s, delay_s)
+        at_first = clock.calm_s
+        world.pass_(at_first)
+        world.round_trip(clock, delay_s, delay_s)
+        calm_s[line] = (at_first, clock.calm_s)
+    assert 60 <= calm_s["quick"][0] < 70 < 600 < calm_s["quick"][1]
+    assert 100 < calm_s["slow"][0] == pytest.approx(calm_s["slow"][1], rel=0.2)
