@@ -20,7 +20,7 @@ from broadcast.communes import get_commune
 from broadcast.conclusion import conclude
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
 from broadcast.models import Broadcast, BroadcastState, Commune, Delivery, DeliveryState, Node
-from broadcast.orders import ends_at_of, grow_play, growing_plays, issue_play, lead_of, plays_of, zones_of
+from broadcast.orders import ends_at_of, growing_plays, grown_play, issue_play, lead_of, plays_of, zones_of
 from broadcast.outlook import is_ready, why_not, why_not_with
 from broadcast.relays import relays_of
 from broadcast.rules import apply_rules
@@ -112,7 +112,7 @@ def ready_now(session: Session, now: datetime) -> list[ReadyNow]:
 def begin_now(session: Session, broadcast_id: str, now: datetime) -> bool:
     """Order a ready broadcast played; whether it was still to be. Twice changes nothing.
 
-    An emergency is ready with its first clip: see `grow_emergencies`.
+    An emergency is ready with its first clip: see `grown_emergencies`.
     """
     broadcast = session.get(Broadcast, broadcast_id)
     if broadcast is None or broadcast.state is not BroadcastState.PLANNED:
@@ -133,13 +133,13 @@ def has_growing(session: Session, now: datetime) -> bool:
     return bool(growing_plays(session, now))
 
 
-def grow_emergencies(session: Session, now: datetime) -> list[Grown]:
-    """Bring the orders of emergencies up to what is spoken by now; those that have grown."""
+def grown_emergencies(session: Session, now: datetime) -> list[Grown]:
+    """The orders of emergencies that have grown, with all that is spoken. Only reads: see `orders.note_grown`."""
     grown = []
     for issued in growing_plays(session, now):
         clips = first_clips_of(session, issued.broadcast_id)
         known = len(issued.document["item"]["clips"])
-        play = grow_play(session, issued, clips)
+        play = grown_play(session, issued, clips)
         if play is not None:
             grown.append(Grown(play, tuple(issued.zones), clips[known:]))
     return grown

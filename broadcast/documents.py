@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,6 +67,8 @@ class Documents:
     packs: Mapping[str, PreparedPack]
     gone_nodes: tuple[str, ...] = ()
     """Poles that had a configuration once and are no longer ours: the broker is to forget it."""
+    news: tuple[WireVersion, ...] = ()
+    """What says something new: `keep_versions` before it is published."""
 
     @property
     def listed(self) -> set[str]:
@@ -83,21 +85,24 @@ class _Desk:
     now: datetime
     versions: dict[str, WireVersion]
     budgets: Mapping[int, Budget]
+    news: dict[str, WireVersion] = field(default_factory=dict)
 
     def version_of(self, topic: str, content: Mapping[str, Any]) -> int:
         """The document's version: its own while it says the same, else the next."""
         digest = hashlib.sha256(json.dumps(content, default=_as_json, sort_keys=True).encode()).hexdigest()
         known = self.versions.get(topic)
-        if known is None:
-            known = WireVersion(topic=topic, version=next_version(None, self.now), digest=digest)
-        elif known.digest != digest:
-            known.version, known.digest = next_version(known.version, self.now), digest
-        self.session.add(known)
-        return known.version
+        if known is not None and known.digest == digest:
+            return known.version
+        version = next_version(None if known is None else known.version, self.now)
+        self.news[topic] = WireVersion(topic=topic, version=version, digest=digest)
+        return version
 
 
 def build_documents(session: Session, now: datetime) -> Documents:
-    """Make them all; a document that says something new gets the next version, an unchanged one keeps its own."""
+    """Make them all; a document that says something new gets the next version, an unchanged one keeps its own.
+
+    Only reads, for it takes its time: an emergency that is pressed meanwhile does not wait for it.
+    """
     commune = get_commune(session)
     desk = _Desk(session, commune, now, _known_versions(session), load_budgets(session))
     items = dict(_items(session, commune, now))
@@ -105,7 +110,7 @@ def build_documents(session: Session, now: datetime) -> Documents:
     zones, zones_of = list_zones(session), zones_of_each_node(session)
     offline = offline_of_zones(session, now)
     gone = select(Node.slug).where(col(Node.revoked_at).is_not(None)).order_by(col(Node.slug))
-    return Documents(
+    found = Documents(
         gone_nodes=tuple(session.exec(gone)),
         timetables={f"zones/{zone.slug}/timetable": _timetable(desk, zone, items) for zone in zones},
         configs={
@@ -120,6 +125,14 @@ def build_documents(session: Session, now: datetime) -> Documents:
             if messages or _pack_topic(zone) in desk.versions
         },
     )
+    return replace(found, news=tuple(desk.news.values()))
+
+
+def keep_versions(session: Session, news: Iterable[WireVersion]) -> None:
+    """Write down what the next documents are compared with. Twice changes nothing."""
+    for known in news:
+        session.merge(known)
+    session.flush()
 
 
 def _pack_topic(zone: Zone) -> str:

@@ -3,7 +3,7 @@
 Whatever else wants the same text makes the rendering everybody's (`broadcast.renderings`), and then it stays.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Session, col, or_, select
@@ -19,13 +19,21 @@ STILL_HEARD = timedelta(hours=1)
 """Whoever listens may take so long, and a renderer that found the same sound in the store is done by then."""
 
 
-def forget_heard(session: Session, clips: ClipStore, now: datetime, *, most_bytes: int = MOST_HEARD_BYTES) -> int:
-    """Forget clips that were only listened to; how many renderings.
+def find_heard(session: Session, now: datetime, *, most_bytes: int = MOST_HEARD_BYTES) -> list[str]:
+    """The keys of what may be forgotten, as far as can be seen now. Only reads: much is looked through."""
+    return [rendering.key for rendering in _over(session, now, most_bytes) if not _is_held(session, rendering)]
 
-    What a broadcast, a delivery, a bulletin, a recording or a prepared message holds is never touched.
+
+def forget_heard(session: Session, clips: ClipStore, keys: Iterable[str], now: datetime) -> int:
+    """Forget clips that were only listened to, of those that `find_heard` found; how many renderings.
+
+    What a broadcast, a delivery, a bulletin, a recording or a prepared message holds by now is not touched.
     """
     forgotten = 0
-    for rendering in _over(session, now, most_bytes):
+    for key in keys:
+        rendering = session.get(Rendering, key)
+        if rendering is None or not rendering.is_only_heard or rendering.state is RenderingState.WANTED:
+            continue
         sha256 = rendering.clip_sha256
         if _is_held(session, rendering) or (sha256 and _is_fresh(clips, sha256, now)):
             continue

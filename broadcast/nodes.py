@@ -258,8 +258,8 @@ def distrust_all_nodes(session: Session, now: datetime, actor: str = "loalang") 
 
 def _unused_key(session: Session, node: Node, public_key: Mapping[str, str]) -> dict[str, str]:
     key = _checked_key(public_key)
-    others = session.exec(select(Node).where(Node.id != node.id, col(Node.public_key).is_not(None))).all()
-    if any(other.public_key is not None and other.public_key.get("x") == key["x"] for other in others):
+    has_it = col(Node.public_key)["x"].as_string() == key["x"]
+    if session.exec(select(Node.id).where(Node.id != node.id, has_it).limit(1)).first() is not None:
         raise Conflict("key-in-use", "Khóa này đã thuộc về một cụm loa khác.")
     return key
 

@@ -123,8 +123,8 @@ def growing_plays(session: Session, now: datetime) -> list[IssuedOrder]:
     return [issued for issued in fresh if issued.document.get("item", {}).get("growing")]
 
 
-def grow_play(session: Session, issued: IssuedOrder, clips: Sequence[ClipRef]) -> Play | None:
-    """A growing order with all clips that are there now; none when there are no more than it names."""
+def grown_play(session: Session, issued: IssuedOrder, clips: Sequence[ClipRef]) -> Play | None:
+    """A growing order with all clips that are there now; none when there are no more than it names. Only reads."""
     play = order_of(issued)
     parts = session.exec(select(func.count()).where(BroadcastPart.broadcast_id == issued.broadcast_id)).one()
     if not isinstance(play, Play) or len(clips) <= len(play.item.clips):
@@ -132,11 +132,19 @@ def grow_play(session: Session, issued: IssuedOrder, clips: Sequence[ClipRef]) -
     is_growing = len(clips) < parts
     stream = None if is_growing else f"/streams/{issued.broadcast_id}"
     item = play.item.model_copy(update={"clips": tuple(clips), "growing": is_growing, "stream": stream})
-    play = play.model_copy(update={"item": item})
+    return play.model_copy(update={"item": item})
+
+
+def note_grown(session: Session, sent: Play) -> None:
+    """Write down what a growing order named when it was sent. Twice, or after more was named, changes nothing."""
+    issued = session.get(IssuedOrder, sent.order)
+    held = None if issued is None else order_of(issued)
+    if issued is None or not isinstance(held, Play) or len(held.item.clips) >= len(sent.item.clips):
+        return
+    said = {name: getattr(sent.item, name) for name in ("clips", "growing", "stream")}
+    play = held.model_copy(update={"item": held.item.model_copy(update=said)})
     issued.document = play.model_dump(mode="json")
     session.add(issued)
-    session.flush()
-    return play
 
 
 def mark_sent(session: Session, order_ids: Collection[str], now: datetime) -> None:

@@ -14,7 +14,7 @@ from broadcast.db import look_at, work_on
 from broadcast.documents import Documents
 from broadcast.emergency_packs import is_pack_unspoken, want_pack
 from broadcast.emergency_repeats import air_due_repeats, has_due_repeats
-from broadcast.heard import forget_heard
+from broadcast.heard import find_heard, forget_heard
 from broadcast.models import User
 from broadcast.renderings import want_lost_clip
 from broadcast.returning import unheard_plays
@@ -132,7 +132,8 @@ class Playout:
         """Send what was spoken of emergencies meanwhile: the new clips and, beside them, the order that names them."""
         if not await look_at(self._engine, airtime.has_growing, self._clock()):
             return
-        for grown in await work_on(self._engine, airtime.grow_emergencies, self._clock()):
+        # What is spoken is in the database: an order that names it is sent before it waits for any writer.
+        for grown in await look_at(self._engine, airtime.grown_emergencies, self._clock()):
             pushes = [self._push(grown.order.item.broadcast, clip, grown.zones) for clip in grown.new_clips]
             sent = await asyncio.gather(
                 self._hub.send_order(grown.order, zones=grown.zones), *pushes, return_exceptions=True
@@ -143,6 +144,7 @@ class Playout:
                     log.warning("an emergency grows without a push: %s", trouble)
                 elif trouble is not None:
                     raise trouble
+            await work_on(self._engine, orders.note_grown, grown.order)
             self._on_change("broadcasts")
 
     async def air_due_repeats(self) -> None:
@@ -158,7 +160,8 @@ class Playout:
 
     async def forget_heard(self) -> None:
         """Forget clips that were only listened to."""
-        await work_on(self._engine, forget_heard, self._clips, self._clock())
+        if keys := await look_at(self._engine, find_heard, self._clock()):
+            await work_on(self._engine, forget_heard, self._clips, keys, self._clock())
 
     async def repeat_orders(self) -> None:
         """Send orders that hold again to poles that came back after they were sent, now and then until they answer."""
@@ -304,7 +307,9 @@ class Playout:
         async with self._publishing:
             if not self._hub.connected:
                 return
-            found = await work_on(self._engine, documents.build_documents, self._clock())
+            found = await look_at(self._engine, documents.build_documents, self._clock())
+            if found.news:
+                await work_on(self._engine, documents.keep_versions, found.news)
             await self._publish_new(found)
             if await work_on(self._engine, airtime.mark_cued, found.listed):
                 self._on_change("broadcasts")

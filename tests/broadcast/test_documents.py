@@ -5,7 +5,7 @@ from sqlmodel import Session, select
 
 from broadcast.airtime import begin_due, close_finished, mark_cued
 from broadcast.communes import set_windows
-from broadcast.documents import LISTED_AFTER, build_documents
+from broadcast.documents import LISTED_AFTER, Documents, build_documents, keep_versions
 from broadcast.entries import create_entry
 from broadcast.errors import InvalidInput, NotFound
 from broadcast.models import BroadcastState, WireVersion
@@ -23,12 +23,28 @@ HOUR = timedelta(hours=1)
 EAST = "zones/thon-dong/timetable"
 
 
+def published(unit: Session, now: datetime) -> Documents:
+    """The documents, their versions written down as they are before the broker has them."""
+    documents = build_documents(unit, now)
+    keep_versions(unit, documents.news)
+    return documents
+
+
 def east(unit: Session, now: datetime) -> Timetable:
-    return build_documents(unit, now).timetables[EAST]
+    return published(unit, now).timetables[EAST]
 
 
 def listed(unit: Session, now: datetime) -> list[str]:
     return [item.broadcast for item in east(unit, now).broadcasts]
+
+
+def test_what_was_not_written_down_is_news_again(unit: Session, house: House, now: datetime) -> None:
+    first = build_documents(unit, now)
+    assert first.news
+    again = build_documents(unit, now + HOUR)
+    assert [known.topic for known in again.news] == [known.topic for known in first.news]
+    keep_versions(unit, again.news)
+    assert build_documents(unit, now + 2 * HOUR).news == ()
 
 
 def test_an_unchanged_document_keeps_its_version_and_a_changed_one_gets_a_higher(
@@ -66,7 +82,7 @@ def test_a_line_names_instant_clips_and_stream(unit: Session, house: House, now:
         f"/streams/{broadcast.id}",
         60_000,
     )
-    west = build_documents(unit, now).timetables["zones/thon-tay/timetable"]
+    west = published(unit, now).timetables["zones/thon-tay/timetable"]
     assert west.broadcasts == ()
 
 
@@ -108,19 +124,19 @@ def test_a_paired_poles_configuration_says_zones_and_windows(unit: Session, hous
     window = Window.model_validate({"opens": "05:00", "closes": "20:00"})
     set_windows(unit, [window], "quantri", now)
     set_node_zones(unit, "dong-1", ["thon-dong", "thon-tay"], now, "quantri")
-    documents = build_documents(unit, now)
+    documents = published(unit, now)
     (config,) = documents.configs.values()
     assert (config.node, config.zones, config.windows) == ("dong-1", ("thon-dong", "thon-tay"), (window,))
     revoke_node(unit, "dong-1", now)
-    documents = build_documents(unit, now)
+    documents = published(unit, now)
     assert (dict(documents.configs), documents.gone_nodes) == ({}, ("dong-1",))
 
 
 def test_a_pole_is_told_its_delay_and_what_its_sim_card_may_take(unit: Session, house: House, now: datetime) -> None:
     add_pole(unit, house, "dong-1", "thon-dong", now)
-    (before,) = build_documents(unit, now).configs.values()
+    (before,) = published(unit, now).configs.values()
     tune_node(unit, "dong-1", now, delay_ms=40, data_mb=2000)
-    (config,) = build_documents(unit, now).configs.values()
+    (config,) = published(unit, now).configs.values()
     assert (config.delay_ms, config.data_mb) == (40, 2000)
     assert config.version > before.version
 
@@ -134,11 +150,11 @@ def test_a_pole_holds_the_rules_of_its_villages_and_its_volume_by_hours(
     weekend = Window(opens=time(6), closes=time(11), days=(5, 6))
     set_zone_rules(unit, "thon-dong", Rules(windows=(weekend,), sessions_a_day=2, day_minutes=30), now, "lanhdao")
     set_zone_volumes(unit, "thon-dong", (quiet,), now, "lanhdao")
-    config = build_documents(unit, now).configs["nodes/dong-1/config"]
+    config = published(unit, now).configs["nodes/dong-1/config"]
     assert config.rules == (ZoneRules(zone="thon-dong", windows=(weekend,), sessions_a_day=2, day_minutes=30),)
     assert config.volumes == (quiet,)
     set_node_volumes(unit, "dong-1", (soft,), now, "lanhdao")
-    changed = build_documents(unit, now).configs["nodes/dong-1/config"]
+    changed = published(unit, now).configs["nodes/dong-1/config"]
     assert (changed.volumes, changed.version) == ((soft,), config.version + 1)
 
 

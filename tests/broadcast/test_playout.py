@@ -9,11 +9,12 @@ from sqlmodel import Session
 
 from broadcast.airings import renderings_of
 from broadcast.airtime import begin_now
-from broadcast.db import reading
+from broadcast.db import reading, session_of
 from broadcast.emergency import raise_emergency
 from broadcast.errors import NotAllowed
-from broadcast.models import RenderingState
+from broadcast.models import Broadcast, RenderingState
 from broadcast.nodes import revoke_node
+from broadcast.orders import FETCH_TURN, NOW_LEAD
 from broadcast.users import get_user
 from broadcast.views import delivery_rows
 from players.messages import Play, Reason, Stop, Urgency
@@ -55,10 +56,10 @@ async def test_what_airs_now_goes_from_ready_to_aired(stage: Stage) -> None:
         await orders(east, 1)
         (order,) = east.orders
         assert isinstance(order, Play)
-        assert (order.item.broadcast, order.item.starts_at) == (broadcast, stage.now + 3 * SECOND)
+        assert (order.item.broadcast, order.item.starts_at) == (broadcast, stage.now + NOW_LEAD + FETCH_TURN)
         assert order.item.stream == f"/streams/{broadcast}"
         assert east.clips == {}  # what has time is fetched
-        stage.now += 3 * SECOND
+        stage.now = order.item.starts_at
         await stage.playout.begin_due()
         assert stage.told(broadcast)[0] == "on-air"
         await stage.until_told(broadcast, "dong-1", "played")
@@ -85,6 +86,51 @@ async def test_an_emergencys_bytes_go_ahead_of_its_order(stage: Stage) -> None:
         assert order.item.starts_at - stage.now == timedelta(seconds=0.12)
         assert (order.item.lead_ms, order.item.growing) == (order.item.clips[0].duration_ms, False)
         assert east.clips == {order.item.clips[0].sha256: data}
+
+
+async def test_words_that_are_spoken_go_out_while_another_writes(stage: Stage) -> None:
+    east = stage.pole("dong-1", "thon-dong")
+    async with running(east):
+        broadcast = alarm(stage)
+        with reading(stage.engine) as session:
+            keys = [rendering.key for rendering in renderings_of(session, broadcast)]
+        assert len(keys) > 2
+        stage.render_key(keys[0])
+        await stage.playout.air_ready_now()
+        await orders(east, 1)
+        stage.render_key(keys[1])
+        with session_of(stage.engine) as session:
+            session.get(Broadcast, broadcast)
+            growing = asyncio.create_task(stage.playout.grow_emergencies())
+            await east.until(lambda n: len(plays_of(n)[0].item.clips) == 2)
+            assert not growing.done()
+        await growing
+        assert plays_of(east)[0].item.growing
+        heard = list(east.heard)
+        await stage.playout.grow_emergencies()
+        assert east.heard == heard, "what was sent is written down"
+
+
+async def test_an_emergency_goes_on_when_the_server_was_killed_in_the_middle_of_it(stage: Stage) -> None:
+    east = stage.pole("dong-1", "thon-dong")
+    async with running(east):
+        broadcast = alarm(stage)
+        with reading(stage.engine) as session:
+            first, *rest = [rendering.key for rendering in renderings_of(session, broadcast)]
+        stage.render_key(first)
+        await stage.playout.air_ready_now()
+        await orders(east, 1)
+        stage.start_playout()
+        for key in rest:
+            stage.render_key(key)
+        await stage.playout.grow_emergencies()
+        await east.until(lambda n: len(plays_of(n)[0].item.clips) == 1 + len(rest))
+        assert not plays_of(east)[0].item.growing
+        assert len(plays_of(east)) == 1, "it is the same order, which no pole begins again"
+
+
+def plays_of(node: FakeNode) -> list[Play]:
+    return [order for order in node.orders if isinstance(order, Play)]
 
 
 async def test_every_step_again_changes_nothing(stage: Stage) -> None:
@@ -139,7 +185,7 @@ async def test_each_pole_has_its_true_result(stage: Stage) -> None:
         await stage.playout.air_ready_now()
         for slug, state in (("doubled", "played"), ("failing", "failed"), ("good", "played")):
             await stage.until_told(broadcast, slug, state)
-        stage.now += 3 * SECOND
+        stage.now += 4 * SECOND
         await stage.playout.begin_due()
         await stage.playout.close_finished()
         assert stage.told(broadcast)[0] == "on-air"  # two owe their word
@@ -170,7 +216,7 @@ async def test_the_officers_stop_cuts_it_everywhere_and_the_poles_say_so(stage: 
         await stage.playout.air_ready_now()
         await stage.until_told(broadcast, "dong-1", "playing")
         await stage.until_told(broadcast, "dong-2", "playing")
-        stage.now += 3 * SECOND
+        stage.now += 4 * SECOND
         await stage.playout.begin_due()
         first.plays_on = second.plays_on = False
         officer = stage.do(lambda s: stage.house(s).officer)
@@ -196,7 +242,7 @@ async def test_a_pole_that_was_out_of_reach_when_it_was_stopped_is_stopped_when_
         stage.render(broadcast)
         await stage.playout.air_ready_now()
         await stage.until_told(broadcast, "dong-1", "playing")
-    stage.now += 3 * SECOND
+    stage.now += 4 * SECOND
     await stage.playout.begin_due()
     officer = stage.do(lambda s: stage.house(s).officer)
     await stage.playout.stop(broadcast, officer)
@@ -336,7 +382,7 @@ async def test_a_crash_between_deciding_and_sending_sends_once_with_a_new_start(
         await orders(east, 1)
         (order,) = east.orders
         assert isinstance(order, Play)
-        assert order.item.starts_at == stage.row(broadcast).starts_at == stage.now + 3 * SECOND
+        assert order.item.starts_at == stage.row(broadcast).starts_at == stage.now + NOW_LEAD + FETCH_TURN
 
 
 async def test_a_pole_that_comes_back_still_finds_the_emergency_until_it_expires_or_is_stopped(stage: Stage) -> None:
