@@ -23,6 +23,8 @@ class Patience:
     connect_s: float = 5.0
     stall_s: float = 10.0
     whole_s: float = 30.0
+    links_s: float = 45.0
+    """All answers from where the links of one feed lead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +85,19 @@ class Fetcher:
     async def _get(self, link: str, more: Mapping[str, str]) -> Fetched:
         limits = httpx.Timeout(self.patience.stall_s, connect=self.patience.connect_s)
         own = httpx.URL(self.address)
-        address = own.join(link) if link else own
-        if not _is_same_host(address, own):
-            await self._checked(own, address)
+        aim = _Aim(own.join(link) if link else own)
+        if not _is_same_host(aim.url, own):
+            aim = await self._checked(own, aim.url)
         # No proxy of the environment: where a feed comes from is what the administrator wrote.
         async with httpx.AsyncClient(timeout=limits, follow_redirects=False, trust_env=False) as client:
             for _ in range(MAX_REDIRECTS + 1):
-                headers = {"accept": self.accept, "accept-encoding": "identity", **more}
-                if self.token and _is_same_host(address, own):
+                headers = {"accept": self.accept, "accept-encoding": "identity", "host": aim.host, **more}
+                if self.token and _is_same_host(aim.url, own):
                     headers["authorization"] = f"Bearer {self.token}"
-                async with client.stream("GET", address, headers=headers) as answer:
+                name = {"sni_hostname": aim.url.host}
+                async with client.stream("GET", aim.called, headers=headers, extensions=name) as answer:
                     if answer.has_redirect_location:
-                        address = await self._checked(own, address.join(answer.headers["location"]))
+                        aim = await self._checked(own, aim.url.join(answer.headers["location"]))
                         continue
                     return await self._read(answer)
         raise SourceUnreachable(f"Nguồn chuyển hướng quá {MAX_REDIRECTS} lần.")
@@ -109,26 +112,52 @@ class Fetcher:
                 raise SourceUnreachable(f"Nguồn gửi quá {_size(self.max_bytes)}.")
         return Fetched(answer.status_code, bytes(data), dict(answer.headers))
 
-    async def _checked(self, own: httpx.URL, there: httpx.URL) -> httpx.URL:
-        """An address that a redirect or a link leads to, if it may be followed."""
+    async def _checked(self, own: httpx.URL, there: httpx.URL) -> "_Aim":
+        """Where a redirect or a link leads to, if it may be followed."""
         if there.scheme != "https" and there.scheme != own.scheme:
             raise SourceUnreachable("Nguồn chuyển hướng sang địa chỉ kém an toàn hơn.")
-        if not self.follows_inner and not await asyncio.to_thread(_is_public, there.host):
+        if self.follows_inner:
+            return _Aim(there)
+        address = await asyncio.to_thread(_public_address, there.host)
+        if address is None:
             raise SourceUnreachable(f"Nguồn chuyển hướng vào địa chỉ nội bộ ({there.host}): không theo.")
-        return there
+        return _Aim(there, address)
+
+
+@dataclass(frozen=True, slots=True)
+class _Aim:
+    """What is asked for, and the address of its host that was found to be public; none: whichever it has.
+
+    A name that is looked up a second time may lead elsewhere: the address that was checked is the one that is called.
+    """
+
+    url: httpx.URL
+    address: str | None = None
+
+    @property
+    def called(self) -> httpx.URL:
+        """Where to, by TLS still under its name."""
+        return self.url if self.address is None else self.url.copy_with(host=self.address)
+
+    @property
+    def host(self) -> str:
+        """The name that is asked for."""
+        return self.url.netloc.decode("ascii")
 
 
 def _is_same_host(one: httpx.URL, other: httpx.URL) -> bool:
     return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
 
 
-def _is_public(host: str) -> bool:
-    """Whether all addresses of a host are in the public network."""
+def _public_address(host: str) -> str | None:
+    """An address of a host that has only such as are in the public network."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
-        return False
-    return all(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_global for entry in found)
+        return None
+    addresses = [str(entry[4][0]) for entry in found]
+    is_public = all(ipaddress.ip_address(address.partition("%")[0]).is_global for address in addresses)
+    return addresses[0] if addresses and is_public else None
 
 
 def _size(size_bytes: int) -> str:

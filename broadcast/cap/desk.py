@@ -27,8 +27,9 @@ from broadcast.sources_fetch import Fetcher, Patience
 from broadcast.sources_folder import FolderSource
 
 MAX_FEED_BYTES = 2 * 1024 * 1024
-VISIT_S = 120.0
+VISIT_S = 90.0
 """A whole visit may take no longer, however many links a feed has."""
+LINKS_AT_ONCE = 4
 _ACCEPT = f"{MEDIA_TYPE}, application/atom+xml, application/rss+xml, application/xml, text/xml"
 _ENDINGS = (".xml", ".cap")
 _MOST_SEEN = 500
@@ -65,6 +66,8 @@ class CapDesk:
         self._patience = patience or Patience()
         self._halves: dict[tuple[str, str], str] = {}
         """Files that were no whole XML when they were seen last, by source and name: a digest of what was there."""
+        self._dead: dict[str, set[str]] = {}
+        """Entries whose links led nowhere when they were tried last, by source."""
 
     async def visit(self, source: Source, token: str) -> None:
         """Read what a source has now.
@@ -123,15 +126,14 @@ class CapDesk:
         headers: Mapping[str, str],
     ) -> None:
         new = [entry for entry in entries if entry.stamp not in seen]
-        failed: list[SourceUnreachable] = []
-        came: list[tuple[Entry, Parcel]] = []
-        # A feed lists what is newest first; what came before is taken before.
-        for entry in reversed(new[:MOST_ENTRIES]):
-            try:
-                data = entry.data or (await fetcher.get(entry.link)).data
-                came.append((entry, Parcel(entry.link or source.address, data)))
-            except SourceUnreachable as error:
-                failed.append(error)
+        # A link that led nowhere before is tried when the others were.
+        dead = self._dead.setdefault(source.slug, set())
+        dead &= {entry.stamp for entry in new}
+        answers = await self._answers(fetcher, sorted(new[:MOST_ENTRIES], key=lambda entry: entry.stamp in dead), dead)
+        failed = [data for _, data in answers if isinstance(data, SourceUnreachable)]
+        came = [
+            (entry, Parcel(entry.link or source.address, data)) for entry, data in answers if isinstance(data, bytes)
+        ]
         parcels = await asyncio.to_thread(self._in_order, source, [parcel for _, parcel in came])
         for parcel in parcels:
             await asyncio.to_thread(
@@ -146,6 +148,33 @@ class CapDesk:
         await asyncio.to_thread(self._remember, source, headers if is_whole else {}, read)
         if failed:
             raise failed[0]
+
+    async def _answers(
+        self, fetcher: Fetcher, entries: Sequence[Entry], dead: set[str]
+    ) -> list[tuple[Entry, bytes | SourceUnreachable]]:
+        """What is behind each entry, a few at once; who has no turn in time is asked at the next visit.
+
+        `dead` takes those that were asked until they have answered.
+        """
+        turns, until = asyncio.Semaphore(LINKS_AT_ONCE), asyncio.get_running_loop().time() + self._patience.links_s
+
+        async def answer(entry: Entry) -> tuple[Entry, bytes | SourceUnreachable]:
+            if entry.data:
+                return entry, entry.data
+            try:
+                async with asyncio.timeout_at(until), turns:
+                    dead.add(entry.stamp)
+                    data = (await fetcher.get(entry.link)).data
+                    dead.discard(entry.stamp)
+                    return entry, data
+            except TimeoutError:
+                return entry, SourceUnreachable("Nguồn có tin không tải kịp: sẽ hỏi lại.")
+            except SourceUnreachable as error:
+                return entry, error
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(answer(entry)) for entry in entries]
+        return [task.result() for task in tasks]
 
     def _in_order(self, source: Source, parcels: Sequence[Parcel]) -> list[Parcel]:
         """Parcels by when their messages were sent, so that an update comes after what it updates."""

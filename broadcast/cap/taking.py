@@ -66,7 +66,8 @@ def take_alert(session: Session, source: Source, alert: Alert, proof: Proof, now
     commune, villages = load_places(session)
     judged = judge(alert, commune, villages, own_sender(session), now)
     row = _new_row(session, source, alert, judged, proof, now)
-    before = _why_not_again(session, row)
+    may_air = judged.fate is Fate.AIR and options.airs_at_once and proof.holds
+    before = _why_not_again(session, source, row, may_air=may_air)
     if before:
         row.state, row.reason = CapState.NOTED, before
     elif alert.msg_type is MsgType.CANCEL and judged.fate is not Fate.NOTE:
@@ -114,11 +115,18 @@ def _new_row(session: Session, source: Source, alert: Alert, judged: Judged, pro
     return row
 
 
-def _why_not_again(session: Session, row: CapMessage) -> str:
-    """Whether a message has been overtaken: by its copy from another source, or by its own later word."""
+def _why_not_again(session: Session, source: Source, row: CapMessage, *, may_air: bool) -> str:
+    """Whether a message has been overtaken: by its copy from another source, or by its own later word.
+
+    Copies that only wait for a person do not keep one from sounding that may be aired by itself: it takes their place.
+    """
     same = select(CapMessage).where(CapMessage.sender == row.sender, CapMessage.identifier == row.identifier)
     copies = session.exec(same.where(CapMessage.source_id != row.source_id, CapMessage.state != CapState.NOTED)).all()
-    if copies:
+    if may_air and all(copy.state is CapState.WAITING for copy in copies):
+        for copy in copies:
+            copy.state, copy.reason = CapState.REPLACED, f"Nguồn {source.name} đã gửi tin này và được phát ngay."
+            session.add(copy)
+    elif copies:
         return f"Đã nhận tin này từ nguồn {session.get_one(Source, copies[0].source_id).name}."
     name = f"{row.sender},{row.identifier}"
     own = select(CapMessage).where(CapMessage.source_id == row.source_id, col(CapMessage.msg_type).in_(_CHANGES))

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from broadcast.cap.desk import MAX_FEED_BYTES
+from broadcast.cap.desk import LINKS_AT_ONCE, MAX_FEED_BYTES
 from broadcast.cap.places import set_rules
 from broadcast.cap.trust import set_options, trust_certificate
 from broadcast.db import reading, session_of
@@ -43,6 +43,8 @@ class Feeds:
     tokens: set[str | None] = field(default_factory=set)
     stalls: bool = False
     endless: bool = False
+    dead: frozenset[str] = frozenset()
+    """Paths that answer nothing."""
     release: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
@@ -54,7 +56,7 @@ class Feeds:
         if self.etag:
             request.send_header("ETag", self.etag)
         request.end_headers()
-        if self.stalls:
+        if self.stalls or request.path in self.dead:
             request.wfile.flush()
             self.release.wait(30)
         while self.endless and not self.release.is_set():
@@ -205,6 +207,17 @@ async def test_a_feed_that_stalls_or_never_ends_is_left(house_engine: Engine, tm
     assert await office.visit() is not None
     feeds.stalls, feeds.endless = False, True
     assert f"{MAX_FEED_BYTES // 1024 // 1024} MB" in (await office.visit() or "")
+
+
+async def test_dead_links_take_their_share_of_a_visit_and_the_rest_is_taken(
+    house_engine: Engine, tmp_path: Path, feeds: Feeds
+) -> None:
+    office = new_office(house_engine, tmp_path, replace(BUSY, links_s=1))
+    office.add(SourceKind.CAP_HTTP, f"{feeds.url}/tin.atom")
+    feeds.dead = frozenset(f"/chet-{number}" for number in range(2 * LINKS_AT_ONCE))
+    feeds.list(*sorted(feeds.dead), inside=message("a-1"))
+    assert await office.visit() is not None
+    assert office.came() == {"a-1": CapState.WAITING}
 
 
 async def test_signatures_are_checked_where_they_are_given(office: Office, feeds: Feeds, now: datetime) -> None:

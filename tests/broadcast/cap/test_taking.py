@@ -121,6 +121,32 @@ def test_the_same_message_from_two_sources_airs_once(desk: Desk, tmp_path: objec
     assert "Khí tượng tỉnh" in row.reason
 
 
+def test_a_copy_that_waits_does_not_keep_a_trusted_source_from_airing(desk: Desk, tmp_path: object) -> None:
+    waiting = desk.take(message())
+    assert waiting.state is CapState.WAITING
+    secrets = SecretFiles(tmp_path)  # type: ignore[arg-type]
+    desk.source = add_source(desk.unit, "khac", DRAFT, secrets, desk.house.administrator, desk.now)
+    set_options(desk.unit, "khac", desk.house.administrator, desk.now, airs_at_once=True, needs_signature=False)
+    assert desk.take(message(), OPEN).state is CapState.NOTED, "somebody on the way could have written it"
+    desk.source = add_source(desk.unit, "ba", DRAFT, secrets, desk.house.administrator, desk.now)
+    set_options(desk.unit, "ba", desk.house.administrator, desk.now, airs_at_once=True, needs_signature=False)
+    trusted = desk.take(message())
+    assert (trusted.state, waiting.state) == (CapState.RAISED, CapState.REPLACED)
+    assert desk.one().id == trusted.broadcast_id
+    with pytest.raises(Conflict, match="xử lý"):
+        desk.press(waiting)
+
+
+def test_what_a_leader_has_set_aside_is_not_aired_by_another_source(desk: Desk, tmp_path: object) -> None:
+    refused = desk.take(message())
+    set_message_aside(desk.unit, str(refused.id), "Báo nhầm.", desk.house.leader, desk.now)
+    secrets = SecretFiles(tmp_path)  # type: ignore[arg-type]
+    desk.source = add_source(desk.unit, "khac", DRAFT, secrets, desk.house.administrator, desk.now)
+    set_options(desk.unit, "khac", desk.house.administrator, desk.now, airs_at_once=True, needs_signature=False)
+    assert desk.take(message()).state is CapState.NOTED
+    assert desk.broadcasts() == []
+
+
 def test_what_nobody_vouches_for_is_never_aired_at_once(desk: Desk) -> None:
     desk.airs_at_once()
     assert desk.take(message(), OPEN).state is CapState.WAITING
