@@ -159,5 +159,5 @@ def bulletin_renderer(options: RendererOptions, clock: Callable[[], datetime]) -
 
 def emergency_renderer(options: RendererOptions, voice: str, clock: Callable[[], datetime]) -> Renderer:
     """The renderer that waits for emergencies with its voice loaded."""
-    command = options.command("--warm", voice)
+    command = options.command("--urgent", "--warm", voice)
     return Renderer(Child("emergency-renderer", command, clock=clock, has_pipes=True), patience_s=30)

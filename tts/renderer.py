@@ -1,6 +1,6 @@
 """The renderer: a child process that turns jobs (see `tts.render_job`) into stored clips, one after another.
 
-python -m tts.renderer --voices-dir DIR --store DIR [--cache DIR] [--idle] [--warm VOICE]
+python -m tts.renderer --voices-dir DIR --store DIR [--cache DIR] [--idle | --urgent] [--warm VOICE]
 
 It says `Ready`, then answers each line of its stdin in order. It ends when its stdin is closed or its parent dies.
 Only the protocol goes to stdout: what libraries print there is sent to stderr.
@@ -32,6 +32,7 @@ from tts.voices import FALLBACK_VOICE
 
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
+_URGENT_NICE = -10
 _ASKED: TypeAdapter[RenderJob | WarmUp] = TypeAdapter(RenderJob | WarmUp)
 
 
@@ -43,6 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.idle:
         # Before any library starts its threads: they inherit it.
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if options.urgent:
+        _go_first()
     replies = _take_stdout()
     cache = SentenceCache(options.cache or options.store.parent / "sentences", options.cache_mb << 20)
     chain = VoiceChain(options.voices_dir, Level(target_lufs=options.target_lufs, horn=options.horn), cache)
@@ -100,6 +103,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--voices-dir", type=Path, required=True, help="where voices are installed")
     parser.add_argument("--store", type=Path, required=True, help="the folder of clips")
     parser.add_argument("--idle", action="store_true", help="run only when nothing else wants the processor")
+    parser.add_argument("--urgent", action="store_true", help="run before everything else, where that is allowed")
     parser.add_argument("--warm", metavar="VOICE", help="load this voice before saying ready")
     parser.add_argument("--cache", type=Path, help="the folder of sentences said before (default: beside the store)")
     parser.add_argument("--cache-mb", type=int, default=256, help="how much of them to keep")
@@ -129,6 +133,14 @@ def _take_stdout() -> IO[str]:
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return replies
+
+
+def _go_first() -> None:
+    """Take the processor from what waits less urgently. Only root may, or who is given `LimitNICE` by systemd."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, _URGENT_NICE)
+    except PermissionError:
+        _log.info("not allowed to go first: words of emergencies share the processor")
 
 
 def _die_with_parent(parent: int) -> None:

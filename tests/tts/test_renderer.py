@@ -249,6 +249,16 @@ def test_idle_means_the_scheduler_knows(tmp_path: Path) -> None:
     started.close()
 
 
+def test_urgent_goes_first_where_it_may(tmp_path: Path) -> None:
+    trial = [sys.executable, "-c", "import os; os.setpriority(os.PRIO_PROCESS, 0, -10)"]
+    allowed = subprocess.run(trial, check=False, timeout=60, stderr=subprocess.DEVNULL).returncode == 0
+    started = Renderer(tmp_path, tmp_path / "clips", "--urgent")
+    found = os.getpriority(os.PRIO_PROCESS, started.process.pid)
+    assert found == (-10 if allowed else os.getpriority(os.PRIO_PROCESS, 0))
+    assert started.ask(job("1", voice="tone"))["engine"] == "tone"
+    assert started.close() == 0
+
+
 def test_dies_with_its_parent(tmp_path: Path) -> None:
     """The parent is killed outright, while the renderer's stdin is held open by somebody else."""
     code = (
