@@ -149,8 +149,11 @@ class ClipStore:
             ClipRefused: even without them there is no room.
         """
         last = {name: place for place, name in enumerate(spare, 1)}
-        files = sorted(_files_of(self._folder), key=lambda entry: (last.get(entry[1].stem, 0), entry[0].st_mtime))
-        lacking = self._lacking(size_bytes, sum(stat.st_size for stat, _ in files))
+        found = list(_files_of(self._folder))
+        lacking = self._lacking(size_bytes, sum(stat.st_size for stat, _ in found))
+        if lacking <= 0:
+            return frozenset()
+        files = sorted(found, key=lambda entry: (last.get(entry[1].stem, 0), entry[0].st_mtime))
         may_go = [(stat, path) for stat, path in files if path.stem not in keep and path.suffix != _DRAFT]
         if lacking > sum(stat.st_size for stat, _ in may_go):
             raise ClipRefused(Reason.DISK_FULL, "the clip store is full of clips that are still to be played")
@@ -179,9 +182,10 @@ class ClipStore:
 
 
 def _files_of(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
-    for path in folder.iterdir():
-        with suppress(FileNotFoundError):  # another fetch has just finished it
-            yield path.stat(), path
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # another fetch has just finished it
+                yield entry.stat(), folder / entry.name
 
 
 def _settle(file: BinaryIO) -> None:
