@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from tests.bench.emergency.commune import VILLAGES, village_of
@@ -46,7 +47,8 @@ async def measure_loss(out: Path, presses: int) -> None:
             await asyncio.gather(cutting, return_exceptions=True)
             _run("iptables", "-F")
         await asyncio.sleep(LAST_WAIT_S / 2)
-        await _note(made, Tape(stage.tapes), button, Evidence(logs / "rows.jsonl"))
+        with closing(Tape(stage.tapes)) as tape:
+            await _note(made, tape, button, Evidence(logs / "rows.jsonl"))
         await button.close()
         pressed.close()
     with (out / "rows.jsonl").open("a") as rows:

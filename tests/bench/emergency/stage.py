@@ -3,7 +3,9 @@
 import asyncio
 import json
 import math
+import os
 import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ from web.demo.client import Client, Tokens
 from web.demo.run import free_port
 
 STARTS_WITHIN_S = 120.0
+CALM_PART, CALM_WITHIN_S = 0.35, 180.0
+"""It is pressed once server and poles together take no more than so much of a processor."""
 PROCESSES = 2
 """The nodes are spread over so many: one for each processor of the machine the figures are for."""
 
@@ -50,14 +54,15 @@ async def staged(out: Path, nodes: int) -> AsyncIterator[Stage]:
         fast = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loalang-poles-", dir=_fast_folder())))
         place = Place(root / "server", fast, free_port())
         tokens, names = make_commune(place, nodes)
-        client = await stack.enter_async_context(_serving(place, root, out, tokens))
+        client, server = await stack.enter_async_context(_serving(place, root, out, tokens))
         await _hold_ready(place, names)
-        tapes = await stack.enter_async_context(_listening(place, client.base_url, names, out))
+        units, tapes = await stack.enter_async_context(_listening(place, client.base_url, names, out))
+        await until(_Calm((server, *units)).is_there, CALM_WITHIN_S)
         yield Stage(client, tokens, place.mqtt_port, names, tapes)
 
 
 @asynccontextmanager
-async def _serving(place: Place, root: Path, out: Path, tokens: Tokens) -> AsyncIterator[Client]:
+async def _serving(place: Place, root: Path, out: Path, tokens: Tokens) -> AsyncIterator[tuple[Client, Unit]]:
     """The server, healthy."""
     voices, port, settings = root / "voices", free_port(), root / "server.toml"
     vietnamese_voice_dir(voices)
@@ -76,7 +81,7 @@ async def _serving(place: Place, root: Path, out: Path, tokens: Tokens) -> Async
     try:
         await server.start()
         await until(is_healthy, STARTS_WITHIN_S)
-        yield client
+        yield client, server
     finally:
         await client.close()
         await server.stop()
@@ -106,7 +111,9 @@ async def _hold_ready(place: Place, names: Sequence[str]) -> None:
 
 
 @asynccontextmanager
-async def _listening(place: Place, server_url: str, names: Sequence[str], out: Path) -> AsyncIterator[list[Path]]:
+async def _listening(
+    place: Place, server_url: str, names: Sequence[str], out: Path
+) -> AsyncIterator[tuple[list[Unit], list[Path]]]:
     """The poles, in processes of their own, all with the server's word on what is prepared; what they print."""
     units, tapes = [], []
     each = math.ceil(len(names) / PROCESSES)
@@ -124,16 +131,41 @@ async def _listening(place: Place, server_url: str, names: Sequence[str], out: P
             waiting.discard(str(line["node"]))
         return not waiting
 
+    async def have_all() -> bool:
+        if any(unit.pid is None for unit in units):
+            raise RuntimeError(f"poles ended: see {out}/nodes-*.log")
+        return await tape.until(is_whole, 1.0)
+
     try:
         for unit in units:
             await unit.start()
-        if not await tape.until(is_whole, STARTS_WITHIN_S):
-            raise RuntimeError(f"{len(waiting)} poles have not got what is prepared")
-        yield tapes
+        await until(have_all, STARTS_WITHIN_S)
+        yield units, tapes
     finally:
         tape.close()
         for unit in units:
             await unit.stop()
+
+
+class _Calm:
+    """Whether processes rest: poles that have just come ask for the time, again and again, for a minute."""
+
+    def __init__(self, units: Sequence[Unit]) -> None:
+        self._units = units
+        self._used, self._at = self._ticks(), time.monotonic()
+
+    async def is_there(self) -> bool:
+        """Whether they used little of the processors since this was asked last."""
+        await asyncio.sleep(2)
+        used, at = self._ticks(), time.monotonic()
+        part = (used - self._used) / os.sysconf("SC_CLK_TCK") / (at - self._at)
+        self._used, self._at = used, at
+        return part < CALM_PART
+
+    def _ticks(self) -> int:
+        pids = [unit.pid for unit in self._units if unit.pid is not None]
+        fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+        return sum(int(each[11]) + int(each[12]) for each in fields)
 
 
 def _fast_folder() -> Path | None:
