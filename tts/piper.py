@@ -130,8 +130,11 @@ def _open_session(model_path: Path, threads: int | None) -> _TidySession:
     options.log_severity_level = _LOG_ERRORS_ONLY
     # A plan of memory for each length of sentence ever met would grow without end.
     options.enable_mem_pattern = False
-    # A thread that spins while it waits takes the core the encoder, or the rest of the server, could use.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads wait for each other spinning, which a first sentence gains by; but not for long, as the encoder and the
+    # rest of the server want a core too, and the work is shared out in shrinking pieces.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "50")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.add_session_config_entry("session.dynamic_block_base", "4")
     if threads is not None:
         options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(_fix_noise(model_path), options, providers=["CPUExecutionProvider"])
