@@ -1,7 +1,7 @@
 """`make bench-speech`: our speech beside the raw piper API and wyoming-piper, same model, same sentences, turn by turn.
 
-Closes with one JSON line; every single measurement is left in bench-out/speech/. `--memory N` instead renders N
-bulletins one after another in one renderer and says how its memory grew.
+Closes with one JSON line; every single measurement is left in bench-out/speech/, the renderer's memory over 1,000
+bulletins too. `--memory N` does only that, with N bulletins.
 """
 
 import argparse
@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import psutil
 from piper import PiperVoice, SynthesisConfig
 
@@ -37,19 +36,24 @@ CLIENTS = 4
 CROWD = 20
 CROWD_WORDS = 25
 CROWD_ROUNDS = 2
-WARM_UP = 20
+MANY = 1000
+LONGEST_WORDS = 25
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="bench-speech")
-    parser.add_argument("--memory", type=int, metavar="N", help="render N bulletins and watch the memory")
+    parser.add_argument("--memory", type=int, metavar="N", help="only render N bulletins and watch the memory")
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         vietnamese_voice_dir(folder / "voices")
-        found = _memory(folder, options.memory) if options.memory else _speech(folder)
+        if options.memory:
+            found = _memory(folder, options.memory)
+        else:
+            found = _speech(folder)
+            _memory(folder, MANY)
     print(json.dumps(found))  # noqa: T201 - what this program is for
 
 
@@ -141,28 +145,23 @@ def _levels(reader: Reader, texts: Sequence[Sequence[Passage]], path: Path) -> d
 
 
 def _memory(folder: Path, count: int) -> dict[str, float]:
-    """Megabytes of the renderer after each of `count` bulletins of three sentences that were never said before."""
-    renderer = OurRenderer(folder / "voices", folder, VOICE_NAME)
+    """Megabytes of the renderer over `count` bulletins of one sentence, of 3 to 25 words never said before."""
+    renderer = OurRenderer(folder / "voices", folder / "many", VOICE_NAME)
     process = psutil.Process(renderer.process.pid)
     texts = [path.read_text("utf-8") for path in sorted(BULLETINS.glob("*.txt"))]
-    sentences = [passage for text in texts for passage in passages_of(normalize(text))]
+    words = " ".join(passage.spoken for text in texts for passage in passages_of(normalize(text))).split()
     megabytes = []
     for number in range(count):
-        words = normalize(f"Tin số {number}.").spoken
-        three = [sentences[(7 * number + step) % len(sentences)] for step in (0, 1, 2)]
-        renderer.render([Passage(f"{words} {one.spoken}", one.pause) for one in three])
+        length = 3 + 7 * number % (LONGEST_WORDS - 2)
+        start = 31 * number % (len(words) - length)
+        said = " ".join([normalize(f"Tin số {number}").spoken, *words[start : start + length]])
+        renderer.render([Passage(said)])
         megabytes.append(process.memory_info().rss / 1e6)
     renderer.close()
-    _keep("memory", {"megabytes": megabytes})
-    settled = megabytes[min(WARM_UP, count // 2) :]
-    slope = float(np.polyfit(np.arange(len(settled)), settled, 1)[0]) if len(settled) > 1 else 0.0
-    return {
-        "bulletins": count,
-        "memory_mb_max": round(max(megabytes), 1),
-        "memory_mb_first": round(settled[0], 1),
-        "memory_mb_last": round(settled[-1], 1),
-        "growth_mb_per_1000": round(1000 * slope, 1),
-    }
+    after = {f"after_{number}": round(megabytes[number - 1], 1) for number in (100, 500, count) if number <= count}
+    found = {"bulletins": count, **after, "most": round(max(megabytes), 1)}
+    _keep("memory", {"renderer_mb": found, "after_each": [round(one, 1) for one in megabytes]})
+    return found
 
 
 def _ratio(name: str, ours: Callable[[], object], theirs: Callable[[], object]) -> float:
