@@ -12,7 +12,7 @@ from broadcast.errors import Conflict, NotAllowed, NotFound
 from broadcast.lifecycle import COMING, WhyNot, move
 from broadcast.models import Broadcast, BroadcastState, Delivery, DeliveryState, IssuedOrder, Node, Role, User
 from broadcast.nodes import get_node, zones_of_node
-from broadcast.orders import issue_stop, void_orders, zones_of
+from broadcast.orders import issue_stop, plays_of, void_orders, zones_of
 from broadcast.permissions import Action, require
 
 _BY_PEOPLE = frozenset({WhyNot.STOPPED_BY_USER.value, WhyNot.BULLETIN_WITHDRAWN.value})
@@ -52,8 +52,9 @@ def stop_broadcast(
         return _stop_at_node(session, broadcast_id, user, now, get_node(session, node))
     broadcast = _broadcast_for(session, broadcast_id, user)
     has_repeats = end_repeats(session, broadcast.follows_id or broadcast.id, now)
-    if broadcast.state in COMING and _sounds_somewhere(session, broadcast):
-        move(broadcast, BroadcastState.ON_AIR)  # a pole's word came before this server's next look at the clock
+    has_begun = _sounds_somewhere(session, broadcast) or _was_sent_to_begin(session, broadcast, now)
+    if broadcast.state in COMING and has_begun:
+        move(broadcast, BroadcastState.ON_AIR)  # this came before this server's next look at the clock
     if broadcast.state in COMING:
         return cancel_broadcast(session, broadcast_id, user, now)
     if broadcast.state is BroadcastState.ON_AIR:
@@ -85,6 +86,12 @@ def stop_stragglers(session: Session, playing: Mapping[str, str], now: datetime)
             issue_stop(session, broadcast, now, [slug])
             stragglers.append(slug)
     return stragglers
+
+
+def _was_sent_to_begin(session: Session, broadcast: Broadcast, now: datetime) -> bool:
+    """Whether its instant has come and poles have its order: what they made of it is theirs to tell."""
+    has_come = broadcast.starts_at is not None and broadcast.starts_at <= now
+    return has_come and any(play.sent_at is not None for play in plays_of(session, broadcast.id))
 
 
 def _sounds_somewhere(session: Session, broadcast: Broadcast) -> bool:

@@ -57,6 +57,20 @@ def test_what_a_pole_began_before_the_server_saw_its_minute_is_stopped(
     assert orders(unit) == [("stop", ["thon-dong"], [])]
 
 
+def test_what_was_sent_and_has_come_to_its_instant_is_stopped_not_cancelled(
+    unit: Session, house: House, now: datetime
+) -> None:
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    broadcast = add_broadcast(unit, house, now)
+    render(unit, broadcast, now)
+    assert begin_now(unit, broadcast.id, now)
+    mark_sent(unit, [due.order.order for due in due_orders(unit, now)], now)
+    assert broadcast.starts_at is not None
+    stop_broadcast(unit, broadcast.id, house.officer, broadcast.starts_at)
+    assert (broadcast.state, broadcast.reason) == (BroadcastState.CUT, "stopped-by-user")
+    assert [one.kind for one in (due.order for due in due_orders(unit, now))] == ["stop"]
+
+
 def test_pressing_stop_again_sends_it_again(unit: Session, house: House, on_air: Broadcast, now: datetime) -> None:
     for second in range(2):
         stop_broadcast(unit, on_air.id, house.officer, now + HOUR + timedelta(seconds=second))
