@@ -217,10 +217,15 @@ def test_settings_that_cannot_be_meant_are_refused(commune: Commune, notify: dic
 # The morning
 
 
-async def test_the_morning_is_shown_from_four_to_noon_with_what_to_do(
-    app: FastAPI, hears: None, browse: SignIn, clock: Clock, commune: Commune
-) -> None:
+@pytest.fixture
+def dawn(clock: Clock) -> None:
+    """It is morning before the server starts: nothing that it does then is of another hour."""
     clock.now = MORNING
+
+
+async def test_the_morning_is_shown_from_four_to_noon_with_what_to_do(
+    dawn: None, app: FastAPI, hears: None, browse: SignIn, clock: Clock, commune: Commune
+) -> None:
     officer = await browse("officer")
     await officer.get("/kiem-tra-sang")
     assert "Chưa kiểm tra lần nào" in officer.text("main")
@@ -244,9 +249,8 @@ async def test_the_morning_is_shown_from_four_to_noon_with_what_to_do(
 
 
 async def test_a_village_head_is_told_of_the_village_only(
-    app: FastAPI, hears: None, browse: SignIn, clock: Clock, commune: Commune
+    dawn: None, app: FastAPI, hears: None, browse: SignIn, clock: Clock, commune: Commune
 ) -> None:
-    clock.now = MORNING
     await _air(commune, clock.now + timedelta(hours=1), zone="thon-tay")
     head = await browse("head")
     await head.get("/kiem-tra-sang")
