@@ -46,13 +46,12 @@ class Wanted:
 
 def wanted_clips(state: NodeState, now: Instant, ahead: timedelta | None) -> list[Wanted]:
     """The clips that are to be fetched: those of emergencies, what is held ready for emergencies, then the nearest."""
-    found = [wanted for track in _coming(state, now, ahead) if track.is_emergency for wanted in _of_track(track, now)]
+    tracks = _coming(state, now, ahead)
+    found = [wanted for track in tracks if track.is_emergency for wanted in _of_track(track, now)]
     if state.rehearsal is not None:
         found.append(Wanted(state.rehearsal.clip, now.at, is_on_its_way=True))
     found += [Wanted(clip, now.at + URGENT, is_held_ready=True) for pack in state.packs.values() for clip in pack.clips]
-    found += [
-        wanted for track in _coming(state, now, ahead) if not track.is_emergency for wanted in _of_track(track, now)
-    ]
+    found += [wanted for track in tracks if not track.is_emergency for wanted in _of_track(track, now)]
     needed: dict[str, Wanted] = {}
     for wanted in found:
         if wanted.clip.sha256 not in state.clips:
