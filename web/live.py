@@ -105,12 +105,8 @@ class LiveFeed:
         """Something that a page may show has changed. Called on the event loop."""
         self._changed.set()
         if topic not in OF_POLES:
-            self.forget()
-
-    def forget(self) -> None:
-        """Somebody has done something: what was rendered before is not `latest` any more. Called on the event loop."""
-        self._acts += 1
-        self._latest = {}
+            self._acts += 1
+            self._latest = {}
 
     def latest(self, parts: Sequence[Part]) -> dict[Part, str] | None:
         """These parts as all who watch them were just shown them; none if one is not known or not fresh."""

@@ -164,7 +164,7 @@ def main() -> int:
     CATALOGUE.parent.mkdir(parents=True, exist_ok=True)
     with CATALOGUE.open("wb") as file:
         write(catalogue, file)
-    missing = sum(not known.get(text) for text in texts())
+    missing = sum(not message.string for message in catalogue if message.id)
     sys.stdout.write(f"{len(catalogue)} texts, {missing} without English: {CATALOGUE}\n")
     return 0
 
