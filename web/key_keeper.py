@@ -110,15 +110,24 @@ class KeyKeeper:
     def show_certificate(self) -> None:
         """Have every connection from now on see the certificate as it is on the disk.
 
+        A context that is in use cannot load another: in between it has the new certificate and no key, and whoever
+        connects then is turned away. So each connection is handed a context that was loaded whole.
+
         Raises:
-            KeyUnusable: it cannot be read.
+            KeyUnusable: it cannot be read. The former one is still shown.
         """
         if self._http_tls is None:
             return
+        shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            self._http_tls.load_cert_chain(self.certificate.path)
+            shown.load_cert_chain(self.certificate.path)
         except OSError as error:  # also ssl.SSLError
             raise KeyUnusable(f"{self.certificate.path}: {error}") from error
+
+        def show(connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+            connection.context = shown
+
+        self._http_tls.sni_callback = show  # asked for every connection, also one that names nobody
 
     def _note(self, held: Mapping[str, int]) -> None:
         if held != self._noted:
