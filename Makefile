@@ -52,8 +52,9 @@ web/static/vendor/.copied: node_modules/.installed | $(VENV)/.installed
 demo: setup
 	@$(BIN)/loalang demo
 
+# What fails is tried once more, and told with its first failure (docs/decisions/094-second-try.md).
 test: setup check
-	$(BIN)/pytest
+	$(BIN)/pytest --reruns 1
 
 # --- checks ---
 
