@@ -105,7 +105,7 @@ node-wheels: setup
 	@$(BIN)/python -m tests.bench.node_wheels
 
 bench-crash: setup
-	@$(BIN)/python -m tests.crash --runs 200
+	@$(BIN)/python -m tests.crash --runs 200 --communes 6
 
 images: setup
 	docker/build-images
