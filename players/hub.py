@@ -23,6 +23,7 @@ from players.messages import (
     Rehearse,
     Rehearsed,
     ReportAck,
+    Restart,
     Stop,
     TimeReply,
     TimeRequest,
@@ -146,7 +147,7 @@ class Hub:
         await self._publish(self._topics.prepared(document.zone), document, retain=True)
 
     async def send_order(
-        self, order: Play | Stop | Rehearse, *, zones: Sequence[str] = (), nodes: Sequence[str] = ()
+        self, order: Play | Stop | Rehearse | Restart, *, zones: Sequence[str] = (), nodes: Sequence[str] = ()
     ) -> None:
         """Send one order to all nodes of some zones, and to some nodes. A node obeys it once however often it comes.
 

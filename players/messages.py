@@ -1,7 +1,7 @@
 """Every message of the wire, one frozen class each.
 
 Down (server → node): `Timetable`, `NodeConfig`, `Emergencies`, `PreparedPack`, `Play`, `Stop`, `Rehearse`,
-`ReportAck`, `TimeReply`.
+`Restart`, `ReportAck`, `TimeReply`.
 Up (node → server): `Presence`, `Heartbeat`, `PlaybackReport`, `TimeRequest`, `Rehearsed`.
 Between poles: `LocalOrder`.
 Over HTTP: at pairing `PairingRequest`, `PairingReply`; when keys change `CommuneKeys`, `RenewalRequest`.
@@ -41,8 +41,8 @@ MAX_PUSHED_CLIP_BYTES = 1024 * 1024
 """The largest clip that is pushed over MQTT (about five minutes of speech); a larger one is fetched."""
 MAX_CLIPS = 64
 MAX_RELAYS = 4
-MOST_CARDS = 999_999_999
 """Relays in one broadcast."""
+MOST_CARDS = 999_999_999
 
 
 class Urgency(StrEnum):
@@ -392,6 +392,13 @@ class Rehearse(Order):
     clip: ClipRef
 
 
+class Restart(Order):
+    """Down, `nodes/<node>/orders` only: end in order what sounds, then the player; its service starts it again."""
+
+    kind: Literal["restart"] = "restart"
+    node: Slug
+
+
 class LocalOrder(Order):
     """Between the poles of a zone, signed by a pole's key or a card's: given at a pole, without the server."""
 
@@ -513,6 +520,10 @@ class Heartbeat(Message):
     signal_percent: int | None = Field(default=None, ge=0, le=100)
     uptime_s: int | None = Field(default=None, ge=0)
     """Since the board was started."""
+    running_s: int | None = Field(default=None, ge=0)
+    """Since the player was started."""
+    restarting: Id | None = None
+    """The `Restart` that it carries out: the next word comes from a new start."""
     memory_free_bytes: int | None = Field(default=None, ge=0)
     processor_percent: int | None = Field(default=None, ge=0, le=100)
     data: DataUsage | None = None

@@ -25,7 +25,7 @@ from joserfc.util import urlsafe_b64decode
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from players.errors import Distrusted, KeyUnusable, MalformedMessage, UnknownKey
-from players.messages import Message, Play, Rehearse, Slug, Stop
+from players.messages import Message, Play, Rehearse, Restart, Slug, Stop
 
 M = TypeVar("M", bound=Message)
 
@@ -40,7 +40,7 @@ TICKET_LEEWAY_S = 30
 
 _TICKET_TYPE = "loalang/ticket"
 _SLUG: TypeAdapter[str] = TypeAdapter(Slug)
-_ORDERS: Final[tuple[type[Play | Stop | Rehearse], ...]] = (Play, Stop, Rehearse)
+_ORDERS: Final[tuple[type[Play | Stop | Rehearse | Restart], ...]] = (Play, Stop, Rehearse, Restart)
 
 
 class _Registry(jws.JWSRegistry):
@@ -217,8 +217,8 @@ def open_signed(
 
 def open_order(
     payload: bytes, keys: Sequence[Mapping[str, str]], topic: str, max_bytes: int = MAX_ORDER_BYTES
-) -> Play | Stop | Rehearse:
-    """Check an order, which says itself whether it is a `Play`, a `Stop` or a `Rehearse`.
+) -> Play | Stop | Rehearse | Restart:
+    """Check an order, which says itself what kind of order it is.
 
     Raises:
         MalformedMessage: as `open_signed`.
@@ -332,11 +332,17 @@ def _addressed(message: M, header: _Header, topic: str) -> M:
     if header.topic != topic:
         raise Distrusted(f"signed for {header.topic!r}, came on {topic!r}")
     levels = topic.split("/")
-    for name, place in (("commune", 2), ("zone", 4), ("node", 4)):
+    places = {"commune": levels[2:3], "zone": _named(levels, "zones"), "node": _named(levels, "nodes")}
+    for name, there in places.items():
         meant = getattr(message, name, None)
-        if meant is not None and levels[place : place + 1] != [meant]:
+        if meant is not None and there != [meant]:
             raise Distrusted(f"for {name} {meant!r}, came on {topic!r}")
     return message
+
+
+def _named(levels: Sequence[str], kind: str) -> Sequence[str]:
+    """The zone or node of a topic; nothing when the topic is no such thing's."""
+    return levels[4:5] if levels[3:4] == [kind] else []
 
 
 def _claims(content: bytes) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Topics:
         return f"{self.base}/nodes/{node}/config"
 
     def node_orders(self, node: str) -> str:
-        """Down: `Play`, `Stop` and `Rehearse` for one node."""
+        """Down: `Play`, `Stop`, `Rehearse` and `Restart` for one node."""
         return f"{self.base}/nodes/{node}/orders"
 
     def acks(self, node: str) -> str:

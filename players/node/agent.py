@@ -37,6 +37,7 @@ from players.node.events import (
     Leaving,
     Refuse,
     Spread,
+    StartAnew,
     Tell,
     Tick,
     Way,
@@ -122,6 +123,7 @@ class Agent:
         self._keeper = Keeper(parts.store, parts.clock, lambda: self._state)
         self._player = Player(parts.outputs, parts.clips, parts.clock, self._stream_url, self._relay_url, self.emit)
         self._refused = Refusals()
+        self._restarting: str | None = None
         self._spread: Callable[[bytes], None] = _nobody_hears
         self._status_file = StatusFile(parts.data_dir)
         self._line_trouble: WireError | None = None
@@ -168,7 +170,7 @@ class Agent:
                 raise result
 
     def leave(self) -> None:
-        """End: from a signal handler."""
+        """End: by a signal, or an order."""
         self._leaving.set()
 
     async def _take_leave(self) -> None:
@@ -244,6 +246,10 @@ class Agent:
             case Spread(signed):
                 self._announce("started-here")
                 self._spread(signed.encode("ascii"))
+            case StartAnew(order):
+                self._announce("restarting", order=order)
+                self._restarting = order
+                self.leave()
             case Answer(message):
                 self._announce("rehearsed", order=message.order, error=message.error)
                 self._link.say_rehearsed(message)
@@ -334,12 +340,12 @@ class Agent:
         """See `Duties`."""
         board = await asyncio.to_thread(self._parts.health.probe)
         self._keep_status()
-        state = self._state
+        state, now = self._state, self._clock.now()
         playing = next((track for track in state.tracks.values() if track.phase is Phase.PLAYING), None)
         errors = [output.error for output in self._parts.outputs.values() if output.error]
         return Heartbeat(
             node=state.node,
-            at=self._clock.now().at,
+            at=now.at,
             activity=NodeActivity.IDLE if playing is None else NodeActivity.PLAYING,
             broadcast=None if playing is None else playing.item.broadcast,
             output=self._parts.outputs[Way.FILES].name,
@@ -366,6 +372,8 @@ class Agent:
             signal=None if board.signal is None else board.signal.network,
             signal_percent=None if board.signal is None else board.signal.percent,
             uptime_s=board.uptime_s,
+            running_s=round((now.at - now.awake_since).total_seconds()),
+            restarting=self._restarting,
             memory_free_bytes=board.memory_free_bytes,
             processor_percent=board.processor_percent,
             data=None if self._parts.meter is None else self._parts.meter.usage,

@@ -61,7 +61,7 @@ class PackCame:
 
 @dataclass(frozen=True, slots=True)
 class OrderCame:
-    """A `Play` or `Stop` whose signature is right; whether it is fresh is not yet known."""
+    """An order whose signature is right; whether it is fresh is not yet known."""
 
     order: Order
 
@@ -265,6 +265,13 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class StartAnew:
+    """End the process in order, as an order asks; its service starts it again."""
+
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """Let the neighbours hear an order that was given here."""
 
@@ -279,7 +286,7 @@ class Refuse:
     why: str
 
 
-Action = Tell | Prepare | Go | Lengthen | Hush | Discard | Decode | Answer | Spread | Refuse
+Action = Tell | Prepare | Go | Lengthen | Hush | Discard | Decode | Answer | StartAnew | Spread | Refuse
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,10 +189,16 @@ class Link:
             self._anew.clear()
 
     async def farewell(self, limit_s: float) -> None:
-        """Send what is waiting and say that the node leaves, as far as that goes in so many seconds."""
+        """Say how it is, send what is waiting, and that it leaves, each as far as that goes in so many seconds."""
         connection = self._connection
         if connection is None:
             return
+        try:
+            async with asyncio.timeout(limit_s):
+                last = await self._duties.heartbeat()
+                await connection.publish(self._topics.heartbeat(last.node), last.to_json())
+        except (TimeoutError, TransportClosed):
+            log.info("could not say how the node is")
         try:
             async with asyncio.timeout(limit_s):
                 while reports := await self._duties.pending_reports():

@@ -19,11 +19,12 @@ from players.messages import (
     PreparedPack,
     Reason,
     Rehearse,
+    Restart,
     Stop,
     Timetable,
 )
 from players.node.clock import Instant
-from players.node.events import Action, Discard, Ending, Hush, Refuse
+from players.node.events import Action, Discard, Ending, Hush, Refuse, StartAnew
 from players.node.growing import lengthened, take_more
 from players.node.rehearsing import rehearse
 from players.node.state import (
@@ -166,6 +167,8 @@ def _carried_out(state: NodeState, order: Order, now: Instant) -> Step:
         return stopped_by_name(state, order, now)
     if isinstance(order, Rehearse):
         return rehearse(state, order), ()
+    if isinstance(order, Restart):
+        return _start_anew(state, order, now)
     if isinstance(order, Play):
         known = state.tracks.get(order.item.broadcast)
         if known is None:
@@ -175,6 +178,15 @@ def _carried_out(state: NodeState, order: Order, now: Instant) -> Step:
             brought = replace(known, item=order.item, origin=Origin.ORDER, listed=True, expires_at=order.expires_at)
             return state.with_track(brought), actions
     return state, ()
+
+
+def _start_anew(state: NodeState, order: Restart, now: Instant) -> Step:
+    """End and begin again; once, also where a card that cannot be written has not kept the order's id."""
+    if order.node != state.node:
+        return state, (Refuse(order.order, f"for node {order.node!r}"),)
+    if order.issued_at < now.awake_since:
+        return state, (Refuse(order.order, "issued before this start"),)
+    return state, (StartAnew(order.order),)
 
 
 def _came_too_late(state: NodeState, order: Order, now: Instant) -> Step:

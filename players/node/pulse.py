@@ -21,6 +21,7 @@ STEPS: Final[Mapping[str, float]] = {
     "clock_error_ms": 500,
     "clock_age_ms": float("inf"),
     "uptime_s": float("inf"),
+    "running_s": float("inf"),
 }
 """By how much a number must have changed to be news."""
 

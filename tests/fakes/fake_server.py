@@ -120,7 +120,7 @@ class FakeServer:
         async with self._news:
             self._news.notify_all()
 
-    async def until(self, condition: Callable[[], bool], limit_s: float = 15.0) -> None:
+    async def until(self, condition: Callable[[], bool], limit_s: float = 40.0) -> None:
         async with asyncio.timeout(limit_s), self._news:
             await self._news.wait_for(condition)
 
@@ -141,7 +141,7 @@ class FakeServer:
         assert len(finals) == 1, finals
         return next(iter(finals.values()))
 
-    async def until_final(self, broadcast: str, limit_s: float = 20.0, node: str = "dong-1") -> PlaybackReport:
+    async def until_final(self, broadcast: str, limit_s: float = 60.0, node: str = "dong-1") -> PlaybackReport:
         await self.until(
             lambda: any(
                 report.outcome.is_final and (report.broadcast, report.node) == (broadcast, node)

@@ -31,6 +31,7 @@ from players.messages import (
     RelayPart,
     RenewalRequest,
     ReportAck,
+    Restart,
     Severity,
     Stop,
     TimeReply,
@@ -47,6 +48,7 @@ COMMUNE = "hoa-binh-an"
 ZONE = "thon-dong"
 OTHER_ZONE = "thon-tay"
 NODE = "loa-dinh-lang"
+OTHER_NODE = "loa-nha-van-hoa"
 TOPICS = Topics(COMMUNE)
 NOW = datetime(2026, 3, 1, 22, 30, tzinfo=UTC)
 
@@ -105,6 +107,9 @@ STOP = Stop(
 )
 REHEARSE = Rehearse(
     order="rehearse-0001", commune=COMMUNE, issued_at=NOW, expires_at=NOW + timedelta(minutes=1), clip=CLIP
+)
+RESTART = Restart(
+    order="restart-0001", commune=COMMUNE, issued_at=NOW, expires_at=NOW + timedelta(minutes=1), node=OTHER_NODE
 )
 TIMETABLE = Timetable(
     commune=COMMUNE, version=1_772_404_200_000, issued_at=NOW, zone=ZONE, broadcasts=(MORNING, EVENING)
@@ -193,6 +198,8 @@ HEARTBEAT = Heartbeat(
     signal="mobile",
     signal_percent=67,
     uptime_s=86_400,
+    running_s=3_600,
+    restarting=None,
     memory_free_bytes=402_653_184,
     processor_percent=4,
     data=DataUsage(month="2026-03", control=812_000, clips=41_300_000, streams=0, emergencies=45_000),
@@ -258,6 +265,7 @@ SIGNED: dict[str, Message] = {
     TOPICS.zone_orders(ZONE): PLAY,
     TOPICS.node_orders(NODE): STOP,
     TOPICS.zone_orders(OTHER_ZONE): REHEARSE,
+    TOPICS.node_orders(OTHER_NODE): RESTART,
     TOPICS.time(NODE): TIME_REPLY,
     TOPICS.keys: COMMUNE_KEYS,
 }

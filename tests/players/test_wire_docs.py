@@ -40,8 +40,8 @@ from players.signing import (
     sign,
     ticket_subject,
 )
-from players.uplink import MAX_BYTES
-from tests.players.samples import ALL, PLAIN, SIGNED, TOPICS
+from players.uplink import MAX_BYTES, read_from_node
+from tests.players.samples import ALL, NODE, PLAIN, PRESENCE, SIGNED, TOPICS
 
 DOCS = Path(__file__).parents[2] / "docs" / "wire.md"
 DATA = Path(__file__).parents[1] / "data" / "wire"
@@ -114,6 +114,14 @@ def test_a_frozen_ticket_opens_its_door() -> None:
     assert make_ticket(node, example["node"], example["path"], at, example["lifetime_s"]) == example["jwt"]
     assert ticket_subject(example["jwt"]) == example["node"]
     assert check_ticket(example["jwt"], node.public_jwk(), example["path"], at) == example["node"]
+
+
+def test_the_frozen_sign_of_life_is_read_as_it_was() -> None:
+    example = frozen("as-it-was")
+    assert example == {"topic": TOPICS.heartbeat(NODE), "retained": False, "payload": messages.AS_IT_WAS.decode()}
+    assert read_from_node(NODE, "heartbeat", example["payload"].encode()) == PRESENCE
+    assert "**an empty payload**" in SECTIONS["Heartbeat"]
+    assert "`as-it-was.json`" in PAGE
 
 
 def test_the_page_names_every_outcome_and_reason() -> None:

@@ -95,6 +95,12 @@ class Command:
         assert self._process is not None
         assert self._reading is not None
         self._process.send_signal(number)
-        status = await asyncio.wait_for(self._process.wait(), 10)
+        return await self.ended(10)
+
+    async def ended(self, limit_s: float = 30) -> int:
+        """Wait for its end; its exit status."""
+        assert self._process is not None
+        assert self._reading is not None
+        status = await asyncio.wait_for(self._process.wait(), limit_s)
         await asyncio.wait_for(self._reading, 5)
         return status

@@ -36,6 +36,7 @@ from players.node.events import (
     Refuse,
     Silenced,
     Spread,
+    StartAnew,
     Tell,
     Tick,
     Way,
@@ -132,6 +133,8 @@ class Pole:
     """When what began was silent again, by its broadcast and the instant at which it began."""
     rehearsed: list[Rehearsed] = field(default_factory=list)
     spread: list[str] = field(default_factory=list)
+    starts_anew: list[str] = field(default_factory=list)
+    """The orders by which it was to end and begin again."""
     prepare_fails: int = 0
     """How many of the next `Prepare`s fail."""
     breaks_after: timedelta | None = None
@@ -262,6 +265,8 @@ class Pole:
                 self.spread.append(signed)
             case Answer(message):
                 self.rehearsed.append(message)
+            case StartAnew(order):
+                self.starts_anew.append(order)
             case Lengthen() if action.broadcast not in self._failing:
                 self._lengthen(action)
             case Discard(broadcast):

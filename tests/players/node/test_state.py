@@ -19,6 +19,7 @@ from players.messages import (
     Play,
     Reason,
     Rehearse,
+    Restart,
     Severity,
     Stop,
     Timetable,
@@ -649,6 +650,7 @@ HAPPENINGS = st.builds(
             "last",
             "emergencies",
             "rehearse",
+            "restart-order",
             "local-start",
             "local-start",
             "local-heard",
@@ -697,9 +699,11 @@ class Story:
     def tell(self, happens: Happens) -> None:
         self.pole.run(happens.pause_s)
         self.version += 1
-        event = self._event(happens)
+        event, restarts = self._event(happens), len(self.pole.starts_anew)
         if event is not None:
             self.pole.feed(event)
+        if len(self.pole.starts_anew) > restarts:
+            self.pole.feed(Leaving()).run(1).restart(abs(happens.in_s))
 
     def _item(self, happens: Happens, name: str) -> CuedBroadcast:
         self.resumes[f"{name}{happens.number}"] += happens.resume_within_s > 0
@@ -738,12 +742,20 @@ class Story:
                 )
             case "local-start" | "local-heard" | "local-stop":
                 return self._given_at_a_pole(happens)
-            case "rehearse":
-                return OrderCame(Rehearse(**fields(f"r{self.version}", pole.now, 30), clip=clip(number % 3 + 1)))
+            case "rehearse" | "restart-order":
+                return self._without_sound(happens)
             case "stop" | "stop-all":
                 name = ("t" if happens.stream else "p") + str(number) if happens.what == "stop" else None
                 return stop(f"s{self.version}", pole.now, name)
         return self._of_disk(happens)
+
+    def _without_sound(self, happens: Happens) -> Event:
+        if happens.what == "rehearse":
+            rehearsed = clip(happens.number % 3 + 1)
+            return OrderCame(Rehearse(**fields(f"r{self.version}", self.pole.now, 30), clip=rehearsed))
+        order = Restart(**fields(f"n{self.version}", self.pole.now, 90), node="dong-1")
+        self.orders.append(order)
+        return OrderCame(order)
 
     def _grown(self, happens: Happens) -> Event | None:
         """An emergency whose words come one after the other, under one order."""
@@ -870,6 +882,7 @@ def test_whatever_happens_every_broadcast_ends_once_and_only_what_may_sounds(
             check_nothing_played_twice(pole, parts, resumes=story.resumes[name] > 0)
     answers = Counter(answer.order for answer in pole.rehearsed)
     assert not answers or max(answers.values()) == 1, "a rehearsal is answered once"
+    assert len(set(pole.starts_anew)) == len(pole.starts_anew), "an order starts it anew once"
     ids = {(report.broadcast, report.outcome): report.report for report in pole.reports}
     assert len(set(ids.values())) == len(ids), "a report id stands for one fact"
     for name in set(pole.began()):
