@@ -24,8 +24,8 @@ from players.transport import Connection, Incoming, Transport
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN_S = 10.0
-_BATCH = 100
-"""Commands sent at once."""
+_BATCH = 25
+"""Commands sent at once: each rewrites the plugin's file, which is long where there are many nodes."""
 _ALREADY = frozenset({"Client already exists", "Role already exists"})
 
 Command = dict[str, Any]

@@ -38,8 +38,10 @@ NEWS_GATHER_S = 2.0
 PLAN_EVERY = timedelta(seconds=30)
 """Without news the timetable is looked through this often: the slow tick that repairs everything."""
 FORGET_EVERY = timedelta(hours=1)
-AFTER_ORDERS_S = 0.5
-"""When an order has gone out, what is planned and published waits so long: first the poles sound."""
+ORDERS_WITHIN_S = 0.5
+"""What is planned and published waits so long for orders that were just decided,"""
+AFTER_ORDERS_S = 1.0
+"""and so long once one has gone out: first the poles sound."""
 _INSTANT = "instant"
 
 
@@ -195,7 +197,7 @@ class Runner:
 
     async def _let_orders_go_first(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(AFTER_ORDERS_S):
+            async with asyncio.timeout(ORDERS_WITHIN_S):
                 await self._orders_out.wait()
         await asyncio.sleep(self._routine_after - asyncio.get_running_loop().time())
 

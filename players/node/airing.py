@@ -228,7 +228,7 @@ def _prepared(state: NodeState, track: Track, way: Way, now: Instant) -> Step:
         return finished(state, track, Outcome.MISSED, now, reason=Reason.TOO_LATE)
     gain_db = emergency_gain_db(state.config) if track.is_emergency else _gain_db(state, track, now)
     serial = track.serial + 1
-    track = replace(moved(track, Phase.PREPARED), serial=serial, way=way, from_ms=from_ms)
+    track = moved(track, Phase.PREPARED, serial=serial, way=way, from_ms=from_ms)
     if way is not Way.FILES or not is_piecewise(track.item):
         return state.with_track(track), (Prepare(track.item, serial, way, from_ms, gain_db),)
     track = begun_with(state, track)
@@ -313,7 +313,7 @@ def _started(state: NodeState, track: Track, now: Instant) -> Step:
         lead = START_LEAD[track.way] + (timedelta() if sounding else state.abilities.wake_lead)
         starts_at = now.at + (EMERGENCY_START_LEAD if track.is_emergency else lead)
     starts_at += timedelta(milliseconds=0 if state.config is None else state.config.delay_ms)
-    track = replace(moved(track, Phase.STARTING), zones=state.zones_of(track))
+    track = moved(track, Phase.STARTING, zones=state.zones_of(track))
     return state.with_track(track), (*actions, Go(track.item.broadcast, starts_at))
 
 
@@ -330,8 +330,9 @@ def _made_wait(state: NodeState, track: Track, now: Instant) -> Step:
 def put_off(track: Track, trouble: Ending, now: Instant) -> Track:
     """A track that could not be begun, to be tried again after a growing pause."""
     pause = timedelta(seconds=min(_LONGEST_PAUSE_S, 0.5 * 2**track.attempts))
-    return replace(
-        moved(track, Phase.WAITING),
+    return moved(
+        track,
+        Phase.WAITING,
         attempts=track.attempts + 1,
         retry_at=now.at + pause,
         trouble=trouble,

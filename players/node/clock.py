@@ -19,7 +19,8 @@ from players.node.rate import UNKNOWN, Rate, RateFilter
 
 KEPT_SAMPLES = 12
 KEPT_FOR_S = 1200.0
-WEIGHED_FOR_S = 0.25
+WEIGHED_FOR_S = 30.0
+"""What the samples say together is carried on for so long: all of them run off alike."""
 LIKELY_PART = 0.2
 """Of what a crystal might run off between two answers, what it really does."""
 LEAST_DOUBT_S = 1e-4
@@ -229,7 +230,7 @@ class NodeClock:
         return self._board.uptime() - self.monotonic()
 
     def _best(self) -> _Sample | None:
-        """What the samples say together, now; weighed anew when there is another, or after a quarter of a second."""
+        """What the samples say together, now; weighed anew when there is another, or after a while."""
         uptime, rate, held = self._uptime(), self._rates.rate, self._weighed
         samples_then, rate_then = self._weighed_of
         is_same = samples_then is self._samples and rate_then is rate

@@ -286,7 +286,7 @@ class Link:
             else:
                 await connection.publish(self._topics.heartbeat(self._identity.node), AS_IT_WAS)
             await _wait(self._heartbeat_due, self._duties.heartbeat_s())
-            await asyncio.sleep(GATHER_S)
+            await asyncio.sleep(self._duties.gather_s())
 
     async def _send_rehearsed(self, connection: Connection) -> None:
         while True:

@@ -142,14 +142,14 @@ def release_held(state: NodeState, now: Instant) -> Step:
 
 def hush(state: NodeState, track: Track, ending: Ending) -> Step:
     """Silence what holds the output."""
-    return state.with_track(replace(moved(track, Phase.STOPPING), ending=ending)), (Hush(track.item.broadcast),)
+    return state.with_track(moved(track, Phase.STOPPING, ending=ending)), (Hush(track.item.broadcast),)
 
 
 def laid_aside(track: Track) -> tuple[Track, tuple[Action, ...]]:
     """A track that has not begun, with nothing prepared."""
     if track.phase is not Phase.PREPARED:
         return track, ()
-    return replace(moved(track, Phase.WAITING), from_ms=0, way=None), (Discard(track.item.broadcast),)
+    return moved(track, Phase.WAITING, from_ms=0, way=None), (Discard(track.item.broadcast),)
 
 
 def _judged(state: NodeState, key: str, version: int) -> tuple[VersionVerdict, NodeState, tuple[Action, ...]]:

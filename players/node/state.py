@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
+from typing import Any
 
 from players.messages import (
     CuedBroadcast,
@@ -209,15 +210,15 @@ class NodeState:
 Step = tuple[NodeState, tuple[Action, ...]]
 
 
-def moved(track: Track, phase: Phase) -> Track:
-    """A track in another phase.
+def moved(track: Track, phase: Phase, **changes: Any) -> Track:
+    """A track in another phase, and what changes with that.
 
     Raises:
         ValueError: the table of moves does not allow it: a mistake in this package.
     """
     if phase not in MOVES[track.phase]:
         raise ValueError(f"{track.item.broadcast}: no way from {track.phase} to {phase}")
-    return replace(track, phase=phase)
+    return replace(track, phase=phase, **changes)
 
 
 def report_id(node: str, broadcast: str, outcome: Outcome) -> str:

@@ -151,7 +151,7 @@ def _silenced(
         return broken_off(state, _sounding_since(track, began_at), ending, finished_at, now)
     if ending.reason is Reason.PREEMPTED or (track.broken_off is not None and ending.reason is Reason.SHUT_DOWN):
         is_whole = track.broken_off is None
-        waits = replace(moved(track, Phase.WAITING), queued=is_whole, ending=None, way=None, from_ms=0)
+        waits = moved(track, Phase.WAITING, queued=is_whole, ending=None, way=None, from_ms=0)
         return state.with_track(waits), ()
     return finished(
         state, track, Outcome.MISSED, now, reason=ending.reason, detail=ending.detail, finished_at=finished_at
