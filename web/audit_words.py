@@ -86,6 +86,7 @@ ACTION: Words[str] = Words(
         "reread-broadcast": "Đã đọc lại lượt phát theo quy tắc mới",
         "reread-too-late": "Không kịp đọc lại lượt phát",
         "reset-pin": "Đã xóa mã PIN",
+        "restart-node": "Đã bảo cụm loa khởi động lại",
         "return-bulletin": "Đã trả lại bản tin",
         "revoke-card": "Đã thu hồi thẻ phát khẩn cấp",
         "revoke-node": "Đã thu hồi quyền của cụm loa",

@@ -91,6 +91,7 @@ NOTICES: Mapping[str, str] = {
     "da-sao-luu": "Đã sao lưu xong.",
     "da-luu-cum-loa": "Đã lưu cụm loa.",
     "dang-thu-loa": "Đã gửi lệnh thử loa. Kết quả hiện ở dưới khi cụm loa báo về.",
+    "dang-khoi-dong-lai": "Đã gửi lệnh khởi động lại. Kết quả hiện ở dưới khi cụm loa báo về.",
     "da-luu-ban-do": "Đã lưu bản đồ.",
     "da-luu-lich": "Đã lưu. Các cụm loa nhận lịch mới ngay.",
 }

@@ -92,6 +92,8 @@ class Node(SQLModel, table=True):
     latitude: float | None = None
     longitude: float | None = None
     """Where it stands, in degrees (WGS 84); both or none."""
+    restart_asked_at: datetime | None = Field(default=None, sa_type=UtcInstant)
+    """When somebody last asked for its player to start again."""
 
 
 class NodeZone(SQLModel, table=True):

@@ -23,6 +23,7 @@ from players.messages import (
     Rehearse,
     Rehearsed,
     ReportAck,
+    Restart,
     Stop,
     Timetable,
 )
@@ -56,6 +57,7 @@ class FakeNode:
         self.holds_back = False
         self.plays_on = False
         self.rehearsed: list[Rehearse] = []
+        self.restarts: list[Restart] = []
         self.cannot_decode: str | None = None
         self.repeats = 1
         self.fails_with: Reason | None = None
@@ -146,8 +148,15 @@ class FakeNode:
             case [_, _, "acks"]:
                 self.acked += ReportAck.from_json(message.payload).reports
             case [_, _, "orders"]:
-                order = open_order(message.payload, self._keys, message.topic)
-                await (self._rehearse(order) if isinstance(order, Rehearse) else self._obey(order))
+                await self._ordered(open_order(message.payload, self._keys, message.topic))
+
+    async def _ordered(self, order: Play | Stop | Rehearse | Restart) -> None:
+        if isinstance(order, Rehearse):
+            await self._rehearse(order)
+        elif isinstance(order, Restart):
+            self.restarts.append(order)
+        else:
+            await self._obey(order)
 
     async def _rehearse(self, order: Rehearse) -> None:
         """Decode at once what was pushed before."""

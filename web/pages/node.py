@@ -2,24 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from math import isfinite
 from typing import Annotated, Any, ClassVar
 
+import anyio.from_thread
 from fastapi import APIRouter, Depends, Response
 from sqlmodel import Session
 from starlette.responses import JSONResponse
 
 from broadcast.commune_map import Point, check_point, place_node
-from broadcast.errors import BroadcastError, InvalidInput, NotFound
+from broadcast.errors import BroadcastError, Conflict, InvalidInput, NotFound
 from broadcast.models import Node, PresenceChange, Zone, row_id
 from broadcast.nodes import get_node, rename_node, set_node_zones, tune_node
 from broadcast.permissions import Action, may
 from broadcast.pole_history import PastBroadcast, broadcasts_at, clocks_of, latenesses_of, presence_of
+from broadcast.restarting import RestartResult, order_restart, result_of_restart, running_since
 from broadcast.trying import last_trial, try_pole
 from broadcast.views import BroadcastCard, broadcast_card, node_rows, on_air
 from broadcast.volumes import say_volumes, volumes_of
 from broadcast.zones import list_zones
+from players.errors import TransportClosed
 from players.presence import PresenceState
 from players.signing import checked_public_jwk
 from web.deps import Door, Fields, PostedForm, SignedIn, allowed
@@ -35,6 +39,7 @@ router = APIRouter(prefix="/cum-loa/{slug}", include_in_schema=False)
 Administrator = Annotated[Door, Depends(allowed(Action.MANAGE_NODES))]
 Responsible = Annotated[Door, Depends(allowed(Action.STOP_BROADCAST))]
 GRAPHED = timedelta(days=7)
+_NOT_SENT = "not-connected", "Máy chủ chưa nối được với các cụm loa. Hãy thử lại sau."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,10 @@ class NodePage(Page):
     trial: BroadcastCard | None
     version: str
     """Of its software, as it said last; empty when it has not been heard."""
+    running_since: datetime | None
+    slug: str
+    restart: RestartResult | None
+    """What came of the last restart that was asked for."""
     fingerprint: str
     """Of its key; empty when it is not paired."""
     has_new_keys: bool
@@ -77,6 +86,15 @@ class SitePage(Page):
     latitude: str
     longitude: str
     problem: Refusal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestartFragment(Page):
+    """What came of a restart; it asks again by itself while more may come."""
+
+    template: ClassVar[str] = "node_restart.html"
+    slug: str
+    restart: RestartResult | None
 
 
 @router.get("")
@@ -149,6 +167,38 @@ def try_out(slug: str, form: PostedForm, door: Responsible) -> Response:
     return door.go(f"/cum-loa/{slug}" + ("/tai-cho" if is_site else ""), "dang-thu-loa")
 
 
+@router.post("/khoi-dong-lai")
+def restart(slug: str, door: Administrator) -> Response:
+    """Have its player end in order and begin again."""
+    try:
+        _send_restart(door, slug)
+    except NotFound:
+        raise
+    except (BroadcastError, TransportClosed) as error:
+        refusal = refusal_of(error) if isinstance(error, BroadcastError) else Refusal(503, *_NOT_SENT)
+        return _show(door, slug, NodePage, problem=refusal)
+    return door.go(f"/cum-loa/{slug}", "dang-khoi-dong-lai")
+
+
+@router.get("/khoi-dong-lai")
+def show_restart(slug: str, door: SignedIn) -> Response:
+    """What came of the last restart."""
+    with door.read() as session:
+        node = _visible(session, door, slug)
+        beat = door.station.heard_of(slug).heartbeat
+        return door.show(RestartFragment(slug=slug, restart=result_of_restart(node, beat, door.now)))
+
+
+def _send_restart(door: Door, slug: str) -> None:
+    if not door.station.is_connected:
+        raise TransportClosed("the server is not connected to the broker")
+    with door.work() as session:
+        order = order_restart(session, slug, door.now, door.user.username)
+        if door.station.heard_of(slug).state is PresenceState.OFFLINE:
+            raise Conflict("node-offline", "Cụm loa đang mất kết nối nên không nhận được lệnh.")
+    anyio.from_thread.run(partial(door.station.hub.send_order, order, nodes=[slug]))
+
+
 def _keep_zones(session: Session, slug: str, zones: Sequence[str], door: Door) -> None:
     known = next(row.zone_slugs for row in node_rows(session) if row.slug == get_node(session, slug).slug)
     if set(zones) != set(known):
@@ -195,6 +245,9 @@ def _show(
             "heard": broadcast_card(session, heard_id) if heard_id else None,
             "trial": broadcast_card(session, trial.id) if trial else None,
             "version": heard_of.heartbeat.version if heard_of.heartbeat else "",
+            "running_since": running_since(beat),
+            "slug": slug,
+            "restart": result_of_restart(node, heard_of.heartbeat, door.now),
             "fingerprint": checked_public_jwk(node.public_key)["kid"] if node.public_key else "",
             "has_new_keys": node.keys_version >= door.station.keeper.ring.version,
             "may_manage": may(door.user, Action.MANAGE_NODES),
