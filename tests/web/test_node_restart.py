@@ -121,7 +121,7 @@ async def test_what_came_of_it_by_what_the_pole_said_last(
         assert result_of_restart(node, beat(clock), clock()) is None
         node.restart_asked_at = clock()
         clock.pass_time(timedelta(seconds=5))
-        heard = beat(clock, **said)
+        heard = beat(clock).model_copy(update=said)
         result = result_of_restart(node, heard, NOW + after)
     assert result is not None
     assert result.state is expected
