@@ -74,7 +74,9 @@ def want_renderings(session: Session, wishes: Iterable[Wish], now: datetime) -> 
     return _wanted(session, read, now, rules.sha256)
 
 
-def want_sentences(session: Session, script: str, voice: str, urgency: Urgency, now: datetime) -> list[Rendering]:
+def want_sentences(
+    session: Session, script: str, voice: str, urgency: Urgency, now: datetime, *, is_only_heard: bool = False
+) -> list[Rendering]:
     """The renderings of a text sentence by sentence, so that the first can sound while the next is made.
 
     Raises:
@@ -83,7 +85,8 @@ def want_sentences(session: Session, script: str, voice: str, urgency: Urgency, 
     pieces = _sentence_pieces(script, rules_of(session))
     if not pieces:
         raise InvalidInput("nothing-to-say", "Nội dung không có gì để đọc.", "text")
-    return _wanted(session, [(Wish(piece, voice, None, urgency), lines) for piece, lines in pieces], now)
+    wishes = [(Wish(piece, voice, None, urgency, is_only_heard=is_only_heard), lines) for piece, lines in pieces]
+    return _wanted(session, wishes, now)
 
 
 def sentence_keys(session: Session, script: str, voice: str) -> list[str]:

@@ -92,7 +92,7 @@ def advice_for(session: Session, entry_id: int, now: datetime, ahead: timedelta 
     own = {id_ for id_, one in week.planned.items() if one.entry_id == entry_id}
     own_minutes = {on: minutes for (id_, on), minutes in lengths_of_days(session).items() if id_ == entry_id}
     longest = {id_: own_minutes.get(week.planned[id_].on, entry.max_minutes) for id_ in own}
-    found = [*_without_nodes(session, zones_of_entry(session, entry)), *_refused(session, week, longest)]
+    found = [*without_nodes(session, zones_of_entry(session, entry)), *_refused(session, week, longest)]
     found += [*_overlaps(week, own), *_touching(week, own)]
     if own and not any(span.broadcast in own and span.lasts for span in week.spans):
         text = "Chưa có âm thanh nào cho lịch này nên chưa biết chương trình dài bao lâu."
@@ -193,7 +193,8 @@ def _refused(session: Session, week: _Week, longest: Mapping[str, int | None]) -
     ]
 
 
-def _without_nodes(session: Session, zones: Sequence[Zone]) -> list[Advice]:
+def without_nodes(session: Session, zones: Sequence[Zone]) -> list[Advice]:
+    """Which of these villages have no pole, in one advice; none when all have one."""
     empty = [zone.name for zone in zones if not nodes_of_zones(session, [row_id(zone.id)])]
     if not empty:
         return []

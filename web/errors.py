@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Match
 
 from broadcast.errors import BroadcastError, Conflict, InvalidInput, NotAllowed, NotFound
 from web.templating import render_plain
@@ -107,12 +108,24 @@ def refusal_response(request: Request, refusal: Refusal) -> Response:
 
 
 def _to_sign_in(request: Request) -> Response:
-    there = "/dang-nhap"
-    if request.method == "GET" and request.url.path != "/":
-        there += "?" + urlencode({"tiep": request.url.path})
+    there, back = "/dang-nhap", _page_of(request)
+    if back not in ("", "/"):
+        there += "?" + urlencode({"tiep": back})
     if "hx-request" in request.headers:
         return Response(status_code=401, headers={"hx-redirect": there})
     return RedirectResponse(there, 303)
+
+
+def _page_of(request: Request) -> str:
+    """The page on which somebody was who asks for something; empty when that is not known."""
+    if request.method == "GET" and "hx-request" not in request.headers:
+        return request.url.path
+    came_from = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer") or "")
+    if came_from.netloc != request.url.netloc:
+        return ""
+    # What was an answer to a form is no page that can be opened.
+    opened = {"type": "http", "method": "GET", "path": came_from.path, "root_path": ""}
+    return came_from.path if any(one.matches(opened)[0] is Match.FULL for one in request.app.routes) else ""
 
 
 def install_error_handlers(app: FastAPI, headers: Mapping[str, str]) -> None:

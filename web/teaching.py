@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlmodel import Session
 
 from broadcast.errors import BroadcastError
-from broadcast.lexicon import check_word, keep_reading
+from broadcast.lexicon import Word, check_word, keep_reading
 from broadcast.reading_rules import rules_of
 from broadcast.rereading import Touched, touched_by
 from players.messages import Urgency
@@ -16,6 +16,8 @@ from web.errors import Refusal, refusal_of
 from web.pages.listen import Sound, hear
 
 T = TypeVar("T")
+CHOSEN_ROW = "0"
+"""The row of the span that is looked at; those of the list of doubts begin at 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +48,23 @@ def is_teaching(form: Fields) -> bool:
 def teach(door: Door, form: Fields) -> Taught:
     """Keep, or let hear, the reading in the row of the button that was pressed."""
     row = form.text("teach") or form.text("try")
-    written, spoken = form.text(f"written:{row}"), form.text(f"spoken:{row}")
     try:
-        word = check_word(written, spoken)
+        word = word_in(form, row)
         if form.text("try"):
             return Taught(sound=hear_word(door, word.spoken))
         _, touched = change_rules(door, lambda session: keep_reading(session, word, door.user, door.now))
     except BroadcastError as error:
         return Taught(problem=refusal_of(error))
     return Taught(said=f"Từ nay “{word.written}” luôn đọc là “{word.spoken}” trong xã.", touched=touched)
+
+
+def word_in(form: Fields, row: str) -> Word:
+    """What is written in a row and how it is to be said: what was typed there, else what was picked.
+
+    Raises:
+        InvalidInput: that cannot be said.
+    """
+    return check_word(form.text(f"written:{row}"), form.text(f"spoken:{row}") or form.text(f"choice:{row}"))
 
 
 def hear_word(door: Door, spoken: str, *, plays: bool = False) -> Sound:

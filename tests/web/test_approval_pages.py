@@ -23,8 +23,8 @@ async def test_a_rule_is_set_shown_and_followed(browse: SignIn) -> None:
     assert admin.text("[role=status]") == "Đã lưu quy tắc duyệt."
     assert admin.text('[data-approvers="normal"]') == "Hiện nay: Bà admin, Bà officer, Bà officer2."
     await officer.get("/soan")
-    assert "Thông thường : Bà admin, Bà officer2 duyệt." in officer.text("[data-approvers]")
-    assert "Ưu tiên : Bà leader duyệt." in officer.text("[data-approvers]")
+    assert "Ai duyệt tin thông thường : Bà admin, Bà officer2." in officer.text("[data-approvers]")
+    assert "Ai duyệt tin ưu tiên : Bà leader." in officer.text("[data-approvers]")
     bulletin = await write(officer)
     assert officer.text("dd[data-approvers]") == "Bà admin, Bà officer2"
     assert other.page.css_first('nav a[href="/duyet"]') is None

@@ -13,9 +13,9 @@ from tts.normalize import normalize
 from tts.spoken import Sentence, Span, SpanKind, SpokenText
 from web import words
 from web.pages.as_run import bounds_of
-from web.pages.compose import parse_local
 from web.reading import Piece, reading_of
 from web.throttle import Throttle, address_key
+from web.typed_bulletin import parse_local
 
 NOW = datetime(2026, 9, 22, 3, 0, tzinfo=UTC)
 HERE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -143,8 +143,8 @@ def test_a_reading_marks_every_changed_span() -> None:
     reading = reading_of(text)
     assert (reading.changed, reading.doubtful) == (2, 1)
     assert reading.sentences == (
-        (Piece("Họp "), Piece("tám giờ", "8h", "giờ"), Piece(".")),
-        (Piece("Tại "), Piece("nhà văn hóa", "NVH", "chữ viết tắt", certain=False), Piece("?")),
+        (Piece("Họp "), Piece("tám giờ", "8h", "giờ", at="4-6"), Piece(".")),
+        (Piece("Tại "), Piece("nhà văn hóa", "NVH", "chữ viết tắt", certain=False, at="12-15"), Piece("?")),
     )
 
 

@@ -33,7 +33,7 @@ from web.api.schemas import (
 )
 from web.deps import Door, scoped
 from web.errors import answers
-from web.pages.compose import Draft
+from web.typed_bulletin import Draft
 
 router = APIRouter(prefix="/api/bulletins", tags=["bulletins"])
 Reader = Annotated[Door, Depends(scoped("read"))]

@@ -1,17 +1,16 @@
 """Writing a bulletin, with how it will be read beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Protocol, TypedDict
+from typing import Annotated, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Path, Response
 from sqlmodel import Session
+from starlette.responses import RedirectResponse
 
 from broadcast.approval import approvers_of
 from broadcast.approval_rules import RULED
-from broadcast.bulletin_parts import PartDraft
 from broadcast.bulletins import (
     BulletinDraft,
     edit_bulletin,
@@ -20,7 +19,7 @@ from broadcast.bulletins import (
     write_bulletin,
     zones_of_bulletin,
 )
-from broadcast.errors import BroadcastError, InvalidInput
+from broadcast.errors import BroadcastError
 from broadcast.models import Bulletin, BulletinState
 from broadcast.permissions import Action, may
 from broadcast.placements import programmes_of
@@ -30,25 +29,24 @@ from broadcast.typed_text import MAX_SCRIPT
 from broadcast.zones import list_zones
 from players.messages import Urgency
 from tts.normalize import detect_legacy
+from web.cost import Cost, cost_of
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
-from web.pages.listen import ListenFragment, Sound, hear
+from web.pages.listen import ListenFragment, Sound, hear, wait_for_sound
 from web.paper import Paper, is_turn, paper_of, turn
 from web.part_list import (
     RecordingChoice,
-    TypedPart,
     act_on_parts,
     choices_for,
-    drafts_in,
     is_part_act,
-    parts_typed_in,
     said_in,
     typed_of,
-    written_in,
 )
 from web.reading import Reading, reading_of
-from web.teaching import Taught, is_teaching, teach
+from web.sentences import SaidSentence, hear_sentences, require_words
+from web.teaching import CHOSEN_ROW, Taught, is_teaching, teach, word_in
 from web.templating import Page
+from web.typed_bulletin import Typed, draft_in, in_unicode, typed_in, with_words
 from web.words import URGENCY
 
 router = APIRouter(include_in_schema=False)
@@ -70,27 +68,6 @@ class ProgrammeChoice(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Typed:
-    """The form as it was typed: nothing of it is lost when something is wrong."""
-
-    title: str = ""
-    script: str = ""
-    chosen_zones: Sequence[str] = ()
-    when: str = "at"
-    on: str = ""
-    minute: str = ""
-    chosen_programmes: Sequence[int] = ()
-    urgency: str = Urgency.NORMAL.value
-    is_read_twice: bool = False
-    parts: Sequence[TypedPart] = ()
-
-    @property
-    def written(self) -> str:
-        """All texts in their order."""
-        return written_in(self.script, self.parts)
-
-
-@dataclass(frozen=True, kw_only=True)
 class ComposePage(Page, Typed):
     """The form beside the reading."""
 
@@ -101,14 +78,24 @@ class ComposePage(Page, Typed):
     zones: Sequence[ZoneChoice] = ()
     programmes: Sequence[ProgrammeChoice] = ()
     reading: Reading | None = None
+    cost: Cost | None = None
     taught: Taught | None = None
     sound: Sound | None = None
+    sentences: Sequence[SaidSentence] = ()
     problem: Refusal | None = None
     paper: Paper | None = None
     recordings: Sequence[RecordingChoice] = ()
     max_paper_bytes: int = 0
     approvers: Mapping[str, Sequence[str]]
     """Who could approve it, by urgency."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostFragment(Page):
+    """How long the typed text is, what that takes of the villages' day, and what it would meet."""
+
+    template: ClassVar[str] = "cost.html"
+    cost: Cost | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +107,15 @@ class ReadingFragment(Page):
     taught: Taught | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class SentencesFragment(Page):
+    """The sentences of a text, each with its sound; or why there is none."""
+
+    template: ClassVar[str] = "sentences.html"
+    sentences: Sequence[SaidSentence]
+    sound: Sound | None
+
+
 @dataclass(frozen=True)
 class Sheet:
     """A bulletin's form between request and answer."""
@@ -128,8 +124,11 @@ class Sheet:
     bulletin_id: str = ""
     revision: int = 0
     return_reason: str | None = None
+    chosen: str = ""
+    """Where the span stands that is looked at."""
     taught: Taught | None = None
     sound: Sound | None = None
+    sentences: Sequence[SaidSentence] = ()
     problem: Refusal | None = None
 
 
@@ -145,17 +144,46 @@ def read_typed(form: PostedForm, door: Writer) -> Response:
     return door.show(ReadingFragment(reading=_read_typed(door, typed_in(form).written)))
 
 
+@router.post("/soan/cho")
+def look_at_span(form: PostedForm, door: Writer) -> Response:
+    """How the text is read, with one changed span looked at."""
+    return door.show(ReadingFragment(reading=_read_typed(door, typed_in(form).written, form.text("span"))))
+
+
+@router.post("/soan/uoc")
+def reckon_typed(form: PostedForm, door: Writer) -> Response:
+    """How long the text is and what it would meet, while it is typed."""
+    return door.show(CostFragment(cost=cost_of(door, typed_in(form), form.text("bulletin"))))
+
+
 @router.post("/soan/luon-doc")
 def teach_typed(form: PostedForm, door: Writer) -> Response:
     """Keep the reading of a doubtful span for good, or let it be heard, beside the form."""
     taught = teach(door, form)
-    return door.show(ReadingFragment(reading=_read_typed(door, typed_in(form).written), taught=taught))
+    reading = _read_typed(door, typed_in(form).written, _still_chosen(form))
+    return door.show(ReadingFragment(reading=reading, taught=taught))
 
 
 @router.post("/soan/nghe")
 def listen_typed(form: PostedForm, door: Writer) -> Response:
     """The sound of the text, beside the form."""
     return door.show(ListenFragment(sound=_hear_typed(door, typed_in(form), form.text("bulletin"), plays=True)))
+
+
+@router.post("/soan/nghe-cau")
+def listen_sentences(form: PostedForm, door: Writer) -> Response:
+    """The text sentence by sentence, beside the form: the first is heard while the others are made."""
+    sheet = _with_sentences(door, Sheet(typed_in(form), form.text("bulletin")))
+    return door.show(SentencesFragment(sentences=sheet.sentences, sound=sheet.sound))
+
+
+@router.get("/soan/cau/{key}")
+def send_sentence(key: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")], door: Writer) -> Response:
+    """The sound of one sentence, waited for."""
+    sound = wait_for_sound(door, key)
+    if not sound.clip:
+        raise Refusal(404, "no-clip", sound.problem)
+    return RedirectResponse(f"/clips/{sound.clip}", 303)
 
 
 @router.get("/soan/{bulletin_id}")
@@ -181,76 +209,14 @@ def keep_changed(bulletin_id: str, form: PostedForm, door: Writer) -> Response:
     return _keep(door, form, Sheet(typed_in(form), bulletin_id, int(revision) if revision.isdecimal() else 0))
 
 
-def typed_in(form: Fields) -> Typed:
-    """The form's fields, as text."""
-    return Typed(
-        title=form.text("title"),
-        script=form.text("script"),
-        chosen_zones=tuple(form.many("zones")),
-        when=form.text("when"),
-        on=form.text("on"),
-        minute=form.text("minute"),
-        chosen_programmes=tuple(int(text) for text in form.many("programmes") if text.isdecimal()),
-        urgency=form.text("urgency"),
-        is_read_twice=bool(form.text("is_read_twice")),
-        parts=parts_typed_in(form),
-    )
-
-
-class Draft(TypedDict):
-    """What was typed, as `write_bulletin` and `edit_bulletin` take it."""
-
-    title: str
-    script: str
-    urgency: Urgency
-    zones: Sequence[str]
-    airs_at: datetime | None
-    airs_now: bool
-    programmes: Sequence[int]
-    is_read_twice: bool
-    parts: Sequence[PartDraft]
-
-
-def draft_in(typed: Typed, zone: ZoneInfo) -> Draft:
-    """What was typed, as the house takes it.
-
-    Raises:
-        InvalidInput: the day, the time or the urgency is not one.
-    """
-    if typed.urgency not in {Urgency.NORMAL, Urgency.PRIORITY}:
-        raise InvalidInput("unknown-urgency", "Mức độ không hợp lệ.", "urgency")
-    return Draft(
-        title=typed.title,
-        script=typed.script,
-        urgency=Urgency(typed.urgency),
-        zones=typed.chosen_zones,
-        airs_at=parse_local(typed.on, typed.minute, zone) if typed.when == "at" and typed.on + typed.minute else None,
-        airs_now=typed.when == "now",
-        programmes=typed.chosen_programmes,
-        is_read_twice=typed.is_read_twice,
-        parts=drafts_in(typed.script, typed.parts),
-    )
-
-
-def parse_local(on: str, minute: str, zone: ZoneInfo) -> datetime:
-    """A day (`2026-09-05`) and a time (`05:30`) of the commune, as an instant.
-
-    Raises:
-        InvalidInput: there is no such day or no such time.
-    """
-    try:
-        return datetime.strptime(f"{on} {minute}", "%Y-%m-%d %H:%M").replace(tzinfo=zone).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidInput("unknown-time", "Ngày hoặc giờ phát không đúng.", "airs_at") from error
-
-
-def read_script(door: Door, script: str, teach_path: str = "") -> Reading | None:
+def read_script(door: Door, script: str, teach_path: str = "", chosen: str = "") -> Reading | None:
     """How a text is read in this commune; none when there is nothing.
 
     Args:
         door: who asks.
         script: the text.
         teach_path: where the page has the list of doubts acted on; empty where it does not.
+        chosen: where the span stands that is looked at.
     """
     script = script.replace("\r\n", "\n")  # as it is stored
     if not script.strip():
@@ -264,40 +230,25 @@ def read_script(door: Door, script: str, teach_path: str = "") -> Reading | None
         rules.read(script),
         legacy=legacy.encoding.value if legacy else "",
         teach_path=teach_path if may(door.user, Action.EDIT_LEXICON) else "",
+        chosen=chosen,
     )
 
 
-def _read_typed(door: Door, script: str) -> Reading | None:
-    reading = read_script(door, script, "/soan/luon-doc")
-    return replace(reading, may_convert=bool(reading.legacy)) if reading else None
+def _read_typed(door: Door, script: str, chosen: str = "") -> Reading | None:
+    reading = read_script(door, script, "/soan/luon-doc", chosen)
+    return replace(reading, may_convert=bool(reading.legacy), may_choose=True) if reading else None
 
 
-def _in_unicode(typed: Typed) -> Typed:
-    """What was typed in an old encoding, in Unicode."""
-    title, script = detect_legacy(typed.title), detect_legacy(typed.script)
-    return replace(
-        typed,
-        title=title.converted if title else typed.title,
-        script=script.converted if script else typed.script,
-    )
+def _still_chosen(form: Fields) -> str:
+    """A span that is only listened to goes on being looked at."""
+    return form.text("span") if form.text("try") == CHOSEN_ROW else ""
 
 
 def _keep(door: Door, form: Fields, sheet: Sheet) -> Response:
-    act, typed = form.text("act"), sheet.typed
-    if is_teaching(form):
-        return show_sheet(door, replace(sheet, taught=teach(door, form)))
-    if act == "convert":
-        return show_sheet(door, replace(sheet, typed=_in_unicode(typed)))
-    if is_turn(act):
-        with door.read() as session:
-            script = turn(session, sheet.bulletin_id, typed.script, act)
-        return show_sheet(door, replace(sheet, typed=replace(typed, script=script)))
-    if is_part_act(act):
-        return show_sheet(door, replace(sheet, typed=replace(typed, parts=act_on_parts(typed.parts, act))))
-    if act == "listen":
-        return show_sheet(door, replace(sheet, sound=_hear_typed(door, typed, sheet.bulletin_id)))
-    if act == "read":
-        return show_sheet(door, sheet)
+    act = form.text("act")
+    shown = _shown_again(door, form, sheet)
+    if shown is not None:
+        return show_sheet(door, shown)
     try:
         bulletin_id = _store(door, sheet, submits=act == "submit")
     except BroadcastError as error:
@@ -305,6 +256,47 @@ def _keep(door: Door, form: Fields, sheet: Sheet) -> Response:
     if act == "submit":
         return door.go(f"/ban-tin/{bulletin_id}", "da-gui")
     return door.go(f"/soan/{bulletin_id}", "da-luu")
+
+
+def _shown_again(door: Door, form: Fields, sheet: Sheet) -> Sheet | None:
+    """The form as a button has it shown again, without keeping anything; none when it is to be kept."""
+    act, typed = form.text("act"), sheet.typed
+    if is_teaching(form):
+        return replace(sheet, taught=teach(door, form), chosen=_still_chosen(form))
+    if is_turn(act):
+        with door.read() as session:
+            return replace(sheet, typed=replace(typed, script=turn(session, sheet.bulletin_id, typed.script, act)))
+    if is_part_act(act):
+        return replace(sheet, typed=replace(typed, parts=act_on_parts(typed.parts, act)))
+    turned = _SHOWN_AGAIN.get(act)
+    return turned(door, form, sheet) if turned else None
+
+
+def _say_once(_door: Door, form: Fields, sheet: Sheet) -> Sheet:
+    """The span is written as it is to be said, in this text only."""
+    try:
+        word = word_in(form, CHOSEN_ROW)
+    except BroadcastError as error:
+        return replace(sheet, taught=Taught(problem=refusal_of(error)), chosen=form.text("span"))
+    return replace(sheet, typed=with_words(sheet.typed, form.text("span"), word.spoken))
+
+
+def _with_sentences(door: Door, sheet: Sheet) -> Sheet:
+    try:
+        return replace(sheet, sentences=hear_sentences(door, sheet.typed, sheet.bulletin_id))
+    except (BroadcastError, Refusal) as error:
+        return replace(sheet, sound=Sound(problem=error.message))
+
+
+_SHOWN_AGAIN: dict[str, Callable[[Door, Fields, Sheet], Sheet]] = {
+    "read": lambda _door, _form, sheet: sheet,
+    "convert": lambda _door, _form, sheet: replace(sheet, typed=in_unicode(sheet.typed)),
+    "span": lambda _door, form, sheet: replace(sheet, chosen=form.text("span")),
+    "say-once": _say_once,
+    "listen": lambda door, _form, sheet: replace(sheet, sound=_hear_typed(door, sheet.typed, sheet.bulletin_id)),
+    "listen-sentences": lambda door, _form, sheet: _with_sentences(door, sheet),
+}
+"""What only shows the form again, by the button."""
 
 
 def _store(door: Door, sheet: Sheet, *, submits: bool) -> str:
@@ -323,8 +315,7 @@ def _store(door: Door, sheet: Sheet, *, submits: bool) -> str:
 
 def _hear_typed(door: Door, typed: Typed, bulletin_id: str, *, plays: bool = False) -> Sound:
     try:
-        if not (typed.script.strip() or typed.parts) or len(typed.written) > MAX_SCRIPT:
-            raise InvalidInput("nothing-to-say", "Chưa có nội dung để đọc, hoặc nội dung quá dài.", "script")
+        require_words(typed)
         urgency = Urgency.PRIORITY if typed.urgency == Urgency.PRIORITY else Urgency.NORMAL
         # As it would be stored: what is heard now is then what is aired.
         with door.read() as session:
@@ -378,9 +369,11 @@ def show_sheet(door: Door, sheet: Sheet) -> Response:
             chosen_programmes=typed.chosen_programmes,
             urgency=typed.urgency,
             is_read_twice=typed.is_read_twice,
-            reading=_read_typed(door, typed.written),
+            reading=_read_typed(door, typed.written, sheet.chosen),
+            cost=cost_of(door, typed, sheet.bulletin_id),
             taught=sheet.taught,
             sound=sheet.sound,
+            sentences=sheet.sentences,
             problem=sheet.problem,
             paper=paper_of(session, sheet.bulletin_id, typed.script),
             max_paper_bytes=door.station.settings.paper.max_bytes,

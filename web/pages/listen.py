@@ -56,11 +56,7 @@ def hear(
         InvalidInput: nothing in the text can be spoken.
         Refusal: 429, too many at once.
     """
-    station = door.station
-    wait = station.preview_throttle.take(door.user.username, door.now)
-    if wait:
-        seconds = math.ceil(wait.total_seconds())
-        raise Refusal(429, "too-many-previews", f"Xin chờ {seconds} giây rồi nghe thử tiếp.")
+    take_turn(door)
     with door.work() as session:
         chime = urgency.value if is_alone else None
         voice = voice or voice_for(get_commune(session), urgency if is_alone else Urgency.NORMAL)
@@ -75,7 +71,24 @@ def hear(
             is_read_twice=is_read_twice,
             is_only_heard=True,
         ).key
-    station.nudge()
+    door.station.nudge()
+    return wait_for_sound(door, key, plays=plays)
+
+
+def take_turn(door: Door) -> None:
+    """Count one more listening of this person.
+
+    Raises:
+        Refusal: 429, too many at once.
+    """
+    wait = door.station.preview_throttle.take(door.user.username, door.now)
+    if wait:
+        seconds = math.ceil(wait.total_seconds())
+        raise Refusal(429, "too-many-previews", f"Xin chờ {seconds} giây rồi nghe thử tiếp.")
+
+
+def wait_for_sound(door: Door, key: str, *, plays: bool = False) -> Sound:
+    """The sound of a rendering, once it is made; or why there is none. Called in a worker thread."""
     return anyio.from_thread.run(_await_sound, door, key, plays)
 
 

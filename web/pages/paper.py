@@ -14,9 +14,10 @@ from web.deps import CSRF_HEADER, Door, check_csrf
 from web.errors import Refusal
 from web.event_stream import event_stream
 from web.live import Part
-from web.pages.compose import Sheet, Typed, Writer, show_sheet
+from web.pages.compose import Sheet, Writer, show_sheet
 from web.paper import take_document
 from web.templating import Page
+from web.typed_bulletin import Typed
 
 router = APIRouter(include_in_schema=False)
 upload_router = APIRouter(include_in_schema=False)

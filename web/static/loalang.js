@@ -59,6 +59,10 @@ document.addEventListener("input", (event) => {
 document.addEventListener("submit", (event) => {
   if (event.target.matches("form[data-keeps]")) isChanged = false;
 });
+// A lost session leads to the sign-in: what was typed is kept (drafts.js) and waits on the page that comes back.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (event.detail.xhr.status === 401) isChanged = false;
+});
 window.addEventListener("beforeunload", (event) => {
   if (isChanged) event.preventDefault();
 });
