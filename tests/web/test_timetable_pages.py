@@ -127,14 +127,26 @@ async def test_of_two_officers_the_second_is_told_and_nothing_is_overwritten(
     first, second = await browse("officer"), await browse("officer2")
     for browser in (first, second):
         await browser.get(f"/lich-phat/{entry}")
-    await first.send("#entry", "act=save", airs_at="06:00")
+    await first.send("#entry", "act=save", airs_at="06:00", max_minutes="20")
     assert first.answer.status_code == 200
-    await second.send("#entry", "act=save", airs_at="07:00")
-    assert second.answer.status_code == 409
-    assert "Người khác vừa sửa lịch phát này" in second.text(".note")
-    assert second.attributes("#airs_at")["value"] == "07:00"
+    for _press in range(2):
+        await second.send("#entry", "act=save", airs_at="07:00")
+        assert second.answer.status_code == 409
+        assert "Người khác vừa sửa lịch phát này" in second.text(".note")
+        assert second.attributes("#airs_at")["value"] == "07:00"
     await first.get(f"/lich-phat/{entry}")
-    assert first.attributes("#airs_at")["value"] == "06:00"
+    assert (first.attributes("#airs_at")["value"], first.attributes("#max_minutes")["value"]) == ("06:00", "20")
+
+
+async def test_who_mends_a_typing_fault_is_told_too_that_the_entry_was_changed(browse: SignIn, entry: int) -> None:
+    first, second = await browse("officer"), await browse("officer2")
+    for browser in (first, second):
+        await browser.get(f"/lich-phat/{entry}")
+    await first.send("#entry", "act=save", airs_at="06:00")
+    await second.send("#entry", "act=save", airs_at="07:00", lunar_days="rằm")
+    assert second.answer.status_code == 422
+    await second.send("#entry", "act=save", lunar_days="")
+    assert second.answer.status_code == 409
 
 
 async def test_a_day_is_changed_and_the_change_taken_back(

@@ -68,6 +68,8 @@ class ProgrammeChoice(Protocol):
 class Typed:
     """The form as it was typed: nothing of it is lost when something is wrong."""
 
+    revision: str = "0"
+    """Of the entry, as it was read: shown again with what was typed, or the next press would overwrite another's."""
     programme: str = ""
     airs_at: str = ""
     chosen_zones: Sequence[str] = ()
@@ -96,7 +98,6 @@ class EntryPage(Page, Typed):
 
     template: ClassVar[str] = "entry.html"
     entry_id: int = 0
-    revision: int = 0
     is_active: bool = True
     zones: Sequence[Choice]
     programmes: Sequence[ProgrammeChoice]
@@ -156,6 +157,7 @@ def act_on_entry(entry_id: EntryId, form: PostedForm, door: Planner) -> Response
 def typed_in(form: Fields) -> Typed:
     """The form's fields, as text."""
     return Typed(
+        revision=form.text("revision"),
         programme=form.text("programme"),
         airs_at=form.text("airs_at"),
         chosen_zones=tuple(form.many("zones")),
@@ -240,8 +242,9 @@ ACTS: Mapping[str, Callable[[Session, int, Fields, Door], None]] = {
 }
 
 
-def _typed_of(draft: EntryDraft) -> Typed:
+def _typed_of(draft: EntryDraft, revision: int) -> Typed:
     return Typed(
+        revision=str(revision),
         programme=str(draft.programme_id),
         airs_at=f"{draft.airs_at:%H:%M}",
         chosen_zones=draft.zones,
@@ -274,13 +277,12 @@ def _show(door: Door, typed: Typed | None, entry_id: int = 0, problem: Refusal |
     with door.read() as session:
         entry = get_entry(session, entry_id) if entry_id else None
         if typed is None:
-            typed = _typed_of(draft_of_entry(session, entry)) if entry else Typed()
+            typed = _typed_of(draft_of_entry(session, entry), entry.revision) if entry else Typed()
         page = EntryPage(**vars(typed), zones=list_zones(session), programmes=list_programmes(session), problem=problem)
         if entry is not None:
             page = replace(
                 page,
                 entry_id=row_id(entry.id),
-                revision=entry.revision,
                 is_active=entry.is_active,
                 changes=_day_rows(session, entry),
                 advice=advice_for(session, entry_id, door.now) if entry.is_active else (),
