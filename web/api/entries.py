@@ -12,7 +12,6 @@ from broadcast.entries import (
     DayDraft,
     EntryDraft,
     add_entry,
-    change_day,
     changes_of_entry,
     clear_day,
     draft_of_entry,
@@ -26,6 +25,7 @@ from broadcast.models import Programme, SpecialDay, TimetableEntry, row_id
 from broadcast.permissions import Action
 from broadcast.special_days import clear_special_day, set_special_day
 from scheduler.advice import advice_for
+from scheduler.moves import change_one_day
 from web.api.timetable_schemas import (
     AdviceLine,
     AdviceReply,
@@ -95,13 +95,13 @@ def change(entry_id: EntryId, asked: EntryChangeRequest, door: Planner) -> Entry
 
 
 @router.put("/entries/{entry_id}/days/{on}", responses=ERRORS)
-def change_one_day(entry_id: EntryId, on: date, asked: DayRequest, door: Planner) -> EntryReply:
+def change_on_day(entry_id: EntryId, on: date, asked: DayRequest, door: Planner) -> EntryReply:
     """Say what is different on one day: off, at another time, with another programme, or shorter or longer."""
     draft = DayDraft(
         is_off=asked.is_off, airs_at=asked.airs_at, programme_id=asked.programme, max_minutes=asked.max_minutes
     )
     with door.work() as session:
-        entry = change_day(session, entry_id, asked.revision, on, draft, door.now, door.user.username)
+        entry = change_one_day(session, entry_id, asked.revision, on, draft, door.now, door.user.username)
         reply = reply_of(session, entry)
     door.station.replan(entry_id)
     return reply

@@ -12,7 +12,6 @@ from broadcast.entries import (
     DayDraft,
     EntryDraft,
     add_entry,
-    change_day,
     changes_of_entry,
     clear_day,
     draft_of_entry,
@@ -27,6 +26,7 @@ from broadcast.permissions import Action
 from broadcast.programmes import list_programmes
 from broadcast.zones import list_zones
 from scheduler.advice import Advice, advice_for
+from scheduler.moves import change_one_day
 from scheduler.planner import plan_entries
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
@@ -224,7 +224,7 @@ def _change_day(session: Session, entry_id: int, form: Fields, door: Door) -> No
         max_minutes=parse_whole(longest, "day_max_minutes") if longest.strip() else None,
     )
     on = parse_day(form.text("on"), "on")
-    change_day(session, entry_id, _revision(form), on, draft, door.now, door.user.username)
+    change_one_day(session, entry_id, _revision(form), on, draft, door.now, door.user.username)
 
 
 def _clear_day(session: Session, entry_id: int, form: Fields, door: Door) -> None:
