@@ -96,6 +96,7 @@ def environment() -> Environment:
         "DELIVERY": words.DELIVERY,
         "PRESENCE": words.PRESENCE,
         "FEEDBACK": words.FEEDBACK,
+        "RETURN_REASONS": words.RETURN_REASONS,
         "LEFT_ALONE": LEFT_ALONE_TEXTS,
         "WEEKDAYS": words.WEEKDAYS,
         "page_language": texts.language,

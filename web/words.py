@@ -36,6 +36,8 @@ BULLETIN: Words[BulletinState] = Words(
         BulletinState.WITHDRAWN: "Đã rút",
     }
 )
+RETURN_REASONS = ("Nội dung chưa đúng.", "Sai giờ hoặc sai nơi phát.", "Hãy viết ngắn hơn.", "Chưa có căn cứ, văn bản.")
+"""What leaders most often return a bulletin for: one press each."""
 BROADCAST: Words[BroadcastState] = Words(
     {
         BroadcastState.PLANNED: "Đã lên lịch",

@@ -44,7 +44,7 @@ async def test_what_a_leader_may_not_approve_any_more_is_not_offered(browse: Sig
     await set_rule(leader, normal=["administrator"])
     normal, priority = await write(officer), await write(officer, urgency="priority")
     await leader.get("/duyet")
-    assert [one.attributes["href"] for one in leader.page.css("main .card a.main-act")] == [f"/ban-tin/{priority}"]
+    assert [one.attributes["data-bulletin"] for one in leader.page.css("[data-bulletin]")] == [priority]
     await leader.get(f"/ban-tin/{normal}")
     assert leader.page.css_first('button[value="approve"]') is None
 

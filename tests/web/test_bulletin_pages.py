@@ -46,6 +46,23 @@ async def test_a_returned_bulletin_comes_back_with_its_reason(browse: SignIn) ->
     assert "Chờ duyệt" in officer.text(".head")
 
 
+async def test_on_the_list_it_is_heard_approved_or_returned_at_once(browse: SignIn) -> None:
+    officer, leader = await browse("officer"), await browse("leader")
+    first, second = await write(officer), await write(officer)
+    await leader.get("/duyet")
+    card = f'[data-bulletin="{second}"]'
+    assert "Thôn Đông" in leader.text(card)
+    assert leader.attributes(f'{card} button[value="listen"]')["hx-post"] == f"/ban-tin/{second}/nghe"
+    said = leader.attributes(f'{card} button[name="why"]')["value"]
+    await leader.send(f'{card} form:has(button[name="why"])', f"why={said}", reason="")
+    assert leader.path == "/duyet"
+    assert leader.page.css_first(card) is None
+    await leader.send(f'[data-bulletin="{first}"] form:has(button[value="approve"])', "act=approve", heard="yes")
+    assert "Không có bản tin nào đang chờ duyệt." in leader.text("main")
+    await officer.get(f"/ban-tin/{second}")
+    assert said in officer.text(".note .script")
+
+
 async def test_what_was_edited_since_it_was_read_is_not_approved(browse: SignIn) -> None:
     officer, leader = await browse("officer"), await browse("leader")
     bulletin = await write(officer)

@@ -14,6 +14,8 @@ from web.templating import Page, environment
 GLOBALS = {*environment().globals, "frame"}
 PARTS = {
     "parts.html",
+    "choice.html",
+    "decision.html",
     "map_parts.html",
     "node_parts.html",
     "base.html",

@@ -59,6 +59,8 @@ class ApprovalsPage(Page):
 
     template: ClassVar[str] = "approvals.html"
     bulletins: Sequence[BulletinCard]
+    own: frozenset[str]
+    """Those that this user wrote or changed: others decide."""
     standing_in: Sequence[Deputy]
     """For whom this user decides while they are away."""
     may_rule: bool
@@ -104,13 +106,16 @@ def show_approvals(door: Decider) -> Response:
     """What waits, for the leader."""
     with door.read() as session:
         waiting = list_bulletins(session, door.user, BulletinState.SUBMITTED)
-        cards = bulletin_cards(session, [one for one in waiting if one.urgency in door.approves])
+        waiting = [one for one in waiting if one.urgency in door.approves]
+        cards = bulletin_cards(session, waiting)
+        own = frozenset(one.id for one in waiting if door.user.id in {one.author_id, one.editor_id})
         standing_in = [one for one in deputies(session, door.now, door.user) if one.deputy.id == door.user.id]
         new_words = words_since(session, door.now - NEW_FOR)[:SHOWN_WORDS]
         editors = {user.id: user.name for user in list_users(session)}
     return door.show(
         ApprovalsPage(
             bulletins=cards,
+            own=own,
             standing_in=standing_in,
             may_rule=may(door.user, Action.EDIT_RULES),
             new_words=new_words,
@@ -143,7 +148,7 @@ def teach_bulletin(bulletin_id: str, form: PostedForm, door: Reader) -> Response
 @router.post("/ban-tin/{bulletin_id}")
 def act_on_bulletin(bulletin_id: str, form: PostedForm, door: Reader) -> Response:
     """Approve, return, submit, withdraw; or listen, without JavaScript."""
-    act = form.text("act")
+    act = form.text("act") or ("return" if form.text("why") else "")
     if is_teaching(form):
         with door.read() as session:
             get_bulletin(session, bulletin_id, door.user)
@@ -176,7 +181,7 @@ def _approve(session: Session, bulletin_id: str, door: Door, form: Fields) -> st
 
 
 def _return(session: Session, bulletin_id: str, door: Door, form: Fields) -> str:
-    return_bulletin(session, bulletin_id, door.user, form.text("reason"), door.now)
+    return_bulletin(session, bulletin_id, door.user, form.text("reason") or form.text("why"), door.now)
     return "da-tra"
 
 
