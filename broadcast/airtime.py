@@ -16,10 +16,10 @@ from broadcast.airings import (
     note_durations,
     states_of_each,
 )
-from broadcast.communes import get_commune
 from broadcast.conclusion import conclude
+from broadcast.hours import Hours, load_hours
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
-from broadcast.models import Broadcast, BroadcastState, Commune, Delivery, DeliveryState, Node
+from broadcast.models import Broadcast, BroadcastState, Delivery, DeliveryState, Node
 from broadcast.orders import ends_at_of, growing_plays, grown_play, issue_play, lead_of, plays_of, zones_of
 from broadcast.outlook import is_ready, why_not, why_not_with
 from broadcast.relays import relays_of
@@ -67,7 +67,7 @@ def coming_ids(session: Session) -> list[str]:
 
 def refresh_coming(session: Session, now: datetime, only: Collection[str] | None = None) -> None:
     """Look over what has not begun, or some of it: new poles, lengths, and what would keep it from sounding."""
-    commune = get_commune(session)
+    hours = load_hours(session)
     coming = [one for one in _coming(session, only) if one.starts_at is None or one.starts_at > now]
     ensure_deliveries(session, *coming)
     ready = note_durations(session, coming)
@@ -75,7 +75,7 @@ def refresh_coming(session: Session, now: datetime, only: Collection[str] | None
     for broadcast in coming:
         if broadcast.is_now:
             continue
-        reason = why_not_with(states.get(broadcast.id, ()), broadcast, commune, broadcast.starts_at)
+        reason = why_not_with(states.get(broadcast.id, ()), broadcast, hours, broadcast.starts_at)
         if broadcast.state is BroadcastState.CUED and (reason or broadcast.id not in ready):
             move(broadcast, BroadcastState.PLANNED)
         broadcast.reason = reason
@@ -91,7 +91,7 @@ def has_now(session: Session) -> bool:
 
 def ready_now(session: Session, now: datetime) -> list[ReadyNow]:
     """What is to air at once and can, the most urgent first. What cannot any more is missed, with its reason."""
-    commune = get_commune(session)
+    hours = load_hours(session)
     apply_rules(session, now)
     ready = []
     for broadcast in _coming(session):
@@ -100,7 +100,7 @@ def ready_now(session: Session, now: datetime) -> list[ReadyNow]:
         clips = note_duration(session, broadcast)
         if clips is None and broadcast.urgency is Urgency.EMERGENCY:
             clips = first_clips_of(session, broadcast.id) or None
-        reason = _why_not_now(session, broadcast, commune, now)
+        reason = _why_not_now(session, broadcast, hours, now)
         if reason is not None:
             end_before_start(session, broadcast, BroadcastState.MISSED, reason, now)
         elif clips is not None:
@@ -147,14 +147,14 @@ def grown_emergencies(session: Session, now: datetime) -> list[Grown]:
 
 def begin_due(session: Session, now: datetime) -> list[str]:
     """Move what has reached its instant on the air, or miss it with the reason; the ids of what was moved."""
-    commune = get_commune(session)
+    hours = load_hours(session)
     moved = []
     for broadcast in _coming(session):
         if broadcast.starts_at is None or broadcast.starts_at > now:
             continue
-        reason = _why_not_begun(session, broadcast, commune, now)
+        reason = _why_not_begun(session, broadcast, hours, now)
         if reason in _MENDS_ITSELF and _may_be_late(session, broadcast, now):
-            reason = _put_off(session, broadcast, commune, now)
+            reason = _put_off(session, broadcast, hours, now)
             if reason is None:
                 continue
         if reason is not None:
@@ -229,24 +229,26 @@ def _coming(session: Session, only: Collection[str] | None = None) -> list[Broad
     return list(session.exec(query.order_by(col(Broadcast.starts_at), col(Broadcast.id))))
 
 
-def _why_not_now(session: Session, broadcast: Broadcast, commune: Commune, now: datetime) -> WhyNot | None:
-    reason = why_not(session, broadcast, commune, now + lead_of(session, broadcast))
+def _why_not_now(session: Session, broadcast: Broadcast, hours: Hours, now: datetime) -> WhyNot | None:
+    reason = why_not(session, broadcast, hours, now + lead_of(session, broadcast))
     is_late = broadcast.valid_until is not None and broadcast.valid_until <= now
     if reason is None and (is_late or now - broadcast.created_at > NOW_WITHIN):
         return WhyNot.NOT_SENT if is_ready(session, broadcast) else WhyNot.CLIP_NOT_READY
     return reason
 
 
-def _why_not_begun(session: Session, broadcast: Broadcast, commune: Commune, now: datetime) -> WhyNot | None:
+def _why_not_begun(session: Session, broadcast: Broadcast, hours: Hours, now: datetime) -> WhyNot | None:
     """Why a broadcast whose instant has come is not on the air; none when it may well be."""
     if broadcast.is_now:
         is_expired = all(play.expires_at <= now and play.sent_at is None for play in plays_of(session, broadcast.id))
         return WhyNot.NOT_SENT if is_expired else None
-    if broadcast.state is BroadcastState.CUED or _was_heard_of(session, broadcast):
+    if broadcast.state is BroadcastState.CUED:
         return None
-    reason = why_not(session, broadcast, commune, broadcast.starts_at)
+    reason = why_not(session, broadcast, hours, broadcast.starts_at)
     if reason is not None:
-        return reason
+        return reason  # no timetable lists it any more, though a pole may have spoken of it before
+    if _was_heard_of(session, broadcast):
+        return None
     if broadcast.starts_at is not None and now - broadcast.starts_at > OFF_AFTER:
         return WhyNot.SERVER_OFF
     return WhyNot.NOT_SENT if is_ready(session, broadcast) else WhyNot.CLIP_NOT_READY
@@ -258,13 +260,13 @@ def _may_be_late(session: Session, broadcast: Broadcast, now: datetime) -> bool:
     return in_time and not relays_of(session, [broadcast.id])
 
 
-def _put_off(session: Session, broadcast: Broadcast, commune: Commune, now: datetime) -> WhyNot | None:
+def _put_off(session: Session, broadcast: Broadcast, hours: Hours, now: datetime) -> WhyNot | None:
     """Have it begin a little later than now, once it is ready; or why it may not be."""
     ensure_deliveries(session, broadcast)
     if note_duration(session, broadcast) is None:
         return None
     at = now + LATE_LEAD
-    reason = why_not(session, broadcast, commune, at)
+    reason = why_not(session, broadcast, hours, at)
     if reason is None:
         broadcast.due_at = broadcast.due_at or broadcast.starts_at
         broadcast.starts_at = at

@@ -11,8 +11,9 @@ from broadcast.airings import add_broadcast, end_before_start
 from broadcast.approval import Authority, authority_over, urgencies_of
 from broadcast.audit import record
 from broadcast.bulletin_parts import PartDraft, drafts_of, parts_in, said_of, store_parts
-from broadcast.communes import get_commune, local_zone, voice_for, windows_of_commune
+from broadcast.communes import get_commune, voice_for
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from broadcast.hours import Hours, load_hours
 from broadcast.lifecycle import COMING, WhyNot, move
 from broadcast.models import (
     Broadcast,
@@ -29,7 +30,7 @@ from broadcast.permissions import Action, may, require
 from broadcast.placements import place_bulletin, programmes_of
 from broadcast.renderings import want_rendering
 from broadcast.typed_text import MAX_REASON, MAX_SCRIPT, MAX_TITLE, clean_line, clean_text
-from broadcast.windows import fits_windows, say_windows
+from broadcast.windows import say_windows
 from broadcast.withdrawing import silence_withdrawn
 from broadcast.zones import sorted_by_name, zones_by_slug
 from players.messages import Urgency
@@ -190,19 +191,14 @@ def approve_bulletin(
     Raises:
         NotFound, NotAllowed: it is not for this user to see, or to approve (`broadcast.approval`): nobody approves
             what they wrote.
-        Conflict: it was edited since that revision or decided already, its time has passed, or now is not an hour
-            in which the commune's horns may sound.
+        Conflict: it was edited since that revision or decided already, its time has passed, it falls on a day of
+            mourning, or now is not an hour in which the commune's horns may sound.
     """
     bulletin = get_bulletin(session, bulletin_id, user)
     authority = authority_over(session, bulletin, user, now)
     _require_revision(bulletin, revision)
     _require_submitted(bulletin)
-    commune = get_commune(session)
-    if bulletin.airs_at is not None and bulletin.airs_at <= now:
-        raise Conflict("time-passed", "Giờ phát của bản tin đã qua. Hãy trả lại để chọn giờ khác.")
-    windows = windows_of_commune(commune)
-    if bulletin.airs_now and not fits_windows(windows, local_zone(commune), now, timedelta()):
-        raise Conflict("quiet-hours", f"Đang là giờ yên tĩnh. Chỉ phát được trong {say_windows(windows) or 'giờ mở'}.")
+    _check_still_open(bulletin, load_hours(session), now)
     _note_decision(bulletin, user, authority, now)
     bulletin.was_heard = was_heard
     detail = {"revision": revision, "heard": was_heard, **_said(authority)}
@@ -358,11 +354,31 @@ def _check_instant(session: Session, airs_at: datetime | None, now: datetime) ->
         raise InvalidInput("time-passed", "Giờ phát đã qua.", "airs_at")
     if airs_at - now > FURTHEST:
         raise InvalidInput("too-far", "Giờ phát xa quá một năm.", "airs_at")
-    commune = get_commune(session)
-    windows = windows_of_commune(commune)
-    if not fits_windows(windows, local_zone(commune), airs_at, timedelta()):
-        said = say_windows(windows) or "không có giờ nào"
+    hours = load_hours(session)
+    why = hours.why_closed(airs_at)
+    if why is WhyNot.MOURNING_DAY:
+        raise InvalidInput(why.value, _mourned(hours, airs_at), "airs_at")
+    if why is not None:
+        said = say_windows(hours.windows) or "không có giờ nào"
         raise InvalidInput("quiet-hours", f"Giờ phát rơi vào giờ yên tĩnh. Giờ được phát: {said}.", "airs_at")
+
+
+def _check_still_open(bulletin: Bulletin, hours: Hours, now: datetime) -> None:
+    """Refuse to approve what could not be aired when it asks to be: its time has passed, or the horns are silent."""
+    if bulletin.airs_at is not None and bulletin.airs_at <= now:
+        raise Conflict("time-passed", "Giờ phát của bản tin đã qua. Hãy trả lại để chọn giờ khác.")
+    airs_at = now if bulletin.airs_now else bulletin.airs_at
+    why = None if airs_at is None else hours.why_closed(airs_at)
+    if airs_at is not None and why is WhyNot.MOURNING_DAY:
+        raise Conflict(why.value, _mourned(hours, airs_at))
+    if bulletin.airs_now and why is not None:
+        windows = say_windows(hours.windows) or "giờ mở"
+        raise Conflict("quiet-hours", f"Đang là giờ yên tĩnh. Chỉ phát được trong {windows}.")
+
+
+def _mourned(hours: Hours, airs_at: datetime) -> str:
+    day = airs_at.astimezone(hours.zone).date()
+    return f"Ngày {day:%d/%m} là ngày để tang: chỉ phát tin khẩn cấp."
 
 
 def _plan(session: Session, bulletin: Bulletin, user: User | None, now: datetime) -> None:

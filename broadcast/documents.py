@@ -13,6 +13,7 @@ from broadcast.airings import clips_of_each
 from broadcast.budget import Budget
 from broadcast.communes import get_commune, windows_of_commune
 from broadcast.emergency_packs import build_pack
+from broadcast.hours import load_hours
 from broadcast.lifecycle import WhyNot
 from broadcast.models import (
     Broadcast,
@@ -105,7 +106,7 @@ def build_documents(session: Session, now: datetime) -> Documents:
     """
     commune = get_commune(session)
     desk = _Desk(session, commune, now, _known_versions(session), load_budgets(session))
-    items = dict(_items(session, commune, now))
+    items = dict(_items(session, now))
     plays, messages = list(_active_plays(session, now)), build_pack(session)
     zones, zones_of = list_zones(session), zones_of_each_node(session)
     offline = offline_of_zones(session, now)
@@ -208,7 +209,7 @@ def _emergencies(desk: _Desk, zone: Zone, plays: Iterable[tuple[IssuedOrder, Pla
     return Emergencies(commune=desk.commune.slug, version=version, issued_at=desk.now, **content)
 
 
-def _items(session: Session, commune: Commune, now: datetime) -> Iterator[tuple[str, CuedBroadcast]]:
+def _items(session: Session, now: datetime) -> Iterator[tuple[str, CuedBroadcast]]:
     """All that the timetables list, in order: what is ready and may sound, and what began not long ago."""
     is_coming = and_(
         col(Broadcast.state).in_({_B.PLANNED, _B.CUED}),
@@ -225,12 +226,12 @@ def _items(session: Session, commune: Commune, now: datetime) -> Iterator[tuple[
     found = session.exec(query.order_by(col(Broadcast.starts_at), col(Broadcast.id))).all()
     ids = [broadcast.id for broadcast in found]
     all_clips, all_relays = clips_of_each(session, ids), relays_of(session, ids)
-    resuming = _resuming_entries(session)
+    resuming, hours = _resuming_entries(session), load_hours(session)
     for broadcast in found:
         clips = all_clips.get(broadcast.id)
         if clips is None or broadcast.starts_at is None:
             continue
-        if broadcast.state in {_B.PLANNED, _B.CUED} and why_quiet(broadcast, commune, broadcast.starts_at):
+        if broadcast.state in {_B.PLANNED, _B.CUED} and why_quiet(broadcast, hours, broadcast.starts_at):
             continue
         relays = relay_parts(session, all_relays.get(broadcast.id, ()), clips)
         # A relay is joined where it is, however late: nobody can hear later what it said.

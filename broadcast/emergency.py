@@ -18,6 +18,7 @@ from broadcast.audit import record
 from broadcast.communes import get_commune, voice_for
 from broadcast.emergency_repeats import begin_repeats, end_repeats
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from broadcast.hours import load_hours
 from broadcast.lifecycle import COMING
 from broadcast.models import Broadcast, BroadcastState, Follows, PreparedMessage, Rendering, Role, User, Zone, row_id
 from broadcast.orders import zones_of
@@ -102,7 +103,7 @@ def raise_emergency(
     Raises:
         NotAllowed: the user may raise no emergency, or not there.
         InvalidInput: a field cannot be used.
-        Conflict: the key was used for another emergency.
+        Conflict: the key was used for another emergency, or it is a drill on a day of mourning.
     """
     zones = _zones_for(session, user, zone_slugs)
     said = clean_text(text, "text", max_chars=MAX_EMERGENCY)
@@ -299,6 +300,8 @@ def _air(
         if not _is_same(session, known, alarm, zone_ids):
             raise Conflict("key-in-use", "Lần nhấn này đã phát một tin khẩn cấp khác. Hãy tải lại trang.")
         return known
+    if alarm.is_drill and alarm.follows is None and load_hours(session).mourned(now) is not None:
+        raise Conflict("mourning-day", "Hôm nay là ngày để tang: chỉ phát tin khẩn cấp thật, không diễn tập.")
     parts = _want_parts(session, alarm, now)
     if alarm.follows is not None:
         _silence(session, alarm.follows, user, now)

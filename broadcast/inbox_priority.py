@@ -10,8 +10,9 @@ from sqlmodel import Session, col, or_, select
 
 from broadcast.audit import record
 from broadcast.bulletins import pass_bulletin, submit_bulletin, write_bulletin, zones_of_bulletin
-from broadcast.communes import get_commune, local_zone, windows_of_commune
+from broadcast.communes import get_commune, local_zone
 from broadcast.errors import Conflict, NotFound
+from broadcast.hours import load_hours
 from broadcast.lifecycle import COMING
 from broadcast.models import (
     Broadcast,
@@ -26,13 +27,14 @@ from broadcast.models import (
 )
 from broadcast.permissions import Action, require
 from broadcast.placements import PLACED_FOR, Campaign, place_campaign, placements_on
-from broadcast.windows import fits_windows
 from broadcast.zones import list_zones
 from players.messages import Urgency
 
 LEAD = timedelta(minutes=2)
 """What airs by itself without approval begins so much later: its sound has to be made."""
 CLASHES_WITHIN = timedelta(minutes=15)
+_OPENS_WITHIN = timedelta(days=15)
+"""So far ahead the next open hour is looked for: two weeks hold every day of the week, also beside days of mourning."""
 _BESIDE = timedelta(seconds=1)
 """Of two of one urgency the one that begins first is heard first, and the other waits for it."""
 
@@ -120,15 +122,13 @@ def _days(session: Session, row: SourceItem, now: datetime) -> list[date]:
 
 
 def _next_open(session: Session, at: datetime) -> datetime:
-    """The instant, or when the commune's horns may sound again after it."""
-    commune = get_commune(session)
-    windows, zone = windows_of_commune(commune), local_zone(commune)
-    local = at.astimezone(zone)
-    opens = [
-        datetime.combine(local.date() + timedelta(days=day), window.opens, zone) for day in (0, 1) for window in windows
-    ]
+    """The instant, or when the commune's horns may sound again after it; days of mourning are passed over."""
+    hours = load_hours(session)
+    today = at.astimezone(hours.zone).date()
+    days = [today + timedelta(days=n) for n in range(_OPENS_WITHIN.days)]
+    opens = [datetime.combine(day, window.opens, hours.zone) for day in days for window in hours.windows]
     candidates = [at, *sorted(one for one in opens if one > at)]
-    found = next((one for one in candidates if fits_windows(windows, zone, one, timedelta())), None)
+    found = next((one for one in candidates if hours.why_closed(one) is None), None)
     if found is None:
         raise Conflict("quiet-hours", "Xã chưa cho phép phát giờ nào.")
     return found.astimezone(at.tzinfo)

@@ -10,6 +10,7 @@ from broadcast.airings import add_broadcast, end_before_start, zone_ids_of
 from broadcast.audit import record
 from broadcast.communes import get_commune
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from broadcast.hours import load_hours
 from broadcast.lifecycle import COMING, WhyNot, why_text
 from broadcast.models import Broadcast, BroadcastState, LiveAnnouncement, Role, User, row_id
 from broadcast.outlook import why_quiet
@@ -74,7 +75,7 @@ def open_live(
         created_at=now,
         made_by_id=user.id,
     )
-    why = why_quiet(broadcast, commune, now)
+    why = why_quiet(broadcast, load_hours(session), now)
     if why is not None:
         raise Conflict("not-now", f"Chưa thể phát trực tiếp lúc này. {why_text(why)}")
     if _speaks_already(session, zone_ids):

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, delete, select
 
 from broadcast.alarm_poles import troubles_of
 from broadcast.communes import get_commune, local_zone, voice_for
+from broadcast.hours import load_hours
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES
 from broadcast.models import Broadcast, Commune, Delivery, MorningCheck, Node
 from broadcast.morning import (
@@ -113,7 +114,7 @@ def _broadcasts(session: Session, commune: Commune, now: datetime, until: dateti
         Broadcast.urgency != Urgency.EMERGENCY,
         *is_due,
     )
-    rows = session.exec(query).all()
+    rows, hours = session.exec(query).all(), load_hours(session)
     poles: dict[str, list[str]] = {}
     of_poles = (
         select(Delivery.broadcast_id, Node.slug)
@@ -132,7 +133,7 @@ def _broadcasts(session: Session, commune: Commune, now: datetime, until: dateti
             title=row.title,
             starts_at=row.starts_at or now,
             clips=Clips.READY if is_ready(session, row) else Clips.WANTED,
-            why_not=why_not(session, row, commune, row.starts_at),
+            why_not=why_not(session, row, hours, row.starts_at),
             poles=tuple(sorted(poles.get(row.id, ()))),
         )
         for row in rows

@@ -1,13 +1,15 @@
 """The commune's special days: mourning, when nothing sounds but emergencies, and days that follow another weekday."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
+from broadcast.airtime import refresh_coming
 from broadcast.audit import record
+from broadcast.communes import local_zone
 from broadcast.entries import EVERY_DAY, FIRST_DAY, LAST_DAY
 from broadcast.errors import Conflict, InvalidInput, NotFound
-from broadcast.models import Commune, SpecialDay, SpecialDayKind, row_id
+from broadcast.models import Broadcast, Commune, SpecialDay, SpecialDayKind, row_id
 from broadcast.typed_text import clean_line
 
 
@@ -23,6 +25,8 @@ def set_special_day(
     actor: str,
 ) -> SpecialDay:
     """Keep a day as special; `like_weekday` (0 = Monday) goes with `SpecialDayKind.LIKE_WEEKDAY` alone.
+
+    What is coming on a day of mourning is left out from now on; what sounds already goes on until somebody stops it.
 
     Raises:
         InvalidInput: the day, its name or its weekday cannot be used.
@@ -40,6 +44,7 @@ def set_special_day(
     session.add(day)
     said = {"name": day.name, "kind": kind.value, "like_weekday": like_weekday}
     record(session, now, actor, "set-special-day", on.isoformat(), said)
+    _look_over(session, commune, on, now)
     return day
 
 
@@ -55,3 +60,15 @@ def clear_special_day(session: Session, commune: Commune, on: date, now: datetim
     session.delete(day)
     session.flush()
     record(session, now, actor, "clear-special-day", on.isoformat(), {"name": day.name})
+    _look_over(session, commune, on, now)
+
+
+def _look_over(session: Session, commune: Commune, on: date, now: datetime) -> None:
+    """Say of what is coming on a day, or runs over into it, whether it will sound."""
+    session.flush()
+    begins = datetime.combine(on, time(), local_zone(commune))
+    is_near = (
+        col(Broadcast.starts_at) >= begins - timedelta(days=1),
+        col(Broadcast.starts_at) < begins + timedelta(days=1),
+    )
+    refresh_coming(session, now, session.exec(select(Broadcast.id).where(*is_near)).all())

@@ -8,6 +8,7 @@ from broadcast.airings import add_broadcast
 from broadcast.audit import record
 from broadcast.communes import get_commune
 from broadcast.errors import Conflict, NotAllowed
+from broadcast.hours import load_hours
 from broadcast.lifecycle import COMING, why_text
 from broadcast.models import Broadcast, BroadcastState, User, new_id, row_id
 from broadcast.nodes import get_node, zones_of_node
@@ -49,7 +50,7 @@ def try_pole(session: Session, slug: str, user: User, now: datetime) -> Broadcas
         made_by_id=user.id,
         only_node_id=node.id,
     )
-    why = why_quiet(broadcast, commune, now)
+    why = why_quiet(broadcast, load_hours(session), now)
     if why is not None:
         raise Conflict("not-now", f"Chưa thể thử loa lúc này. {why_text(why)}")
     words = WORDS.format(name=node.name)
