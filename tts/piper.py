@@ -1,27 +1,27 @@
-"""Piper, the neural voice. The one door to piper-tts, onnxruntime and onnx.
-
-Piper models draw random noise inside the network, from a generator that no option of piper-tts or onnxruntime
-rewinds between sentences. So that the same text gives the same clip, `_fix_noise` replaces each drawing node by a
-look-up in a fixed table of normally distributed numbers before the model is handed to onnxruntime.
-"""
+"""Piper, the neural voice. The one door to piper-tts and onnxruntime; what is done to its models: `tts.piper_graph`."""
 
 import hashlib
 import json
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError
-from onnx import helper, numpy_helper
+from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from piper import PiperVoice, SynthesisConfig
 from piper.config import PhonemeType, PiperConfig
 
 from tts.engine import check_rate, has_words, plain
 from tts.errors import EngineError, VoiceUnusable
+from tts.piper_graph import NOISE_SEED, Decoder, PiperModel, read_model
 from tts.speech import Speech
 
 _ORT_ERRORS: tuple[type[Exception], ...] = (
@@ -40,7 +40,7 @@ _ORT_ERRORS: tuple[type[Exception], ...] = (
 _NOT_LOADED: tuple[type[Exception], ...] = (
     OSError,
     ValueError,
-    KeyError,
+    LookupError,
     TypeError,
     AttributeError,
     MemoryError,
@@ -48,10 +48,13 @@ _NOT_LOADED: tuple[type[Exception], ...] = (
     *_ORT_ERRORS,
 )
 _NOT_SPOKEN: tuple[type[Exception], ...] = (ValueError, KeyError, IndexError, RuntimeError, MemoryError, *_ORT_ERRORS)
-_NOISE_SEED = 20260101
-_NOISE_LENGTH = 65521  # prime, so that the table's period falls on no frame length
 _LOG_ERRORS_ONLY = 3
 _SHRINK_EVERY = 16
+_WINDOW = 150
+"""Frames; 1.7 s of a medium voice. Longer ones take more memory, shorter ones more work done twice."""
+_REACHES = 4
+
+_Array = NDArray[Any]
 
 
 class PiperEngine:
@@ -59,13 +62,12 @@ class PiperEngine:
 
     name = "piper"
 
-    def __init__(self, model_path: Path, voice: str, *, threads: int | None = None) -> None:
+    def __init__(self, model_path: Path, voice: str) -> None:
         """Load the model and its config (`<model_path>.json`).
 
         Args:
             model_path: the voice's `.onnx` file.
             voice: the voice's name, for the log.
-            threads: of onnxruntime; None leaves it to the machine's cores.
 
         Raises:
             VoiceUnusable: the files are not a Piper voice, or cannot be read.
@@ -74,11 +76,11 @@ class PiperEngine:
             config = PiperConfig.from_dict(json.loads(Path(f"{model_path}.json").read_text("utf-8")))
             if config.espeak_voice.split("-")[0] != "vi":
                 config.espeak_voice = "vi"  # a foreign voice reads Vietnamese phonemes, as far as it can
-            session = _open_session(model_path, threads)
+            model = LoadedModel(read_model(model_path), len(os.sched_getaffinity(0)))
             fingerprint = _fingerprint(model_path)
         except _NOT_LOADED as error:
             raise VoiceUnusable("not-loadable", name=voice, why=f"{type(error).__name__}: {error}") from error
-        self._piper = PiperVoice(config=config, session=session)
+        self._piper = PiperVoice(config=config, session=model)
         self.voice = voice
         self.sample_rate = config.sample_rate
         self.fingerprint = fingerprint
@@ -101,74 +103,82 @@ class PiperEngine:
         return Speech(np.concatenate(pieces).astype(np.float32, copy=False), self.sample_rate)
 
 
+class LoadedModel:
+    """A model of two parts: what comes first, on all cores; then the decoder in windows, each on a core of its own.
+
+    The windows overlap by what the sound at their edges depends on, so that none can be heard: the samples are those
+    of the whole, whatever the number of cores.
+    """
+
+    def __init__(self, parts: PiperModel, cores: int) -> None:
+        self._first = _TidySession(parts.first, cores)
+        self._decoder = parts.decoder
+        if parts.decoder:
+            self._last = _TidySession(parts.decoder.model, 1)
+            self._cores = cores
+            self._hands = ThreadPoolExecutor(cores, "decoder")
+
+    def run(self, _: None, feed: Mapping[str, _Array]) -> list[_Array]:
+        """Called by piper-tts: phonemes in, sound out."""
+        found = self._first.run(feed)
+        if self._decoder is None:
+            return list(found.values())
+        spans = window_spans(found[self._decoder.frames].shape[-1], self._decoder.reach, self._cores)
+        return [np.concatenate(list(self._hands.map(partial(self._sound, self._decoder, found), spans)), axis=-1)]
+
+    def _sound(self, decoder: Decoder, found: Mapping[str, _Array], span: tuple[int, int]) -> _Array:
+        """The samples of the frames from the first of a span to before the second."""
+        first, end = span
+        start = max(0, first - decoder.reach)
+        feed = {name: value[:, :, np.newaxis] for name, value in found.items()}
+        feed[decoder.frames] = np.ascontiguousarray(feed[decoder.frames][..., start : end + decoder.reach])
+        (sound,) = self._last.run(feed).values()
+        return sound[..., (first - start) * decoder.hop : (end - start) * decoder.hop]
+
+
+def window_spans(frames: int, reach: int, cores: int) -> list[tuple[int, int]]:
+    """Windows of a sentence, as (first frame, frame after the last): alike, and enough to keep all cores busy.
+
+    None is much longer than `_WINDOW`, nor so short that most of the work would be done twice.
+    """
+    count = cores * -(-frames // (cores * _WINDOW))
+    count = max(1, min(count, frames // (_REACHES * max(1, reach))))
+    edges = [frames * number // count for number in range(count + 1)]
+    return list(pairwise(edges))
+
+
 class _TidySession:
     """A session that gives back, now and then, what its longest sentences needed."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
-        self._session = session
+    def __init__(self, model: bytes, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _LOG_ERRORS_ONLY
+        # A plan of memory for each length of sentence ever met would grow without end.
+        options.enable_mem_pattern = False
+        # Threads wait for each other spinning, which a first sentence gains by; but not for long, as the encoder and
+        # the rest of the server want a core too, and the work is shared out in shrinking pieces.
+        options.add_session_config_entry("session.intra_op.spin_duration_us", "50")
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.add_session_config_entry("session.dynamic_block_base", "4")
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session.disable_fallback()
+        self._session._model_bytes = None  # noqa: SLF001 - 63 MB kept only for the fallback just switched off
+        self._outputs = [output.name for output in self._session.get_outputs()]
         self._runs = 0
 
-    def run(self, output_names: object, feed: object) -> list[Any]:
+    def run(self, feed: Mapping[str, _Array]) -> dict[str, _Array]:
+        """The outputs by name."""
         self._runs += 1
         options = onnxruntime.RunOptions()
         if self._runs % _SHRINK_EVERY == 0:
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        found: list[Any] = self._session.run(output_names, feed, options)
-        return found
+        return dict(zip(self._outputs, self._session.run(self._outputs, feed, options), strict=True))
 
 
 def _fingerprint(model_path: Path) -> str:
-    parts = [version("piper-tts"), onnxruntime.__version__, str(_NOISE_SEED)]
+    parts = [version("piper-tts"), onnxruntime.__version__, str(NOISE_SEED)]
     for path in (model_path, Path(f"{model_path}.json")):
         with path.open("rb") as file:
             parts.append(hashlib.file_digest(file, "sha256").hexdigest())
     return "piper-" + "-".join(parts)
-
-
-def _open_session(model_path: Path, threads: int | None) -> _TidySession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _LOG_ERRORS_ONLY
-    # A plan of memory for each length of sentence ever met would grow without end.
-    options.enable_mem_pattern = False
-    # Threads wait for each other spinning, which a first sentence gains by; but not for long, as the encoder and the
-    # rest of the server want a core too, and the work is shared out in shrinking pieces.
-    options.add_session_config_entry("session.intra_op.spin_duration_us", "50")
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    options.add_session_config_entry("session.dynamic_block_base", "4")
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(_fix_noise(model_path), options, providers=["CPUExecutionProvider"])
-    session.disable_fallback()
-    session._model_bytes = None  # noqa: SLF001 - 63 MB kept only for the fallback just switched off
-    return _TidySession(session)
-
-
-def _fix_noise(model_path: Path) -> bytes:
-    """The model with every `RandomNormalLike` replaced by the fixed table, read round and round."""
-    model = onnx.load(str(model_path), load_external_data=False)
-    graph = model.graph
-    table = np.random.default_rng(_NOISE_SEED).standard_normal(_NOISE_LENGTH).astype(np.float32)
-    constants = {"table": table, "zero": np.int64(0), "one": np.int64(1), "length": np.int64(_NOISE_LENGTH)}
-    graph.initializer.extend(
-        numpy_helper.from_array(np.asarray(value), f"loalang/{name}") for name, value in constants.items()
-    )
-    nodes: list[Any] = []
-    for index, node in enumerate(graph.node):
-        nodes.extend(_table_nodes(node, index) if node.op_type == "RandomNormalLike" else [node])
-    replaced = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(replaced)
-    return bytes(model.SerializeToString())
-
-
-def _table_nodes(node: onnx.NodeProto, index: int) -> list[onnx.NodeProto]:
-    """Nodes that fill the shape of `node`'s input from the table: reshape(table[range(size) mod length])."""
-    here = f"loalang/{index}"
-    return [
-        helper.make_node("Shape", [node.input[0]], [f"{here}/shape"]),
-        helper.make_node("ReduceProd", [f"{here}/shape"], [f"{here}/size"], keepdims=0),
-        helper.make_node("Range", ["loalang/zero", f"{here}/size", "loalang/one"], [f"{here}/range"]),
-        helper.make_node("Mod", [f"{here}/range", "loalang/length"], [f"{here}/at"]),
-        helper.make_node("Gather", ["loalang/table", f"{here}/at"], [f"{here}/noise"]),
-        helper.make_node("Reshape", [f"{here}/noise", f"{here}/shape"], list(node.output)),
-    ]
