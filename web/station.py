@@ -13,6 +13,7 @@ from broadcast.alarms_watch import AlarmWatch
 from broadcast.cap.audio import EmergencySounds
 from broadcast.communes import get_commune, voice_for
 from broadcast.db import reading
+from broadcast.farewell import Farewell
 from broadcast.importing import ImportDesk
 from broadcast.live_desk import LiveDesk
 from broadcast.morning_watch import MorningWatch
@@ -24,7 +25,7 @@ from broadcast.relay_desk import RelayDesk
 from broadcast.rendering import RendererPool
 from broadcast.sources_desk import SourceDesk
 from players.child import ChildState
-from players.errors import BrokerError
+from players.errors import BrokerError, TransportClosed
 from players.hub import Hub
 from players.messages import Urgency
 from players.presence import NodePresence, PresenceBoard
@@ -43,6 +44,8 @@ from web.throttle import Throttle
 from web.voice_desk import VoiceDesk
 
 logger = logging.getLogger(__name__)
+
+FAREWELL_WITHIN_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,8 +202,18 @@ class Station:
         await self.node_door.add_node(node, password, zones)
         return password
 
-    async def shut_out(self, node: str) -> None:
-        """Have the broker throw out a node. One it does not know, or cannot be told of now, is left to `reconcile`."""
+    async def shut_out(self, farewell: Farewell) -> None:
+        """Silence a node, then have the broker throw it out.
+
+        One that the broker does not know, or cannot be told of now, is left to `reconcile`.
+        """
+        node = farewell.config.node
+        try:
+            async with asyncio.timeout(FAREWELL_WITHIN_S):
+                await self.hub.publish_config(farewell.config)
+                await self.hub.send_order(farewell.stop, nodes=[node])
+        except (TransportClosed, TimeoutError) as error:
+            logger.warning("%s is revoked and was not told to be silent: %r", node, error)
         try:
             await self.node_door.revoke(node)
         except BrokerError as error:

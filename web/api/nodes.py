@@ -6,7 +6,8 @@ import anyio.from_thread
 from fastapi import APIRouter, Depends
 
 from broadcast.communes import get_commune
-from broadcast.nodes import create_node, get_node, new_pairing_code, revoke_node
+from broadcast.farewell import farewell_to
+from broadcast.nodes import create_node, new_pairing_code, revoke_node
 from broadcast.permissions import Action, require
 from broadcast.views import NodeRow, node_rows
 from web.api.schemas import NodeMade, NodeReply, NodeRequest, NodesReply
@@ -68,15 +69,14 @@ def revoke(slug: str, door: Administrator) -> None:
 
 
 def revoke_everywhere(door: Door, slug: str) -> None:
-    """In the database, then at the broker. Called in a worker thread.
+    """In the database, then at the pole itself and at the broker. Called in a worker thread.
 
     Raises:
         NotFound: there is no such pole.
     """
     with door.work() as session:
-        get_node(session, slug)
-        revoke_node(session, slug, door.now, actor=door.user.username)
-    anyio.from_thread.run(door.station.shut_out, slug)
+        farewell = farewell_to(session, revoke_node(session, slug, door.now, actor=door.user.username), door.now)
+    anyio.from_thread.run(door.station.shut_out, farewell)
     door.station.nudge()
 
 

@@ -1,4 +1,4 @@
-"""Starting a pole again from its page: who may, what goes to the pole, and what the page says came of it."""
+"""What a pole is told from its page: to start again, and what the page says came of it; or to be silent for ever."""
 
 from datetime import timedelta
 
@@ -9,6 +9,7 @@ from sqlmodel import select
 from broadcast.models import AuditEntry
 from broadcast.restarting import BACK_WITHIN, RestartState, result_of_restart
 from players.memory import MemoryTransport
+from players.messages import Stop
 from players.topics import Topics
 from tests.fakes.fake_node import FakeNode
 from tests.web.conftest import NOW, Browser, Clock, Commune, Programs, SignIn
@@ -98,6 +99,16 @@ async def test_only_the_administrator_sees_the_button_and_only_for_a_paired_pole
     secret = admin.attributes('#act input[name="csrf"]')["value"]
     answer = await admin.http.post("/cum-loa/dong-2/khoi-dong-lai", data={"csrf": secret})
     assert (answer.status_code, "chưa được ghép" in answer.text) == (409, True)
+
+
+async def test_a_revoked_pole_is_told_to_be_silent_before_it_is_shut_out(pole: FakeNode, api: Programs) -> None:
+    async with pole.running():
+        assert (await api("admin").post("/api/nodes/dong-1/revoke")).status_code == 204
+        await pole.until(lambda pole: pole.orders)
+    assert [config.windows for config in pole.configs][-1] == ()
+    (stop,) = pole.orders
+    assert isinstance(stop, Stop)
+    assert stop.broadcast is None
 
 
 @pytest.mark.parametrize(
