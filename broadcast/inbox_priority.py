@@ -149,7 +149,7 @@ def _rival_in(session: Session, source: Source, bulletin: Bulletin, days: Sequen
     """The commune's own bulletin of priority in the same programme on one of these days."""
     waits = {BulletinState.SUBMITTED, BulletinState.APPROVED}
     for on in days:
-        for _, other in placements_on(session, source.programme_id or 0, on):
+        for other in (one.bulletin for one in placements_on(session, source.programme_id or 0, on)):
             is_rival = other.id != bulletin.id and other.urgency is Urgency.PRIORITY and other.state in waits
             if is_rival and _is_own(session, other) and _shares_village(session, bulletin, other):
                 return other

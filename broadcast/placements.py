@@ -1,16 +1,18 @@
 """Placements: which bulletin goes into which programme, on which days, how often, in which order."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, or_, select
 
 from broadcast.audit import record
 from broadcast.communes import get_commune, local_zone
 from broadcast.entries import EVERY_DAY, FIRST_DAY, LAST_DAY
 from broadcast.errors import Conflict, InvalidInput, NotFound
-from broadcast.models import Bulletin, BulletinState, BulletinZone, Placement, Programme, row_id
+from broadcast.models import Bulletin, BulletinState, BulletinZone, Placement, Programme, SpecialDay, row_id
 from broadcast.programme_parts import MAX_PARTS
 from broadcast.zones import zones_by_slug
 from players.messages import MAX_CLIPS
@@ -35,6 +37,20 @@ class Campaign:
     weekdays: Sequence[int] = EVERY_DAY
     zones: Sequence[str] = ()
     times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """A placement with its bulletin, the villages it is meant for, and how often it is said."""
+
+    placement: Placement
+    bulletin: Bulletin
+    zone_ids: frozenset[int]
+    times: int
+
+    def goes_into(self, spoken_to: Collection[int], on: date, weekday: int) -> bool:
+        """Whether it is said on a day, which follows that weekday, in a programme for these villages."""
+        return is_on(self.placement, on, weekday) and not self.zone_ids.isdisjoint(spoken_to)
 
 
 def place_campaign(
@@ -89,7 +105,7 @@ def move_placement(
     Raises:
         NotFound: it is not placed in that programme on that day.
     """
-    places = [row_id(placement.id) for placement, _ in placements_on(session, programme_id, on)]
+    places = [row_id(one.placement.id) for one in placements_on(session, programme_id, on)]
     if placement_id not in places:
         raise NotFound("no-placement", "Bản tin không còn được xếp như vậy.")
     here, there = places.index(placement_id), min(max(to, 0), len(places) - 1)
@@ -105,15 +121,45 @@ def move_placement(
     record(session, now, actor, "order-bulletins", str(programme_id), {"placement": placement_id, "place": there})
 
 
-def placements_on(session: Session, programme_id: int, on: date) -> list[tuple[Placement, Bulletin]]:
-    """What is placed in a programme on a day, approved or not, in order."""
-    query = (
-        select(Placement, Bulletin)
-        .join(Bulletin)
-        .where(Placement.programme_id == programme_id, Bulletin.state != BulletinState.WITHDRAWN)
-        .order_by(col(Placement.position), col(Placement.id))
-    )
-    return [(placement, bulletin) for placement, bulletin in session.exec(query) if is_on(placement, on)]
+def placements_on(session: Session, programme_id: int, on: date) -> list[Placing]:
+    """What is placed in a programme on a day, approved or not, in order.
+
+    Placed twice in a village it is said once, at its first place, as often as the one that says it most often.
+    """
+    weekday = _weekdays(session, programme_id).get(on, on.weekday())
+    found: list[Placing] = []
+    for one in load_placings(session, on, Placement.programme_id == programme_id):
+        if not is_on(one.placement, on, weekday):
+            continue
+        for place, other in enumerate(found):
+            if other.bulletin.id == one.bulletin.id and other.zone_ids & one.zone_ids:
+                found[place] = replace(other, times=max(other.times, one.times))
+                break
+        else:
+            found.append(one)
+    return found
+
+
+def load_placings(session: Session, today: date, *only: ColumnElement[bool] | bool) -> list[Placing]:
+    """Placements that count today or later, of bulletins that are not withdrawn, in order; `only` narrows them down."""
+    query = select(Placement, Bulletin).join(Bulletin).where(Bulletin.state != BulletinState.WITHDRAWN, *only)
+    query = query.where(or_(col(Placement.until_on).is_(None), col(Placement.until_on) >= today))
+    rows = session.exec(query.order_by(col(Placement.position), col(Placement.id))).all()
+    own: defaultdict[str, set[int]] = defaultdict(set)
+    of_bulletins = col(BulletinZone.bulletin_id).in_({bulletin.id for _, bulletin in rows})
+    for bulletin_id, zone_id in session.exec(
+        select(BulletinZone.bulletin_id, BulletinZone.zone_id).where(of_bulletins)
+    ):
+        own[bulletin_id].add(zone_id)
+    return [
+        Placing(
+            placement,
+            bulletin,
+            frozenset(own[bulletin.id] & set(placement.zone_ids or own[bulletin.id])),
+            placement.times,
+        )
+        for placement, bulletin in rows
+    ]
 
 
 def placements_of(session: Session, bulletin_id: str) -> list[tuple[Placement, Programme]]:
@@ -155,7 +201,8 @@ def placed_on(
 ) -> dict[date, list[Placed]]:
     """The approved bulletins placed in a programme on each of these days, in order, each once.
 
-    A bulletin goes where it was meant to go: it is left out where none of its villages is spoken to.
+    A bulletin goes where it was meant to go: it is left out where none of its villages is spoken to. Placed twice on a
+    day it is said as often as the one that says it most often. A day that follows another weekday has that one's.
     """
     days = sorted(days)
     if not days:
@@ -179,20 +226,30 @@ def placed_on(
         for bulletin, placement in session.exec(query).all()
         if not placement.zone_ids or spoken_to & set(placement.zone_ids)
     ]
+    weekdays = _weekdays(session, programme_id)
     found: dict[date, list[Placed]] = {}
     for on in days:
+        weekday = weekdays.get(on, on.weekday())
         of_day: dict[str, Placed] = {}
         for bulletin, placement in rows:
-            if is_on(placement, on):
-                of_day.setdefault(bulletin.id, (bulletin, placement.times))
+            if is_on(placement, on, weekday):
+                _, times = of_day.get(bulletin.id, (bulletin, 0))
+                of_day[bulletin.id] = bulletin, max(times, placement.times)
         found[on] = list(of_day.values())
     return found
 
 
-def is_on(placement: Placement, on: date) -> bool:
-    """Whether a placement counts on a day."""
+def is_on(placement: Placement, on: date, weekday: int) -> bool:
+    """Whether a placement counts on a day, which follows that weekday (0 is Monday)."""
     ends = placement.until_on is None or on <= placement.until_on
-    return placement.from_on <= on and ends and on.weekday() in placement.weekdays
+    return placement.from_on <= on and ends and weekday in placement.weekdays
+
+
+def _weekdays(session: Session, programme_id: int) -> dict[date, int]:
+    """The days on which the programme's commune follows another weekday, and which."""
+    query = select(SpecialDay).join(Programme, col(Programme.commune_id) == col(SpecialDay.commune_id))
+    days = session.exec(query.where(Programme.id == programme_id))
+    return {day.on: day.like_weekday for day in days if day.like_weekday is not None}
 
 
 def _check_campaign(session: Session, campaign: Campaign) -> None:

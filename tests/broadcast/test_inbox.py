@@ -80,7 +80,7 @@ def own_priority(unit: Session, house: House, now: datetime, programme: Programm
 
 
 def order_in(unit: Session, programme: Programme, now: datetime) -> list[str]:
-    return [bulletin.title for _, bulletin in placements_on(unit, row_id(programme.id), now.date())]
+    return [one.bulletin.title for one in placements_on(unit, row_id(programme.id), now.date())]
 
 
 def waiting(unit: Session) -> list[str]:

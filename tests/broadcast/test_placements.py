@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from broadcast.bulletins import approve_bulletin, submit_bulletin, withdraw_bulletin, write_bulletin
 from broadcast.errors import Conflict, InvalidInput, NotFound
-from broadcast.models import Bulletin, Rendering, row_id
+from broadcast.models import Bulletin, Rendering, SpecialDayKind, row_id
 from broadcast.placements import (
     MAX_PLACED,
     Campaign,
@@ -20,6 +20,7 @@ from broadcast.placements import (
     remove_placement,
 )
 from broadcast.programmes import create_programme, parts_by_day
+from broadcast.special_days import set_special_day
 from broadcast.zones import zones_by_slug
 from tests.broadcast.conftest import House
 
@@ -150,7 +151,43 @@ def test_the_order_of_a_day_is_changed_and_counts_on_the_days_they_share(
     assert heard(unit, programmes[0])[:2] == ["Một Ba", "Một Ba Hai"]
     with pytest.raises(NotFound):
         move("Hai", 0)
-    assert [bulletin.title for _, bulletin in placements_on(unit, programmes[0], MONDAY)] == ["Một", "Ba"]
+    assert [one.bulletin.title for one in placements_on(unit, programmes[0], MONDAY)] == ["Một", "Ba"]
+
+
+def test_placed_twice_on_a_day_it_is_said_as_often_as_the_one_that_says_it_most_often(
+    unit: Session, house: House, now: datetime, programmes: list[int], campaign: Campaign
+) -> None:
+    bulletin, morning = approved(unit, house, now), replace(campaign, programmes=programmes[:1])
+    first = place_campaign(unit, bulletin, morning, now, "canbo")[0]
+    place_campaign(unit, bulletin, replace(morning, times=3, until_on=MONDAY), now, "canbo")
+    assert heard(unit, programmes[0])[:2] == ["Tin Tin Tin", "Tin"]
+    shown = placements_on(unit, programmes[0], MONDAY)
+    assert [(one.placement, one.times) for one in shown] == [(first, 3)], "what is moved is what is said"
+
+
+def test_placements_for_different_villages_are_two(
+    unit: Session, house: House, now: datetime, programmes: list[int], campaign: Campaign
+) -> None:
+    bulletin, morning = approved(unit, house, now), replace(campaign, programmes=programmes[:1])
+    place_campaign(unit, bulletin, replace(morning, zones=("thon-dong",)), now, "canbo")
+    place_campaign(unit, bulletin, replace(morning, zones=("thon-tay",), times=2), now, "canbo")
+    assert [one.times for one in placements_on(unit, programmes[0], MONDAY)] == [1, 2]
+    assert [heard(unit, programmes[0], zone)[0] for zone in ("thon-dong", "thon-tay")] == ["Tin", "Tin Tin"]
+
+
+def test_a_day_that_follows_another_weekday_has_that_ones_bulletins(
+    unit: Session, house: House, now: datetime, programmes: list[int], campaign: Campaign
+) -> None:
+    saturday = WEEK[5]
+    workdays = replace(campaign, programmes=programmes[:1], until_on=WEEK[-1], weekdays=range(5))
+    place_campaign(unit, approved(unit, house, now), workdays, now, "canbo")
+    assert heard(unit, programmes[0])[5:] == ["", ""]
+    set_special_day(
+        unit, house.commune, on=saturday, name="Làm bù", kind=SpecialDayKind.LIKE_WEEKDAY, like_weekday=0, now=now,
+        actor="lanhdao",
+    )  # fmt: skip
+    assert heard(unit, programmes[0])[5:] == ["Tin", ""]
+    assert [one.bulletin.title for one in placements_on(unit, programmes[0], saturday)] == ["Tin"]
 
 
 def test_a_placement_is_taken_back_once(unit: Session, house: House, now: datetime, campaign: Campaign) -> None:

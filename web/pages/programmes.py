@@ -341,9 +341,9 @@ def _part_row(part: ProgrammePart) -> PartRow:
 
 def _placed(session: Session, programme_id: int, day: date) -> list[PlacedRow]:
     return [
-        PlacedRow(row_id(placement.id), bulletin.id, bulletin.title, placement.times, bulletin.state)
-        for placement, bulletin in placements_on(session, programme_id, day)
-        if bulletin.state is not BulletinState.DRAFT
+        PlacedRow(row_id(one.placement.id), one.bulletin.id, one.bulletin.title, one.times, one.bulletin.state)
+        for one in placements_on(session, programme_id, day)
+        if one.bulletin.state is not BulletinState.DRAFT
     ]
 
 
