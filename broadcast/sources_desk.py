@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -43,12 +44,25 @@ class SourceDesk:
         self._clock = clock
         self._on_news = on_news
         self._caps = CapDesk(engine, clock, on_news, patience)
+        self._asking: dict[str, asyncio.Task[None]] = {}
 
     async def ask_due(self) -> None:
-        """Ask every source that is due, one beside the other: a slow one holds up none."""
-        due = await asyncio.to_thread(self._due)
-        if due:
-            await asyncio.gather(*(self.ask(source) for source in due))
+        """Begin to ask every source that is due: a slow one holds up none, the next time neither."""
+        for source in await asyncio.to_thread(self._due):
+            if source.slug not in self._asking:
+                task = asyncio.create_task(self.ask(source), name=f"ask {source.slug}")
+                self._asking[source.slug] = task
+                task.add_done_callback(partial(self._asked, source.slug))
+
+    def _asked(self, slug: str, _task: "asyncio.Task[None]") -> None:
+        del self._asking[slug]
+
+    async def stop(self) -> None:
+        """Ask no more: what is half read is read again another time."""
+        asking = list(self._asking.values())
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
 
     async def ask(self, source: Source) -> None:
         """Ask one source, and note how that went."""
@@ -105,7 +119,9 @@ class SourceDesk:
     def _note(self, source: Source, problem: str | None) -> None:
         now = self._clock()
         with session_of(self._engine) as session:
-            row = session.get_one(Source, source.id)
+            row = session.get(Source, source.id)
+            if row is None:
+                return  # taken away while it was asked
             row.asked_at, row.error = now, problem
             if problem is None:
                 row.answered_at = now

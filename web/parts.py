@@ -232,6 +232,7 @@ async def bell(station: Station) -> AsyncIterator[None]:
         yield
     finally:
         await station.runner.stop()
+        await station.sources.stop()
 
 
 def _icecast(settings: Settings) -> Icecast | None:

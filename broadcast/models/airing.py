@@ -100,7 +100,7 @@ class Delivery(SQLModel, table=True):
     reason: str | None = None
     detail: str | None = None
     output: str | None = None
-    clip_sha256: str | None = None
+    clip_sha256: str | None = Field(default=None, index=True)
     received_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     started_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     """By the node's own clock: when its first sample sounded."""

@@ -37,9 +37,9 @@ class Bulletin(SQLModel, table=True):
     airs_now: bool = False
     is_read_twice: bool = False
     """All of it is said again, after "xin nhắc lại"."""
-    rendering_key: str | None = Field(default=None, foreign_key="rendering.key")
+    rendering_key: str | None = Field(default=None, foreign_key="rendering.key", index=True)
     """As it is aired by itself, with its chimes; set by the approval."""
-    programme_key: str | None = Field(default=None, foreign_key="rendering.key")
+    programme_key: str | None = Field(default=None, foreign_key="rendering.key", index=True)
     """As it is aired within a programme, without chimes; set when a programme first needs it."""
 
 

@@ -48,7 +48,7 @@ class Rendering(SQLModel, table=True):
     try_after: datetime | None = Field(default=None, sa_type=UtcInstant)
     """Not to be tried again before this instant."""
     error: str | None = None
-    clip_sha256: str | None = Field(default=None, foreign_key="clip.sha256")
+    clip_sha256: str | None = Field(default=None, foreign_key="clip.sha256", index=True)
     wanted_at: datetime = Field(sa_type=UtcInstant)
     is_only_heard: bool = False
     """Nobody but who listens to a text beforehand has asked for it (see `broadcast.heard`)."""

@@ -379,7 +379,8 @@ async def test_a_bad_item_is_set_aside_and_the_rest_goes_on(
     put(folder, "2", item("tot").model_dump_json().encode())
     put(folder, "3", item("la").model_dump_json().encode(), is_signed=False)
     put(folder, "4", item("xa", zones=["thon-nam"]).model_dump_json().encode())
-    await desk.ask_due()
+    with reading(house_engine) as session:
+        await desk.ask(session.exec(select(Source)).one())
     with reading(house_engine) as session:
         rows = session.exec(select(SourceItem).order_by(col(SourceItem.id))).all()
         source = session.exec(select(Source)).one()

@@ -4,9 +4,14 @@ Pairing over HTTP is throttled on purpose. Here the server's own functions do it
 of its own, its public half and its trust are rows like any other, and its password is what the broker will ask for.
 """
 
-from collections.abc import Sequence
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_bytes
+from typing import Any
 
 from sqlmodel import Session
 
@@ -17,11 +22,20 @@ from broadcast.nodes import create_node, pair_node
 from broadcast.prepared import PreparedForm, add_prepared, list_prepared, seed_prepared
 from broadcast.users import get_user
 from broadcast.zones import create_zone
-from players.broker_config import SECRETS_FILE, BrokerSecrets
+from players.broker_config import (
+    SECRETS_FILE,
+    BrokerSecrets,
+    node_role,
+    node_rules,
+    rules_path,
+    zone_role,
+    zone_rules,
+)
 from players.keyring import KeyRingFile
 from players.messages import PairingReply, Severity
 from players.node.pairing import IDENTITY_FILE, KEY_FILE
 from players.signing import NodeKey, write_secret
+from players.topics import Topics
 from scheduler.clock import utc_now
 from tests.bench.emergency.presses import PREPARED
 from tests.fakes.piper_voice import VOICE_NAME
@@ -31,6 +45,7 @@ from web.demo.commune import prepare_commune
 VILLAGES = tuple(f"thon-{number}" for number in range(1, 11))
 DEAF_VILLAGE = "thon-khong-loa"
 """Without a pole: what is spoken for it is heard by nobody."""
+_ROUNDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,7 @@ def _pair_all(session: Session, place: Place, names: Sequence[str]) -> None:
     broker = place.data / "broker"
     broker.mkdir(mode=0o700)
     secrets = BrokerSecrets.load_or_make(broker / SECRETS_FILE)
+    passwords: dict[str, str] = {}
     for number, name in enumerate(names):
         zone = village_of(number)
         _, code = create_node(session, commune, name, f"Cụm loa {name}", [zone], now)
@@ -108,10 +124,34 @@ def _pair_all(session: Session, place: Place, names: Sequence[str]) -> None:
             renewal=node.renewal,
             server_at=now,
         )
+        passwords[name] = reply.mqtt_password
         folder = place.poles / name
         folder.mkdir(parents=True, mode=0o700)
         key.save(folder / KEY_FILE)
         write_secret(folder / IDENTITY_FILE, reply.to_json())
+    write_secret(rules_path(broker), json.dumps(_rules(passwords, Topics(commune.slug))).encode())
+
+
+def _rules(passwords: Mapping[str, str], topics: Topics) -> dict[str, Any]:
+    """What the broker keeps of poles that were let in one by one: told of them all at once it needs a minute."""
+    zones = [{"rolename": zone_role(zone), "acls": zone_rules(topics, zone)} for zone in VILLAGES]
+    own = [{"rolename": node_role(name), "acls": node_rules(topics, name)} for name in passwords]
+    clients = []
+    for number, (name, password) in enumerate(passwords.items()):
+        salt = token_bytes(12)
+        digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ROUNDS, 64)
+        roles = [{"rolename": role, "priority": 0} for role in (node_role(name), zone_role(village_of(number)))]
+        clients.append(
+            {
+                "username": name,
+                "clientid": name,
+                "password": base64.b64encode(digest).decode(),
+                "salt": base64.b64encode(salt).decode(),
+                "iterations": _ROUNDS,
+                "roles": roles,
+            }
+        )
+    return {"clients": clients, "roles": [*zones, *own]}
 
 
 def _shorten(session: Session, administrator: User) -> None:

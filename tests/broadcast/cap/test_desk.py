@@ -1,6 +1,7 @@
 """Visits to folders and to a real server of feeds: read once, in order, with care, and told when something is wrong."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -107,7 +109,9 @@ class Office:
         with reading(self.engine) as session:
             return get_source(session, slug).error
 
-    def add(self, kind: SourceKind, address: str, *, token: str = "", follows_inner: bool = False) -> None:
+    def add(
+        self, kind: SourceKind, address: str, *, slug: str = "tinh", token: str = "", follows_inner: bool = False
+    ) -> None:
         draft = SourceDraft(
             name="Khí tượng tỉnh", kind=kind, address=address, officer="canbo", leader="lanhdao",
             secrets=Secrets(token=token), follows_inner=follows_inner,
@@ -115,8 +119,13 @@ class Office:
         with session_of(self.engine) as session:
             admin = get_user(session, "quantri")
             seed_prepared(session, NOW)
-            add_source(session, "tinh", draft, self.secrets, admin, NOW)
+            add_source(session, slug, draft, self.secrets, admin, NOW)
             set_rules(session, "", HERE, admin, NOW, is_feed_open=False)
+
+    def forget_asking(self, slug: str) -> None:
+        """Have it due again."""
+        with session_of(self.engine) as session:
+            get_source(session, slug).asked_at = None
 
     def came(self) -> dict[str, CapState]:
         with reading(self.engine) as session:
@@ -188,6 +197,50 @@ async def test_links_into_other_inner_hosts_are_not_followed(office: Office, fee
         feeds.list(f"{other.url}/1", "file:///etc/passwd")
         assert await office.visit() is not None
         assert (other.asked, office.came()) == ([], {})
+
+
+async def test_a_name_that_turns_inward_after_it_was_checked_is_not_followed(
+    office: Office, feeds: Feeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS rebinding: the first answer is public, every other one is this machine."""
+    outside, answers, called = "1.1.1.1", iter(["1.1.1.1"]), []
+    look_up, connect = socket.getaddrinfo, socket.socket.connect
+
+    def turning(host: str | None, *how: Any, **more: Any) -> Any:
+        return look_up(next(answers, "127.0.0.1") if host == "doi-ten.example" else host, *how, **more)
+
+    def noted(self: socket.socket, address: tuple[str, int]) -> None:
+        called.append(address[0])
+        if address[0] == outside:
+            raise ConnectionRefusedError  # nothing leaves this machine
+        connect(self, address)
+
+    with running() as inner:
+        inner.pages["/1"] = message("a-1")
+        office.add(SourceKind.CAP_HTTP, f"{feeds.url}/tin.atom")
+        feeds.list(f"http://doi-ten.example:{inner.url.rpartition(':')[2]}/1")
+        monkeypatch.setattr(socket, "getaddrinfo", turning)
+        monkeypatch.setattr(socket.socket, "connect", noted)
+        assert await office.visit() is not None
+        assert (inner.asked, office.came()) == ([], {})
+    assert called == ["127.0.0.1", outside]
+
+
+async def test_a_slow_source_holds_up_no_other_not_even_the_next_time(office: Office, feeds: Feeds) -> None:
+    with running() as quick:
+        feeds.stalls = True
+        office.add(SourceKind.CAP_HTTP, f"{feeds.url}/cham", slug="cham")
+        office.add(SourceKind.CAP_HTTP, f"{quick.url}/tin", slug="nhanh")
+        for number in (1, 2):
+            quick.pages["/tin"] = message(f"a-{number}")
+            async with asyncio.timeout(30):
+                while f"a-{number}" not in office.came():
+                    office.forget_asking("nhanh")
+                    await office.desk.ask_due()
+                    await asyncio.sleep(0.05)
+        assert feeds.asked == ["/cham"]  # still under way, and asked once
+        await office.desk.stop()
+    assert office.came().keys() == {"a-1", "a-2"}
 
 
 @pytest.mark.parametrize("page", [b"", b"<html/>", b"{}", b"<!DOCTYPE x><feed/>", b"<a>" * 90])
