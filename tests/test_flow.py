@@ -33,12 +33,13 @@ from broadcast.models import (
 from broadcast.users import get_user, make_token
 from players.memory import MemoryTransport
 from players.messages import PairingReply, PairingRequest, Play
-from players.node.agent import Agent, NodeParts
+from players.node.agent import Agent
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
 from players.node.health import HealthProbe
 from players.node.outputs import choose_outputs
+from players.node.parts import NodeParts
 from players.node.settings import OutputSection
 from players.node.state import Abilities, NodeState
 from players.node.store import NodeStore

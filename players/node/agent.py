@@ -2,31 +2,17 @@
 
 import asyncio
 import logging
-import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-import httpx
-
 from players.errors import CertificateUnknown, CredentialRefused, OutputError, UnknownKey, WireError
-from players.messages import (
-    CuedBroadcast,
-    Heartbeat,
-    NodeActivity,
-    PlaybackReport,
-    RelayPart,
-)
-from players.node.airing import needs_server, next_wake, waiting
-from players.node.cache import ClipStore
-from players.node.clock import NodeClock
-from players.node.credentials import Credentials
+from players.messages import Heartbeat, PlaybackReport
+from players.node.airing import needs_server, next_wake
+from players.node.condition import Condition
 from players.node.cueing import Cueing, kept_clips, made_room
-from players.node.data_budget import Meter, ahead_by_budget
+from players.node.data_budget import ahead_by_budget
 from players.node.errors import ClipRefused
 from players.node.events import (
     Action,
@@ -40,74 +26,24 @@ from players.node.events import (
     StartAnew,
     Tell,
     Tick,
-    Way,
     Woke,
 )
 from players.node.fetch import ClipFetcher
-from players.node.health import HealthProbe
 from players.node.keeping import Keeper
 from players.node.link import GATHER_IN_EMERGENCY_S, GATHER_S, Link
-from players.node.output import AudioOutput
+from players.node.parts import NodeParts
 from players.node.player import Player
 from players.node.renewing import Renewing
-from players.node.software import software_version
 from players.node.state import NodeState, Phase
 from players.node.status import NodeStatus, StatusFile
 from players.node.step import step
-from players.node.store import NodeStore
-from players.signing import make_ticket
 from players.topics import Topics
-from players.transport import Transport
 
 log = logging.getLogger(__name__)
 
 LEAVE_WITHIN_S = 2.0
 _LONGEST_SLEEP_S = 60.0
 _DEFAULT_HEARTBEAT_S = 15.0
-
-Announce = Callable[[Mapping[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class NodeParts:
-    """What an agent is made of. The caller opens and closes outputs, store and client."""
-
-    credentials: Credentials
-    server_url: str
-    stream_url: str
-    """Where an output finds streams: the server, or a relay that knows whom to believe."""
-    state: NodeState
-    store: NodeStore
-    clips: ClipStore
-    client: httpx.AsyncClient
-    outputs: Mapping[Way, AudioOutput]
-    clock: NodeClock
-    transport: Transport
-    data_dir: Path
-    ahead: timedelta
-    jitter_s: float
-    announce: Announce
-    """Takes each thing that happens, for who watches (`--events`)."""
-    health: HealthProbe
-    clock_improved: Callable[[], None]
-    """Called in a thread whenever a good answer about the time has come; may raise `OutputError`."""
-    meter: Meter | None = None
-    """Counts what the line carries; none where nobody pays for it."""
-    radio_url: Callable[[str], str] = str
-    """Where an output finds a radio station: at its own address, or where what comes is counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusals:
-    """What was not obeyed since the start."""
-
-    count: int = 0
-    last_at: datetime | None = None
-    last_why: str | None = None
-
-    def one_more(self, why: str, at: datetime) -> "Refusals":
-        """With one more."""
-        return Refusals(self.count + 1, at, why[:300])
 
 
 class Agent:
@@ -121,9 +57,8 @@ class Agent:
         self._was_trusted = False
         self._leaving = asyncio.Event()
         self._keeper = Keeper(parts.store, parts.clock, lambda: self._state)
-        self._player = Player(parts.outputs, parts.clips, parts.clock, self._stream_url, self._relay_url, self.emit)
-        self._refused = Refusals()
-        self._restarting: str | None = None
+        self._player = Player(parts.outputs, parts.clips, parts.clock, parts.stream_of, parts.relay_of, self.emit)
+        self._condition = Condition(parts, self._keeper, lambda: self._state)
         self._spread: Callable[[bytes], None] = _nobody_hears
         self._status_file = StatusFile(parts.data_dir)
         self._line_trouble: WireError | None = None
@@ -132,7 +67,7 @@ class Agent:
             parts.credentials, parts.server_url, parts.client, self._known_time, self._keys_changed
         )
         self._cueing = Cueing(
-            ClipFetcher(parts.client, parts.clips, self._ticket),
+            ClipFetcher(parts.client, parts.clips, parts.ticket),
             parts.clips,
             parts.clock,
             lambda: self._state,
@@ -248,7 +183,7 @@ class Agent:
                 self._spread(signed.encode("ascii"))
             case StartAnew(order):
                 self._announce("restarting", order=order)
-                self._restarting = order
+                self._condition.restarting = order
                 self.leave()
             case Answer(message):
                 self._announce("rehearsed", order=message.order, error=message.error)
@@ -258,7 +193,7 @@ class Agent:
 
     def _refuse(self, what: str, why: str) -> None:
         log.warning("not obeyed: %s: %s", what, why)
-        self._refused = self._refused.one_more(f"{what}: {why}", self._clock.now().at)
+        self._condition.refused = self._condition.refused.one_more(f"{what}: {why}", self._clock.now().at)
         self._announce("refused", what=what, why=why)
 
     def _announce_report(self, report: PlaybackReport) -> None:
@@ -284,11 +219,6 @@ class Agent:
         self._refuse(what, why)
         self._link.heartbeat_now()
 
-    # HTTP
-
-    def _ticket(self, path: str) -> str:
-        return make_ticket(self._parts.credentials.key, self._parts.credentials.node, path, self._clock.now().at)
-
     def _keys_changed(self, has_missed: bool) -> None:
         if has_missed:
             self._link.connect_anew()
@@ -305,16 +235,6 @@ class Agent:
     def _known_time(self) -> datetime | None:
         now = self._clock.now()
         return now.at if now.trusted else None
-
-    def _stream_url(self, item: CuedBroadcast, from_ms: int) -> str:
-        path = item.stream or f"/streams/{item.broadcast}"
-        query = urlencode({"offset_ms": from_ms, "ticket": self._ticket(path)})
-        return f"{self._parts.stream_url}{path}?{query}"
-
-    def _relay_url(self, relay: RelayPart) -> str:
-        if not relay.source.startswith("/"):
-            return self._parts.radio_url(relay.source)
-        return f"{self._parts.stream_url}{relay.source}?{urlencode({'ticket': self._ticket(relay.source)})}"
 
     # What the link asks (`link.Duties`)
 
@@ -338,46 +258,8 @@ class Agent:
 
     async def heartbeat(self) -> Heartbeat:
         """See `Duties`."""
-        board = await asyncio.to_thread(self._parts.health.probe)
         self._keep_status()
-        state, now = self._state, self._clock.now()
-        playing = next((track for track in state.tracks.values() if track.phase is Phase.PLAYING), None)
-        errors = [output.error for output in self._parts.outputs.values() if output.error]
-        return Heartbeat(
-            node=state.node,
-            at=now.at,
-            activity=NodeActivity.IDLE if playing is None else NodeActivity.PLAYING,
-            broadcast=None if playing is None else playing.item.broadcast,
-            output=self._parts.outputs[Way.FILES].name,
-            output_error=errors[0][:300] if errors else None,
-            cued=tuple(
-                track.item.broadcast for track in waiting(state) if track.listed and state.has_clips(track.item)
-            ),
-            clock_offset_ms=self._clock.offset_ms,
-            clock_error_ms=self._clock.error_ms,
-            clock_age_ms=self._clock.age_ms,
-            clock_trusted=self._clock.trusted,
-            disk_error=None if self._keeper.error is None else self._keeper.error[:300],
-            outbox=await self._keeper.waiting(),
-            disk_free_bytes=(await asyncio.to_thread(shutil.disk_usage, self._parts.data_dir)).free,
-            version=software_version(),
-            keys_version=self._parts.credentials.keys_version,
-            refused=self._refused.count,
-            refused_at=self._refused.last_at,
-            refused_why=self._refused.last_why,
-            gain_db=None if state.config is None else state.config.gain_db,
-            volume_percent=board.volume_percent,
-            temperature_c=board.temperature_c,
-            under_voltage=board.under_voltage,
-            signal=None if board.signal is None else board.signal.network,
-            signal_percent=None if board.signal is None else board.signal.percent,
-            uptime_s=board.uptime_s,
-            running_s=round((now.at - now.awake_since).total_seconds()),
-            restarting=self._restarting,
-            memory_free_bytes=board.memory_free_bytes,
-            processor_percent=board.processor_percent,
-            data=None if self._parts.meter is None else self._parts.meter.usage,
-        )
+        return await self._condition.tell()
 
     async def pending_reports(self) -> list[PlaybackReport]:
         """See `Duties`."""

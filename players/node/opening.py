@@ -12,7 +12,6 @@ import httpx
 from players.errors import KeyUnusable
 from players.messages import PairingReply, Presence
 from players.mqtt import MqttTransport
-from players.node.agent import Announce, NodeParts
 from players.node.amplifier import behind_amplifier
 from players.node.board_clock import linux_board
 from players.node.cache import ClipStore
@@ -24,6 +23,7 @@ from players.node.fetch import CONNECT_TIMEOUT_S, STALL_TIMEOUT_S
 from players.node.health import HealthProbe, find_mmcli, probe_volume
 from players.node.metered import MeteredHttp, MeteredTransport
 from players.node.outputs import ChosenOutputs, choose_outputs
+from players.node.parts import Announce, NodeParts
 from players.node.pinned import PinnedHttp, StreamRelay, radio_url
 from players.node.settings import NodeSettings, OutputSection
 from players.node.state import Abilities, NodeState

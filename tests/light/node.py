@@ -12,13 +12,14 @@ from typing import Any, ParamSpec, TypeVar
 import httpx
 
 from players.messages import PairingReply, PlaybackReport, Presence
-from players.node.agent import Agent, NodeParts
+from players.node.agent import Agent
 from players.node.cache import ClipStore
 from players.node.clock import KeptTime, NodeClock
 from players.node.credentials import Credentials
 from players.node.events import Progress, Way
 from players.node.health import HealthProbe
 from players.node.pairing import load_identity, pair
+from players.node.parts import NodeParts
 from players.node.state import Abilities, NodeState
 from players.node.store import NodeStore
 from players.signing import NodeKey

@@ -12,13 +12,14 @@ import pytest
 from players.memory import MemoryBroker, MemoryTransport
 from players.messages import ClipRef, PairingReply, Presence
 from players.mqtt import MqttTransport
-from players.node.agent import Agent, NodeParts
+from players.node.agent import Agent
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
 from players.node.events import Way
 from players.node.health import HealthProbe
 from players.node.output import AudioOutput
+from players.node.parts import NodeParts
 from players.node.record import WavTimeline
 from players.node.silent import Nowhere
 from players.node.state import Abilities, NodeState

@@ -17,7 +17,7 @@ import pytest
 
 from players.memory import MemoryBroker, MemoryTransport
 from players.messages import CuedBroadcast, Outcome, Presence, Urgency
-from players.node.agent import Agent, NodeParts
+from players.node.agent import Agent
 from players.node.board_clock import BoardClock
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
@@ -25,6 +25,7 @@ from players.node.credentials import Credentials
 from players.node.events import Way
 from players.node.health import HealthProbe
 from players.node.output import Sound, Sounded
+from players.node.parts import NodeParts
 from players.node.state import Abilities, NodeState
 from players.node.store import NodeStore
 from players.topics import Topics
