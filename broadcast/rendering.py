@@ -248,6 +248,7 @@ def store_rendered(session: Session, rendering: Rendering, answer: Rendered, now
                 voice=answer.voice,
                 fallback_reason=answer.fallback_reason,
                 created_at=now,
+                said_at=list(answer.said_at),
             )
         )
         session.flush()

@@ -128,20 +128,28 @@ def warm_up() -> None:
 
 def read_sentences(script: str, rules: ReadingRules) -> list[dict[str, Any]]:
     """What is said, as the renderer takes it: sentences, and clips where `broadcast.said_script` marks them."""
+    return [line for line, _ in read_with_words(script, rules)]
+
+
+def read_with_words(script: str, rules: ReadingRules) -> list[tuple[dict[str, Any], str]]:
+    """The same, each with what is written there."""
     parts = split_said(script)
     # Read as one text, as it is shown to who approves it; then each sentence goes back to its part.
-    read = list(_read("\n\n".join(part for part in parts if isinstance(part, str)), rules))
-    lines: list[dict[str, Any]] = []
+    whole = "\n\n".join(part for part in parts if isinstance(part, str))
+    read = _read(whole, rules)
+    ends = [start for start, _, _ in read[1:]] + [len(whole)]
+    waiting = [(*sentence, whole[sentence[0] : end].strip()) for sentence, end in zip(read, ends, strict=bool(read))]
+    lines: list[tuple[dict[str, Any], str]] = []
     end = 0
     for part in parts:
         if lines:
-            lines[-1]["pause"] = Pause.PARAGRAPH.value
+            lines[-1][0]["pause"] = Pause.PARAGRAPH.value
         if isinstance(part, ClipMark):
-            lines.append({"clip": part.sha256, "pause": Pause.PARAGRAPH.value})
+            lines.append(({"clip": part.sha256, "pause": Pause.PARAGRAPH.value}, SAID_OF_CLIP))
             continue
         end += len(part) + 2
-        lines += [{"spoken": spoken, "pause": pause} for start, spoken, pause in read if start < end]
-        read = [sentence for sentence in read if sentence[0] >= end]
+        lines += [({"spoken": spoken, "pause": pause}, said) for start, spoken, pause, said in waiting if start < end]
+        waiting = [sentence for sentence in waiting if sentence[0] >= end]
     return lines
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from tts.ahead import worked_ahead
 from tts.chimes import Chime, closing_chime, opening_chime
 from tts.errors import ClipError
 from tts.joining import joined, rested
@@ -26,6 +27,7 @@ from tts.spoken import Pause, SpokenText
 _AFTER_CHIME_MS = 400
 _BEFORE_CLOSING_MS = 500
 _BETWEEN_PIECES_MS = 120
+_NOTHING = Speech(np.zeros(0, dtype=np.float32), MIX_RATE)
 _PAUSE_MS = {Pause.CLAUSE: 250, Pause.SENTENCE: 500, Pause.PARAGRAPH: 1000}
 
 
@@ -70,6 +72,16 @@ class Framing:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidAt:
+    """When a passage is said within its clip, without the rest after it."""
+
+    passage: int
+    """Which passage, counted from 0."""
+    begins_ms: int
+    ends_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClipFile:
     """An encoded clip (Ogg Opus, mono), and who spoke it."""
 
@@ -78,6 +90,8 @@ class ClipFile:
     duration_ms: int
     engine: str
     voice: str
+    said_at: tuple[SaidAt, ...] = ()
+    """Of what is spoken, in order; of a passage with nothing to say there is none."""
 
     @property
     def size_bytes(self) -> int:
@@ -110,26 +124,46 @@ def twice(passages: Sequence[Passage | Recorded]) -> tuple[Passage | Recorded, .
 def speak(passages: Iterable[Passage | Recorded], reader: Reader, *, rate: float = 1.0) -> Iterator[Said]:
     """Say the passages piece by piece, each as soon as it is ready; what has nothing to say is left out.
 
+    After the first piece, the next is begun while one is spoken.
+
     Raises:
         EngineError: the engine did not speak.
     """
+    for turn, speech in worked_ahead(lambda turn: _read(turn, reader, rate), _turns(passages)):
+        if isinstance(turn.passage, Recorded):
+            yield from _play_back(turn.number, turn.passage, reader.level)
+        elif len(speech.samples):
+            rest_ms = _PAUSE_MS[turn.passage.pause] if turn.is_last else _BETWEEN_PIECES_MS
+            yield Said(turn.number, turn.text, speech, round(rest_ms / rate), turn.is_last)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A piece of a passage, or all of a recorded one."""
+
+    number: int
+    passage: Passage | Recorded
+    text: str
+    is_last: bool
+
+
+def _turns(passages: Iterable[Passage | Recorded]) -> Iterator[_Turn]:
     for number, passage in enumerate(passages):
-        if isinstance(passage, Recorded):
-            yield from _play_back(number, passage, reader.level)
-            continue
-        pieces = split_long(passage.spoken)
+        pieces = [""] if isinstance(passage, Recorded) else split_long(passage.spoken)
         for left, piece in zip(range(len(pieces) - 1, -1, -1), pieces, strict=True):
-            speech = reader.read(piece, rate=rate)
-            if len(speech.samples):
-                rest_ms = _BETWEEN_PIECES_MS if left else _PAUSE_MS[passage.pause]
-                yield Said(number, piece, speech, round(rest_ms / rate), is_last=not left)
+            yield _Turn(number, passage, piece, is_last=not left)
+
+
+def _read(turn: _Turn, reader: Reader, rate: float) -> Speech:
+    if isinstance(turn.passage, Recorded):
+        return _NOTHING
+    return reader.read(turn.text, rate=rate)
 
 
 def _play_back(number: int, passage: Recorded, level: Level) -> Iterator[Said]:
-    silence = Speech(np.zeros(0, dtype=np.float32), MIX_RATE)
     for piece in passage.sound(level):
         yield Said(number, "", piece, 0, is_last=False)
-    yield Said(number, "", silence, _PAUSE_MS[passage.pause], is_last=True)
+    yield Said(number, "", _NOTHING, _PAUSE_MS[passage.pause], is_last=True)
 
 
 def make_clip(
@@ -153,14 +187,16 @@ def make_clip(
         ClipError: there was nothing to say, or the encoder failed.
     """
     framing = framing or Framing()
-    words = _told(speak(passages, reader, rate=framing.rate), on_said)
+    before, after = _framing_pieces(framing, reader.level)
+    places = _Places(sum(len(piece) for piece in before))
+    words = _told(speak(passages, reader, rate=framing.rate), places, on_said)
     first = next(words, None)
     if first is None:
         raise ClipError("nothing to say")
-    before, after = _framing_pieces(framing, reader.level)
     data, count = encode_clip(chain(before, [first], words, after), reader.level)
     sha256 = hashlib.sha256(data).hexdigest()
-    return ClipFile(data, sha256, round(count * 1000 / MIX_RATE), reader.engine.name, reader.engine.voice)
+    duration_ms = round(count * 1000 / MIX_RATE)
+    return ClipFile(data, sha256, duration_ms, reader.engine.name, reader.engine.voice, places.said_at())
 
 
 def make_signal(chime: Chime, *, times: int = 1, closing: bool = False, level: Level | None = None) -> ClipFile:
@@ -241,12 +277,37 @@ def write_wav(path: Path, speech: Speech) -> None:
         raise ClipError(f"{path.name}: {error}") from error
 
 
-def _told(spoken: Iterator[Said], on_said: Callable[[Said], None] | None) -> Iterator[NDArray[np.int16]]:
+class _Places:
+    """Where in a clip each passage is said, counted in samples while it is made."""
+
+    def __init__(self, before: int) -> None:
+        self._at = before
+        self._found: dict[int, tuple[int, int]] = {}
+
+    def add(self, said: Said, count: int) -> None:
+        """A piece of so many samples, its rest counted in."""
+        rest = round(said.rest_ms * MIX_RATE / 1000)
+        begins, _ = self._found.get(said.passage, (self._at, 0))
+        self._found[said.passage] = (begins, self._at + max(0, count - rest))
+        self._at += count
+
+    def said_at(self) -> tuple[SaidAt, ...]:
+        return tuple(
+            SaidAt(passage, round(begins * 1000 / MIX_RATE), round(ends * 1000 / MIX_RATE))
+            for passage, (begins, ends) in self._found.items()
+        )
+
+
+def _told(
+    spoken: Iterator[Said], places: _Places, on_said: Callable[[Said], None] | None
+) -> Iterator[NDArray[np.int16]]:
     for said in spoken:
         if on_said:
             on_said(said)
         # What was recorded comes in pieces that belong together: no soft edges between them.
-        yield rested(said.speech, said.rest_ms) if said.text or said.is_last else to_pcm(said.speech)
+        piece = rested(said.speech, said.rest_ms) if said.text or said.is_last else to_pcm(said.speech)
+        places.add(said, len(piece))
+        yield piece
 
 
 def _framing_pieces(framing: Framing, level: Level) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]]:
@@ -261,9 +322,8 @@ def _opening_piece(chime: Chime, level: Level) -> NDArray[np.int16]:
 
 
 def _closing_piece(chime: Chime, level: Level) -> NDArray[np.int16]:
-    silence = Speech(np.zeros(0, dtype=np.float32), MIX_RATE)
     closing = _levelled(closing_chime(chime, MIX_RATE), level)
-    return joined([rested(silence, _BEFORE_CLOSING_MS), rested(closing, 0)])
+    return joined([rested(_NOTHING, _BEFORE_CLOSING_MS), rested(closing, 0)])
 
 
 def _levelled(speech: Speech, level: Level) -> Speech:

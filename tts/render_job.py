@@ -74,6 +74,8 @@ class Rendered(_Line):
     fallback_reason: str | None = None
     """Why another voice than the chosen one spoke, in Vietnamese where a person can mend it; None if it did."""
     render_ms: int
+    said_at: tuple[tuple[int, int, int], ...] = ()
+    """Which passage is said from when to when, in milliseconds; said twice, its passages go on counting."""
 
 
 class RenderFailed(_Line):

@@ -81,6 +81,7 @@ def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderF
         voice=made.clip.voice if speaks else "",
         fallback_reason=made.fallback_reason,
         render_ms=round((time.monotonic() - started) * 1000),
+        said_at=tuple((one.passage, one.begins_ms, one.ends_ms) for one in made.clip.said_at),
     )
 
 

@@ -22,6 +22,8 @@ class Clip(SQLModel, table=True):
     fallback_reason: str | None = None
     """Why another voice than the wanted one spoke."""
     created_at: datetime = Field(sa_type=UtcInstant)
+    said_at: list[tuple[int, int, int]] | None = Field(default=None, sa_type=JSON)
+    """Which of its passages is said from when to when, in milliseconds; none for what was made before this was kept."""
 
 
 class Rendering(SQLModel, table=True):

@@ -44,6 +44,23 @@ def test_the_decoded_clip_says_the_words_in_order(tone_reader: Reader) -> None:
     assert times[2] - times[0] > 1.0
 
 
+@pytest.mark.parametrize("rate", [1.0, 1.25])
+def test_a_clip_knows_when_each_passage_is_said(tone_reader: Reader, rate: float) -> None:
+    passages = [Passage(word) for word in ("mưa", "", "lũ", "bão")]
+    framing = Framing(Chime.NORMAL, closing=True, rate=rate)
+    clip = make_clip(passages, tone_reader, framing)
+    sound = decode_clip(clip.data)
+    assert [one.passage for one in clip.said_at] == [0, 2, 3], "what says nothing is said at no time"
+    for one in clip.said_at:
+        begins_s = find_tone(sound, word_hz(passages[one.passage].spoken))
+        assert one.begins_ms / 1000 == pytest.approx(begins_s, abs=0.15)
+    edges = [edge for one in clip.said_at for edge in (one.begins_ms, one.ends_ms)]
+    assert edges == sorted(edges)
+    assert edges[-1] < clip.duration_ms - 500, "before the closing sound"
+    again = make_clip(twice(passages), tone_reader, framing)
+    assert [one.passage for one in again.said_at] == [0, 2, 3, 4, 5, 7, 8], "with the words between"
+
+
 def test_same_input_same_bytes_other_word_other_bytes(tone_reader: Reader) -> None:
     first = make_clip(BULLETIN, tone_reader, Framing(Chime.NORMAL, closing=True))
     again = make_clip(BULLETIN, Reader(ToneEngine()), Framing(Chime.NORMAL, closing=True))

@@ -21,6 +21,8 @@ from broadcast.models import (
     row_id,
 )
 from broadcast.nodes import get_node
+from broadcast.reading_rules import ReadingRules
+from broadcast.renderings import read_sentences
 from broadcast.residents import set_public
 from broadcast.zones import list_zones
 from tests.web.conftest import NOW, Browser, Commune, Programs, SignIn
@@ -112,6 +114,40 @@ async def test_only_what_was_aired_is_there_and_drills_are_marked(
     assert (answer.status_code, answer.content) == (200, SOUND)
     for sha256 in hidden:
         assert (await nobody.http.get(f"/cong-khai/am-thanh/{sha256}")).status_code == 404
+
+
+async def test_who_reads_along_is_told_when_each_sentence_is_said(
+    browse: SignIn, nobody: Browser, commune: Commune
+) -> None:
+    sha256, hidden = aired(commune, "doc-theo"), aired(commune, "bi-cat", BroadcastState.CUT)
+    with commune.work() as session:
+        rendering = session.get(Rendering, sha256)
+        clip = session.get(Clip, sha256)
+        assert rendering is not None
+        assert clip is not None
+        rendering.script = "Họp 8h. Nhớ đến đủ."
+        rendering.sentences = read_sentences(rendering.script, ReadingRules())
+        clip.said_at = [(0, 900, 1900), (1, 2400, 3000), (2, 3500, 4000), (3, 4500, 5500), (4, 6000, 6600)]
+    path = f"/cong-khai/loi/{sha256}"
+    assert (await nobody.http.get(path)).status_code == 404, "shut"
+    open_page(commune)
+    page = await nobody.get("/cong-khai")
+    assert page.css_first("audio[data-words]").attributes["data-words"] == path  # type: ignore[union-attr]
+    told = {"sentences": [
+        {"text": "Họp 8h.", "at": [[900, 1900], [4500, 5500]]},
+        {"text": "Nhớ đến đủ.", "at": [[2400, 3000], [6000, 6600]]},
+    ]}  # fmt: skip
+    assert (await nobody.http.get(path)).json() == told
+    assert (await nobody.http.get(f"/cong-khai/loi/{hidden}")).status_code == 404
+    officer = await browse("officer")
+    assert (await officer.http.get(f"/luot-phat/loi/{sha256}")).json() == told
+    assert (await officer.http.get(f"/luot-phat/loi/{hidden}")).json() == {"sentences": []}, "not counted"
+    with commune.work() as session:
+        rendering = session.get(Rendering, sha256)
+        assert rendering is not None
+        rendering.sentences = [{"spoken": "Họp lúc tám rưỡi.", "pause": "sentence"}, rendering.sentences[1]]
+    texts = [one["text"] for one in (await nobody.http.get(path)).json()["sentences"]]
+    assert texts == ["Họp lúc tám rưỡi.", "Nhớ đến đủ."], "read otherwise since: the words that are heard"
 
 
 async def test_the_podcast_has_an_enclosure_for_each_sound(nobody: Browser, commune: Commune) -> None:

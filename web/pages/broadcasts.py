@@ -2,22 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 from markupsafe import Markup
 
 from broadcast.errors import NotFound
+from broadcast.hearing import may_hear
 from broadcast.models import LiveAnnouncement
 from broadcast.permissions import Action, may
 from broadcast.relay_source import TROUBLE_TEXTS, Trouble
 from broadcast.relays import relays_of, say_relay
 from broadcast.run_log import Approval, approvals_of
+from broadcast.said_sentences import said_sentences
 from broadcast.views import BroadcastCard, broadcast_card
 from players.messages import Urgency
 from web.deps import Door, PostedForm, SignedIn
 from web.fragments import is_open_to, scope_of
 from web.live import Part
+from web.read_along import words_response
 from web.templating import Page
 
 router = APIRouter(include_in_schema=False)
@@ -63,6 +66,15 @@ def show_broadcast(broadcast_id: str, door: SignedIn) -> Response:
         said=live.clip_sha256 if live is not None else None,
     )
     return door.show(page)
+
+
+@router.get("/luot-phat/loi/{sha256}")
+def send_words(sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")], door: SignedIn) -> Response:
+    """What a sound says when, for who may hear it and reads along."""
+    with door.read() as session:
+        if not may_hear(session, door.user, sha256):
+            raise NotFound("no-clip", "Không có đoạn âm thanh này.")
+        return words_response(said_sentences(session, sha256))
 
 
 @router.post("/luot-phat/{broadcast_id}/dung")

@@ -26,10 +26,12 @@ from broadcast.residents import (
     said_lately,
     say,
 )
+from broadcast.said_sentences import said_sentences
 from web.auth import Wait
 from web.deps import PostedForm, StationDep
 from web.errors import Refusal, refusal_of
 from web.pages.sign_in import too_many
+from web.read_along import words_response
 from web.station import Station
 from web.templating import Page, render
 from web.throttle import address_key
@@ -96,6 +98,16 @@ def send_sound(sha256: Sha256, station: StationDep) -> Response:
         if not is_heard_by_residents(session, sha256, station.clock()) or not station.clips.has(sha256):
             raise NotFound("no-clip", "Không có đoạn âm thanh này.")
     return FileResponse(station.clips.path_of(sha256), media_type="audio/ogg")
+
+
+@router.get("/loi/{sha256}")
+def send_words(sha256: Sha256, station: StationDep) -> Response:
+    """What that sound says when, for who reads along."""
+    with reading(station.engine) as session:
+        require_public(session)
+        if not is_heard_by_residents(session, sha256, station.clock()):
+            raise NotFound("no-clip", "Không có đoạn âm thanh này.")
+        return words_response(said_sentences(session, sha256))
 
 
 @router.post("/gop-y")
