@@ -15,6 +15,7 @@ from broadcast.models import (
     BroadcastPart,
     BroadcastState,
     BroadcastZone,
+    Bulletin,
     Clip,
     Delivery,
     DeliveryState,
@@ -34,6 +35,11 @@ STOP_ORDER_AHEAD = timedelta(minutes=15)
 
 NewBroadcast = tuple[Broadcast, Set[int], Sequence[str]]
 """A broadcast, its villages, and the keys of its parts in order."""
+
+
+def id_for(bulletin: Bulletin) -> str:
+    """The id of the broadcast of a bulletin that is aired by itself: each revision has its own."""
+    return f"b-{bulletin.id}-r{bulletin.revision}"
 
 
 def add_broadcast(

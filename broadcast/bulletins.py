@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, delete, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from broadcast.airings import add_broadcast, end_before_start
+from broadcast.airings import add_broadcast, end_before_start, id_for
 from broadcast.approval import Authority, authority_over, urgencies_of
 from broadcast.audit import record
 from broadcast.bulletin_parts import PartDraft, drafts_of, parts_in, said_of, store_parts
@@ -385,7 +385,7 @@ def _plan(session: Session, bulletin: Bulletin, user: User | None, now: datetime
     """Its one broadcast. An edited bulletin that is approved again gets another, by its revision."""
     zone_ids = [row_id(zone.id) for zone in zones_of_bulletin(session, bulletin.id)]
     broadcast = Broadcast(
-        id=f"b-{bulletin.id}-r{bulletin.revision}",
+        id=id_for(bulletin),
         commune_id=bulletin.commune_id,
         title=bulletin.title,
         urgency=bulletin.urgency,

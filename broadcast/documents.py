@@ -212,7 +212,8 @@ def _emergencies(desk: _Desk, zone: Zone, plays: Iterable[tuple[IssuedOrder, Pla
 def _items(session: Session, now: datetime) -> Iterator[tuple[str, CuedBroadcast]]:
     """All that the timetables list, in order: what is ready and may sound, and what began not long ago."""
     is_coming = and_(
-        col(Broadcast.state).in_({_B.PLANNED, _B.CUED}),
+        # On the air and yet to come: the clock was ahead for a moment.
+        col(Broadcast.state).in_({_B.PLANNED, _B.CUED, _B.ON_AIR}),
         col(Broadcast.starts_at) > now,
         col(Broadcast.starts_at) < now + LISTED_AHEAD,
     )

@@ -25,7 +25,8 @@ BROADCAST_MOVES: Mapping[BroadcastState, frozenset[BroadcastState]] = {
     _X.CUED: frozenset({_X.PLANNED, _X.ON_AIR, _X.MISSED, _X.CANCELLED}),
     _X.ON_AIR: frozenset({_X.AIRED, _X.CUT, _X.MISSED}),
     # Nobody reported in time; a pole that was out of reach then says that it did play.
-    _X.MISSED: frozenset({_X.AIRED, _X.CUT}),
+    # Back to planned: the clock jumped over its instant and is back (`broadcast.jumped_over`).
+    _X.MISSED: frozenset({_X.AIRED, _X.CUT, _X.PLANNED}),
     _X.AIRED: frozenset(),
     # Concluded while a pole was out of reach, which then says that it played whole. What a person stopped stays cut.
     _X.CUT: frozenset({_X.AIRED}),

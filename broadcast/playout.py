@@ -15,6 +15,7 @@ from broadcast.documents import Documents
 from broadcast.emergency_packs import is_pack_unspoken, want_pack
 from broadcast.emergency_repeats import air_due_repeats, has_due_repeats
 from broadcast.heard import find_heard, forget_heard
+from broadcast.jumped_over import has_jumped_over, plan_jumped_over
 from broadcast.models import User
 from broadcast.renderings import want_lost_clip
 from broadcast.returning import unheard_plays
@@ -187,6 +188,8 @@ class Playout:
 
     async def refresh_coming(self) -> None:
         """Look over what has not begun, a few at a time: an emergency's order gets its turn in between."""
+        if await look_at(self._engine, has_jumped_over, self._clock()):
+            await work_on(self._engine, plan_jumped_over, self._clock())
         ids = await look_at(self._engine, airtime.coming_ids)
         for first in range(0, len(ids), _AT_A_TIME):
             await work_on(self._engine, airtime.refresh_coming, self._clock(), ids[first : first + _AT_A_TIME])

@@ -138,12 +138,14 @@ def _known_broadcasts(session: Session, entry_ids: Collection[int], since: datet
 def _id_of(planned: PlannedBroadcast, known: Mapping[str, Broadcast]) -> str:
     """The id of the broadcast of one time of an entry.
 
-    A time that was taken out of the timetable and is in it again gets a new one.
+    A time that was taken out of the timetable and is in it again gets a new one, and so does one that counts as missed
+    and is still ahead: the clock jumped over it and is back.
     """
     number, id_ = 1, planned.id
     while (one := known.get(id_)) is not None:
         was_left_out = one.state is BroadcastState.CANCELLED and one.reason in _BY_THE_TIMETABLE
-        if planned.why_not is not None or not was_left_out:
+        was_jumped_over = one.state is BroadcastState.MISSED and not planned.is_past
+        if planned.why_not is not None or not (was_left_out or was_jumped_over):
             break
         number += 1
         id_ = f"{planned.id}-{number}"

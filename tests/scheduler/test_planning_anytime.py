@@ -1,6 +1,5 @@
 """Whatever the clock does, each time of an entry has one broadcast: planned, or missed with its reason."""
 
-from collections import Counter
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
@@ -10,6 +9,8 @@ from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
 from broadcast.airings import deliveries_of, set_parts
+from broadcast.airtime import begin_due, close_finished, mark_cued, refresh_coming
+from broadcast.documents import build_documents
 from broadcast.entries import EntryDraft, add_entry
 from broadcast.models import Broadcast, BroadcastState, Clip, Rendering, RenderingState, WhenEmpty, Zone, row_id
 from broadcast.nodes import create_node
@@ -18,7 +19,9 @@ from broadcast.rules import Rules, set_commune_rules
 from broadcast.zones import zones_by_slug
 from players.messages import Window
 from scheduler.forecast import lines_of_zones
+from scheduler.planner import HORIZON
 from scheduler.week import Fate, load_week
+from tests.broadcast.airing_kit import add_pole
 from tests.broadcast.conftest import House
 from tests.scheduler.planning import plan_timetable
 
@@ -77,20 +80,51 @@ def test_each_day_has_one_broadcast_whatever_the_clock_does(
             once = stored(unit)
             plan_timetable(unit, instant)
             assert stored(unit) == once, "running twice changes nothing"
-        found = stored(unit)
-        days = Counter(id_[:12] for id_, _, _, _ in found)
-        assert set(days.values()) == {1}
+        every = stored(unit)
+        # What the clock jumped over has one more.
+        last_of = {one[0][:12]: one for one in sorted(every, key=lambda one: (len(one[0]), one[0]))}
+        found = list(last_of.values())
+        over = [one for one in every if one not in found]
+        assert all(state is BroadcastState.MISSED for _, state, _, _ in over)
+        assert not over or min(steps) < timedelta()
         first, last = now, max(instants) + timedelta(days=7)
         starts = sorted(starts_at for _, _, _, starts_at in found)
         assert first < starts[0] < first + timedelta(days=1)
         assert last - timedelta(days=1) <= starts[-1] < last
         assert all(two - one == timedelta(days=1) for one, two in pairwise(starts))
-        for _, state, reason, starts_at in found:
+        for _, state, reason, _ in every:
             assert state in {BroadcastState.PLANNED, BroadcastState.MISSED}
             assert (reason == "server-off") == (state is BroadcastState.MISSED)
-            assert state is BroadcastState.PLANNED or starts_at <= max(instants)
+        for _, state, _, starts_at in found:
+            is_ahead = instants[-1] < starts_at < instants[-1] + HORIZON
+            assert state is BroadcastState.PLANNED or not is_ahead, "what is ahead will be aired"
     finally:
         undo.rollback()
+
+
+def test_an_entrys_time_that_the_clock_jumped_over_for_a_moment_is_aired(
+    unit: Session, house: House, now: datetime
+) -> None:
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    add(unit, house, now, time(17))
+    plan_timetable(unit, now)
+    speak(unit, now, minutes=1)
+    tonight = now + timedelta(hours=2)
+    mark_cued(unit, build_documents(unit, now).listed)
+    for at in (now + timedelta(days=1), now + timedelta(days=1, seconds=2)):
+        begin_due(unit, at)
+        close_finished(unit, at)
+        plan_timetable(unit, at)
+    assert stored(unit)[0] == ("e-1-20260601T1700", "missed", "nodes-silent", tonight)
+    back = now + timedelta(minutes=1)
+    plan_timetable(unit, back)
+    refresh_coming(unit, back)
+    (again,) = unit.exec(select(Broadcast).where(Broadcast.starts_at == tonight, Broadcast.state == "planned")).all()
+    assert again.id == "e-1-20260601T1700-2"
+    assert again.id in build_documents(unit, back).listed
+    mark_cued(unit, {again.id})
+    begin_due(unit, tonight)
+    assert again.state is BroadcastState.ON_AIR
 
 
 def test_an_entry_over_midnight_belongs_to_the_evening_and_sounds_whole(
