@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from broadcast.db import session_of
 from broadcast.errors import BroadcastError
@@ -21,7 +19,6 @@ from tts.errors import DocumentRefused
 from tts.import_document import Draft, Limits, import_document
 from tts.import_document.refusals import Refused, refusal
 
-log = logging.getLogger(__name__)
 _LOOK_AGAIN_S = 5.0
 
 
@@ -56,16 +53,14 @@ class ImportDesk:
         self._work.set()
 
     async def run(self) -> None:
-        """Read whatever waits, until cancelled."""
+        """Read whatever waits, until cancelled, or until the disk or the database cannot be used.
+
+        Run again it takes up what it was reading, unless that was begun too often.
+        """
+        await asyncio.to_thread(self._take_up)
         while True:
             self._work.clear()
-            try:
-                did_something = await self._read_next()
-            except SQLAlchemyError:
-                # A full disk or a locked file mends itself or is mended; what waits stays waiting.
-                log.exception("the import desk cannot use the database")
-                did_something = False
-            if not did_something:
+            if not await self._read_next():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_AGAIN_S):
                         await self._work.wait()
@@ -73,13 +68,17 @@ class ImportDesk:
     def tidy(self) -> None:
         """Before anything is sent: have read again what a stopped server was reading, delete what nobody waits for."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with session_of(self._engine) as session:
-            wanted = {document.upload for document in wait_again(session, self._clock())}
+        wanted = self._take_up()
         for path in self._folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             elif path.name not in wanted:
                 path.unlink(missing_ok=True)
+
+    def _take_up(self) -> frozenset[str]:
+        """Have what was being read wait again; all files that wait."""
+        with session_of(self._engine) as session:
+            return frozenset(document.upload for document in wait_again(session, self._clock()))
 
     async def _read_next(self) -> bool:
         """Read the one that has waited longest; whether there was one."""

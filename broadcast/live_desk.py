@@ -12,6 +12,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from broadcast.db import reading, session_of
 from broadcast.errors import BroadcastError, Conflict, NotFound
@@ -59,6 +60,8 @@ class _Talk:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     next_part: int = 0
     size: int = 0
+    is_whole: bool = True
+    """Whether all that was said is in the file."""
     most_bytes: int = MAX_TALK_BYTES
     passing_on: "asyncio.Task[None] | None" = None
     hearing: "asyncio.Task[None] | None" = None
@@ -66,6 +69,22 @@ class _Talk:
 
     def __post_init__(self) -> None:
         self.transcoder = Transcoder(self.channel)
+
+    def write(self, data: bytes) -> None:
+        """Keep what was said. On a full disk the poles hear it all the same."""
+        self._try(lambda: self.file.write(data))
+
+    def close(self) -> None:
+        """Keep no more."""
+        self._try(self.file.close)
+
+    def _try(self, do: Callable[[], object]) -> None:
+        try:
+            do()
+        except OSError as error:
+            if self.is_whole:
+                log.warning("%s: what is said is not kept: %s", self.path.stem, error)
+            self.is_whole = False
 
 
 class LiveDesk:
@@ -100,6 +119,7 @@ class LiveDesk:
         self.icecast = icecast
         self._talks: dict[str, _Talk] = {}
         self._endings: dict[str, asyncio.Task[None]] = {}
+        self._unwritten: dict[str, tuple[Taken | None, datetime]] = {}
 
     async def run(self) -> None:
         """End what has reached its limit, what was stopped and what nobody speaks into any more, until cancelled.
@@ -110,16 +130,21 @@ class LiveDesk:
         try:
             while True:
                 await asyncio.sleep(_LOOK_EVERY_S)
-                ended = await asyncio.to_thread(self._ended, frozenset(self._talks))
-                now = self._clock()
-                for broadcast_id, talk in tuple(self._talks.items()):
-                    is_silent = now - talk.heard_at > QUIET_FOR
-                    if now >= talk.ends_at or is_silent or broadcast_id in ended:
-                        await self.end(broadcast_id)
+                await self._look()
         finally:
             for broadcast_id in tuple(self._talks):
                 await self.end(broadcast_id)
             await asyncio.gather(*self._endings.values())
+
+    async def _look(self) -> None:
+        if self._unwritten:
+            await asyncio.to_thread(self._write_ends)
+        ended = await asyncio.to_thread(self._ended, frozenset(self._talks))
+        now = self._clock()
+        for broadcast_id, talk in tuple(self._talks.items()):
+            is_silent = now - talk.heard_at > QUIET_FOR
+            if now >= talk.ends_at or is_silent or broadcast_id in ended:
+                await self.end(broadcast_id)
 
     def require_room(self) -> None:
         """Refuse before anything is announced.
@@ -166,7 +191,7 @@ class LiveDesk:
             if talk.size + len(data) > talk.most_bytes:
                 raise Conflict("too-long", "Buổi phát trực tiếp quá dài.")
             talk.next_part, talk.size = part + 1, talk.size + len(data)
-            talk.file.write(data)
+            talk.write(data)
             try:
                 await talk.transcoder.feed(data)
             except RelayFailed as error:
@@ -223,16 +248,20 @@ class LiveDesk:
         if talk.passing_on is not None:
             await asyncio.wait({talk.passing_on}, timeout=_ICECAST_WITHIN_S)
             talk.passing_on.cancel()
-        talk.file.close()
-        await asyncio.to_thread(self._keep, broadcast_id, talk.path)
+        talk.close()
+        await asyncio.to_thread(self._keep, broadcast_id, talk)
         self._on_change("broadcasts")
 
     def _ended(self, open_ids: frozenset[str]) -> frozenset[str]:
-        """What somebody has stopped, of those that are being spoken."""
+        """What somebody has stopped, of those that are being spoken; none while the database does not say."""
         if not open_ids:
             return open_ids
-        with reading(self._engine) as session:
-            return open_ids - still_aired(session, open_ids)
+        try:
+            with reading(self._engine) as session:
+                return open_ids - still_aired(session, open_ids)
+        except SQLAlchemyError:
+            log.exception("nobody knows whether what is said live was stopped")
+            return frozenset()
 
     def _begin(self) -> None:
         for path in self._folder.glob("*"):
@@ -240,23 +269,39 @@ class LiveDesk:
         with session_of(self._engine) as session:
             forget_open(session, self._clock())
 
-    def _keep(self, broadcast_id: str, path: Path) -> None:
+    def _keep(self, broadcast_id: str, talk: _Talk) -> None:
         ended_at = self._clock()
-        master = path.with_suffix(".flac")
+        path, master = talk.path, talk.path.with_suffix(".flac")
+        taken = self._taken(broadcast_id, path, master) if talk.is_whole else None
+        self._unwritten[broadcast_id] = (taken, ended_at)
+        self._write_ends()
+        with contextlib.suppress(OSError):  # a disk that is read-only now: the next start removes them
+            for left in (path, master):
+                left.unlink(missing_ok=True)
+
+    def _taken(self, broadcast_id: str, path: Path, master: Path) -> Taken | None:
         job = TakeJob(
             source=path, master=master, store=self._store, target_lufs=self._target_lufs, max_length_s=4 * 3600
         )
-        taken = None
         try:
             taken = run_recorder(job)
-        except RecorderLost as error:
+        except (RecorderLost, OSError) as error:
             log.warning("what was said in %s is not kept: %s", broadcast_id, error)
-        with session_of(self._engine) as session:
-            if isinstance(taken, Taken):
-                keep_clip(session, taken.cut, ended_at)
-            end_live(session, broadcast_id, taken.cut.sha256 if isinstance(taken, Taken) else None, ended_at)
-        for left in (path, master):
-            left.unlink(missing_ok=True)
+            return None
+        return taken if isinstance(taken, Taken) else None
+
+    def _write_ends(self) -> None:
+        """Write down what is over; what a full disk does not take now is written with a later look."""
+        for broadcast_id, (taken, ended_at) in tuple(self._unwritten.items()):
+            try:
+                with session_of(self._engine) as session:
+                    if taken is not None:
+                        keep_clip(session, taken.cut, ended_at)
+                    end_live(session, broadcast_id, None if taken is None else taken.cut.sha256, ended_at)
+            except SQLAlchemyError:
+                log.exception("the end of %s cannot be written down yet", broadcast_id)
+            else:
+                self._unwritten.pop(broadcast_id, None)
 
 
 async def _pass_on(icecast: Icecast, address: str, channel: Channel) -> None:

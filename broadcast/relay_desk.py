@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from broadcast.airings import clips_of_each
@@ -95,17 +96,24 @@ class RelayDesk:
         """Have what is due soon fetched, and what nobody needs any more let go, until cancelled."""
         try:
             while True:
-                due = await asyncio.to_thread(self._due)
-                now = self._clock()
-                wanted = {one.url for one in due if now < one.ends_at}
-                for url in wanted:
-                    self._ensure(url)
-                for url in tuple(self._sources):
-                    if url not in wanted and not self._sources[url].channel.listeners:
-                        await self._let_go(url)
+                try:
+                    await self._look()
+                except SQLAlchemyError:
+                    # A full disk or a locked file: what is being heard is heard on.
+                    log.exception("the relays that are due are not known")
                 await asyncio.sleep(_LOOK_EVERY_S)
         finally:
             for url in tuple(self._sources):
+                await self._let_go(url)
+
+    async def _look(self) -> None:
+        due = await asyncio.to_thread(self._due)
+        now = self._clock()
+        wanted = {one.url for one in due if now < one.ends_at}
+        for url in wanted:
+            self._ensure(url)
+        for url in tuple(self._sources):
+            if url not in wanted and not self._sources[url].channel.listeners:
                 await self._let_go(url)
 
     async def listen(self, broadcast_id: str, position: int) -> AsyncIterator[bytes]:
@@ -147,11 +155,17 @@ class RelayDesk:
             await relay_radio(url, channel, may_be_local=self._may_be_local)
         except RelayFailed as error:
             log.warning("relay of %s: %s", url, error)
-            source = self._sources[url]
-            had_listeners = channel.listeners > 0
-            source.failed_at, source.trouble = self._clock(), error.trouble
-            if had_listeners or channel.sounded.is_set():
-                await self._note(url, error.trouble)
+            await self._fail(url, error.trouble)
+        # Too many open files, an address that no library takes: it is tried again like a radio that does not answer.
+        except Exception:
+            log.exception("relay of %s", url)
+            await self._fail(url, Trouble.NO_ANSWER)
+
+    async def _fail(self, url: str, trouble: Trouble) -> None:
+        source = self._sources[url]
+        source.failed_at, source.trouble = self._clock(), trouble
+        if source.channel.listeners > 0 or source.channel.sounded.is_set():
+            await self._note(url, trouble)
 
     async def _note(self, url: str, trouble: Trouble) -> None:
         """Write down what failed while it was to be heard."""

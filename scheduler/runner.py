@@ -132,6 +132,17 @@ class Runner:
                 await task
         self._tasks = []
 
+    def fail(self, name: str, error: Exception) -> None:
+        """A step, or another part of the server that is run again, has failed: the page says so. On the event loop."""
+        since = self._troubles[name].since if name in self._troubles else self._clock()
+        self._troubles[name] = Trouble(name, since, f"{type(error).__name__}: {error}"[:300])
+        self._on_change("troubles")
+
+    def mend(self, name: str) -> None:
+        """It works, again or as ever. On the event loop."""
+        if self._troubles.pop(name, None) is not None:
+            self._on_change("troubles")
+
     def nudge(self) -> None:
         """Something was decided: plan, render, publish and air now. On the event loop."""
         self._orders_out.clear()
@@ -278,12 +289,9 @@ class Runner:
         # A commune must not fall silent because of one broadcast that we did not foresee.
         except Exception as error:
             log.exception("the step %r failed", name)
-            since = self._troubles[name].since if name in self._troubles else self._clock()
-            self._troubles[name] = Trouble(name, since, f"{type(error).__name__}: {error}"[:300])
-            self._on_change("troubles")
+            self.fail(name, error)
         else:
-            if self._troubles.pop(name, None) is not None:
-                self._on_change("troubles")
+            self.mend(name)
 
     async def _plan(self) -> None:
         """Plan some entries at a time, in units of work of their own: an emergency's order gets its turn in between."""

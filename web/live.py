@@ -115,7 +115,10 @@ class LiveFeed:
         return found if len(found) == len(parts) else None
 
     async def run(self) -> None:
-        """Render and hand out, after each change and at least every `REPAIR`, until cancelled."""
+        """Render and hand out, after each change and at least every `REPAIR`, until cancelled or a part raises.
+
+        Then all others have been handed out, and it may be run again.
+        """
         loop = asyncio.get_running_loop()
         took = 0.0
         while True:
@@ -128,8 +131,10 @@ class LiveFeed:
                 await asyncio.sleep(min(max(GATHER.total_seconds(), RESTS * took), GATHER_MOST.total_seconds()))
             self._changed.clear()
             began_at = loop.time()
-            await self._hand_out(self._clients)
+            failure = await self._hand_out(self._clients)
             took = loop.time() - began_at
+            if failure is not None:
+                raise failure
 
     def events(
         self, parts: Iterable[Part], still_allowed: Callable[[], bool], heartbeat: timedelta = timedelta(seconds=15)
@@ -184,13 +189,14 @@ class LiveFeed:
         for client in self._clients:
             client.woken.set()
 
-    async def _hand_out(self, clients: Iterable[Client]) -> None:
+    async def _hand_out(self, clients: Iterable[Client]) -> Exception | None:
+        """Give these what has changed; what a part raised that could not be rendered."""
         clients = tuple(clients)
         watched = frozenset(part for client in clients for part in client.parts)
         if not watched:
-            return
+            return None
         began_at, acts = time.monotonic(), self._acts
-        rendered = await asyncio.to_thread(self._render_parts, watched)
+        rendered, failure = await asyncio.to_thread(self._render, watched)
         if acts == self._acts:
             fresh = {part: one for part, one in self._latest.items() if one[0] > began_at - self._fresh_s}
             self._latest = fresh | {part: (began_at, html) for part, html in rendered.items()}
@@ -198,3 +204,20 @@ class LiveFeed:
         for client in clients:
             for part in client.parts & events.keys():
                 client.offer(part, events[part])
+        return failure
+
+    def _render(self, parts: Iterable[Part]) -> tuple[dict[Part, str], Exception | None]:
+        """As they are now, and what one raised: one in which we did not foresee something keeps back no other."""
+        try:
+            return self._render_parts(parts), None
+        except Exception as error:  # noqa: BLE001 - told by who runs us
+            return self._render_each(parts), error
+
+    def _render_each(self, parts: Iterable[Part]) -> dict[Part, str]:
+        rendered: dict[Part, str] = {}
+        for part in parts:
+            try:
+                rendered |= self._render_parts([part])
+            except Exception as error:  # noqa: BLE001 - the same
+                logger.warning("the part %s cannot be rendered: %r", part.name, error)
+        return rendered

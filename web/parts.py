@@ -1,13 +1,11 @@
 """The start list: each running part is a context; they are entered in order and left in reverse."""
 
 import asyncio
-import contextlib
-import logging
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -32,6 +30,7 @@ from broadcast.rendering import RendererPool
 from broadcast.sources_desk import SourceDesk
 from broadcast.sources_kept import SecretFiles
 from broadcast.templates import seed_templates
+from players.child import Pauses
 from players.hub import Hub
 from players.messages import PlaybackReport, Urgency
 from players.presence import PresenceBoard
@@ -44,12 +43,12 @@ from web.brokers import LateTransport, choose_broker
 from web.fragments import Fragments
 from web.key_keeper import KeyKeeper
 from web.key_watch import follow_keys, let_in_known_nodes
-from web.live import LiveFeed
+from web.live import REPAIR, LiveFeed
+from web.loops import kept_running
 from web.settings import NotifySettings, Settings
 from web.station import Parts, Station
 from web.voice_desk import VoiceDesk
 
-logger = logging.getLogger(__name__)
 Start = Callable[[Station], AbstractAsyncContextManager[None]]
 
 
@@ -213,14 +212,14 @@ async def renderers(station: Station) -> AsyncIterator[None]:
 @asynccontextmanager
 async def wire(station: Station) -> AsyncIterator[None]:
     """The server speaks with its nodes."""
-    async with _running(station.hub.run(), "hub"):
+    async with kept_running(station.hub.run, "hub", station.runner):
         yield
 
 
 @asynccontextmanager
 async def keys(station: Station) -> AsyncIterator[None]:
     """The keys on the disk are those in use."""
-    async with _running(follow_keys(station), "keys"):
+    async with kept_running(partial(follow_keys, station), "keys", station.runner):
         yield
 
 
@@ -250,7 +249,10 @@ def _limits(settings: Settings) -> Limits:
 @asynccontextmanager
 async def streams(station: Station) -> AsyncIterator[None]:
     """Upper radios are fetched, and people are heard."""
-    async with _running(station.relays.run(), "relays"), _running(station.talks.run(), "talks"):
+    async with (
+        kept_running(station.relays.run, "relays", station.runner),
+        kept_running(station.talks.run, "talks", station.runner),
+    ):
         yield
 
 
@@ -258,7 +260,7 @@ async def streams(station: Station) -> AsyncIterator[None]:
 async def import_desk(station: Station) -> AsyncIterator[None]:
     """Documents become drafts."""
     await asyncio.to_thread(station.imports.tidy)
-    async with _running(station.imports.run(), "import-desk"):
+    async with kept_running(station.imports.run, "import-desk", station.runner):
         yield
 
 
@@ -294,11 +296,11 @@ def _notify_options(given: NotifySettings) -> NotifyOptions:
 async def alarms(station: Station) -> AsyncIterator[None]:
     """What is wrong becomes an alarm, and people are told; mornings are checked, and how ready the poles are."""
     async with (
-        _running(station.alarms.run(), "alarms"),
-        _running(station.notifier.run(), "notifier"),
-        _running(station.morning.run(), "morning"),
-        _running(station.readiness.run(), "readiness"),
-        _running(station.poles.run(), "poles"),
+        kept_running(station.alarms.run, "alarms", station.runner),
+        kept_running(station.notifier.run, "notifier", station.runner),
+        kept_running(station.morning.run, "morning", station.runner),
+        kept_running(station.readiness.run, "readiness", station.runner),
+        kept_running(station.poles.run, "poles", station.runner),
     ):
         yield
 
@@ -306,7 +308,7 @@ async def alarms(station: Station) -> AsyncIterator[None]:
 @asynccontextmanager
 async def live_pages(station: Station) -> AsyncIterator[None]:
     """What changed is handed out to the open pages."""
-    async with _running(station.live.run(), "live-pages"):
+    async with kept_running(station.live.run, "live-pages", station.runner, Pauses(most_s=REPAIR.total_seconds())):
         try:
             yield
         finally:
@@ -325,19 +327,3 @@ START_ORDER: tuple[Start, ...] = (
     alarms,
     live_pages,
 )
-
-
-@asynccontextmanager
-async def _running(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
-    def note(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.critical("%s has stopped", name, exc_info=error)
-
-    task = asyncio.create_task(work, name=name)
-    task.add_done_callback(note)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

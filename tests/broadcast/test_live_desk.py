@@ -3,7 +3,8 @@
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 import soundfile
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
 
+from broadcast.db import reading, session_of
+from broadcast.live import open_live
 from broadcast.live_desk import Icecast, LiveDesk
+from broadcast.models import LiveAnnouncement
+from broadcast.users import get_user
 from tests.fakes.sent_files import encoded
 from tests.fakes.sounds import RATE, find, noise
 
@@ -158,3 +163,77 @@ async def test_what_was_said_is_kept_when_the_server_stops_in_the_middle_of_endi
     assert running.cancelled()
     assert list(stale.parent.glob("*")) == []
     assert len([path for path in (tmp_path / "clips").rglob("*") if path.is_file()]) == 1
+
+
+async def test_a_full_disk_under_one_voice_ends_no_other(
+    house_engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One file is on a full disk. Its announcement ends at its limit all the same, and the other goes on."""
+    said = encoded(tmp_path, ".webm", "-c:a", "libopus", seconds=3.0, seed=9).read_bytes()
+    async with asyncio.timeout(60), at_work(house_engine, tmp_path) as live:
+        one, other = opened(house_engine, "canbo", "thon-dong"), opened(house_engine, "canbo2", "thon-tay")
+        (tmp_path / "live" / f"{one}.sent").symlink_to("/dev/full")
+        await live.begin(one, timedelta(seconds=-15))  # its limit, with what is allowed beyond, is in five seconds
+        await live.begin(other, timedelta(minutes=5))
+        assert await live.take(one, 0, said) == 1, "the poles hear it"
+        await until(lambda: ended(house_engine, one) is not None)
+        assert await live.take(other, 0, said) == 1
+        await live.end(other)
+    assert "is not kept: [Errno 28]" in caplog.text
+    kept = [ended(house_engine, talk) for talk in (one, other)]
+    assert [talk is not None and talk.clip_sha256 is not None for talk in kept] == [False, True]
+
+
+async def test_an_end_that_could_not_be_written_down_is_written_later(house_engine: Engine, tmp_path: Path) -> None:
+    is_read_only = asyncio.Event()
+
+    @event.listens_for(house_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA query_only = {int(is_read_only.is_set())}")
+
+    async with asyncio.timeout(60), at_work(house_engine, tmp_path) as live:
+        talk = opened(house_engine, "canbo", "thon-dong")
+        await live.begin(talk, timedelta(minutes=5))
+        is_read_only.set()
+        await live.end(talk)
+        assert ended(house_engine, talk) is None
+        is_read_only.clear()
+        await until(lambda: ended(house_engine, talk) is not None)
+
+
+@asynccontextmanager
+async def at_work(engine: Engine, folder: Path) -> AsyncIterator[LiveDesk]:
+    """A desk that runs, and goes on running to the end."""
+    stale = folder / "live" / "from-before.sent"
+    stale.parent.mkdir()
+    stale.touch()
+    live = desk(engine, folder, None)
+    running = asyncio.create_task(live.run())
+    await until(lambda: not stale.exists())
+    yield live
+    assert not running.done()
+    running.cancel()
+    await asyncio.wait({running})
+
+
+def opened(engine: Engine, username: str, zone: str) -> str:
+    """A new announcement, announced."""
+    limit, now = timedelta(minutes=5), datetime.now(UTC)
+    with session_of(engine) as session:
+        user = get_user(session, username)
+        return open_live(session, user, [zone], now, key=f"{username}-1234567", lasts_at_most=limit).id
+
+
+def ended(engine: Engine, broadcast_id: str) -> LiveAnnouncement | None:
+    """What is written down of it; none until it has ended."""
+    with reading(engine) as session:
+        live = session.get_one(LiveAnnouncement, broadcast_id)
+        return live if live.ended_at is not None else None
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(2_000):
+        if is_so():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it does not come about")

@@ -1,7 +1,9 @@
 """Documents sent by page and by program: taken, read in the background, opened as a draft, parts brought back."""
 
 import asyncio
+import errno
 import io
+import tempfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -342,3 +344,26 @@ async def test_a_giant_picture_is_refused_while_the_server_serves(app: FastAPI, 
     assert (await officer.get("/api/me")).status_code == 200
     said = await until_read(app, officer, sent.json()["id"])
     assert said["problem"]["message"].startswith("Ảnh quá lớn (100 triệu điểm ảnh)")  # type: ignore[index]
+
+
+async def test_a_document_that_met_a_full_disk_is_read_when_there_is_room(
+    app: FastAPI, api: Programs, letter: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    officer, station = api("officer"), app.state.station
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "mkdtemp", full)
+        sent = await officer.post("/api/imports", files={"file": ("a.docx", letter)})
+        assert sent.status_code == 202, sent.text
+        for _ in range(400):
+            if "import-desk" in {trouble.step for trouble in station.runner.troubles}:
+                break
+            await station.next_change(timedelta(seconds=0.5))
+    assert [(one.step, one.error) for one in station.runner.troubles] == [
+        ("import-desk", "OSError: [Errno 28] No space left on device")
+    ]
+    said = await until_read(app, officer, sent.json()["id"])
+    assert (said["state"], said["problem"]) == ("done", None)

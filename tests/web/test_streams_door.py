@@ -1,6 +1,7 @@
 """What poles hear while it is made: an upper radio fetched once, somebody who speaks; who may hear it, how it ends."""
 
 import asyncio
+import errno
 import io
 from collections.abc import AsyncIterator
 from datetime import date, time, timedelta
@@ -126,6 +127,25 @@ async def test_a_radio_that_refuses_is_told_at_once(
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "relay-failed")
     assert (await until_failed(commune, broadcast)).failure == "refused"
     assert "đài từ chối" in answer.json()["error"]["message"]
+
+
+async def test_a_server_with_too_many_open_files_tries_a_radio_again(
+    app: FastAPI, api: Programs, commune: Commune, radio: FakeRadio, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = await paired(app, api, "dong-1", "thon-dong")
+
+    async def too_many(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with asyncio.timeout(120):
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncio, "create_subprocess_exec", too_many)
+            broadcast = relaying(commune, radio.url(Misdeed.DIES))
+            answer = await node.get(f"/streams/{broadcast}/0")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "relay-failed")
+        clock.pass_time(timedelta(seconds=4))
+        answer = await node.get(f"/streams/{broadcast}/0")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/mpeg")
 
 
 async def test_only_poles_of_its_villages_hear_it(

@@ -19,7 +19,8 @@ router = APIRouter(prefix="/api", tags=["server"])
 def health(response: Response, station: StationDep) -> HealthReply:
     """Whether the server can do its work; 503 when it cannot. Open to everybody, so it names parts and nothing else."""
     processes = [ProcessReply(name=state.name, state=state.phase.value) for state in station.processes]
-    is_well = station.is_connected and all(state.phase is ChildPhase.RUNNING for state in station.processes)
+    processes += [ProcessReply(name=one.step, state=ChildPhase.PAUSING.value) for one in station.runner.troubles]
+    is_well = station.is_connected and all(one.state == ChildPhase.RUNNING.value for one in processes)
     response.status_code = 200 if is_well else 503
     return HealthReply(ok=is_well, broker_connected=station.is_connected, processes=processes)
 
