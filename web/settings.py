@@ -51,7 +51,7 @@ class HttpSettings(_Section):
     tls_by_proxy: bool = False
     """A reverse proxy in front speaks TLS: cookies become Secure and HSTS is sent."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
+    """Addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; never `*`."""
     plain_on_network: bool = False
     """Allow `host` beyond this machine without TLS: whoever listens on the network can then read passwords."""
     max_body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
@@ -82,6 +82,8 @@ class HttpSettings(_Section):
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
+        if "*" in self.trusted_proxies:
+            raise ValueError("trusted_proxies = * lets anybody say who he is: name the proxy's address")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together")
         if self.tls == "own-ca" and (self.tls_cert is not None or self.tls_by_proxy):
@@ -110,9 +112,15 @@ class MqttSettings(_Section):
     password: SecretStr | None = None
     """Its password at an external broker."""
     tls: bool | None = None
-    """Speak TLS, our own broker as `own-ca`; by itself it does beyond this machine, unless `http.plain_on_network`."""
+    """Speak TLS, our own broker as `own-ca`; without it, TLS beyond this machine unless `http.plain_on_network`."""
     tls_ca: Path | None = None
     """Certificates (PEM) to believe instead of the machine's."""
+
+    @property
+    def is_on_network(self) -> bool:
+        """Whether what is said to the broker leaves this machine."""
+        where = {"own": self.bind, "external": self.host}.get(self.mode)
+        return where is not None and where not in LOOPBACK
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -362,7 +370,16 @@ class Settings(_Section):
         """Whether the broker is reached by TLS."""
         if self.mqtt.tls is not None:
             return self.mqtt.tls
-        return self.mqtt.mode == "own" and self.mqtt.bind not in LOOPBACK and not self.http.plain_on_network
+        return self.mqtt.is_on_network and not self.http.plain_on_network
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if self.mqtt.is_on_network and not self.mqtt_speaks_tls and not self.http.plain_on_network:
+            raise ValueError(
+                "mqtt without TLS beyond this machine lets others read passwords: "
+                "leave out mqtt.tls = false, or set http.plain_on_network"
+            )
+        return self
 
 
 def known_keys(section: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:

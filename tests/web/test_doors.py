@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -10,7 +11,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from players.signing import NodeKey
-from tests.web.conftest import ROLES, Browser, Commune, Programs, SignIn
+from tests.web.conftest import ROLES, Browser, Clock, Commune, Programs, SignIn, serving
+from web.settings import HttpSettings
 
 EVERYBODY = frozenset({"nobody", *ROLES}) - {"officer2"}
 SIGNED_IN = EVERYBODY - {"nobody"}
@@ -533,6 +535,26 @@ async def test_every_answer_carries_the_strict_headers(nobody: Browser, path: st
     assert "strict-transport-security" not in answer.headers
     if not path.startswith("/static/"):
         assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_behind_tls_browsers_are_told_to_stay_there(commune: Commune, clock: Clock) -> None:
+    settings = commune.settings.model_copy(update={"http": HttpSettings(tls_by_proxy=True)})
+    async with serving(settings, clock, ()) as app, closing_browser(app, "https://loa.test") as browser:
+        await browser.sign_in("officer", commune.passwords["officer"])
+        assert browser.path == "/"
+        assert browser.answer.headers["strict-transport-security"] == "max-age=31536000"
+        session = next(cookie for cookie in browser.http.cookies.jar if cookie.name == "__Host-loalang")
+        assert session.secure
+        assert session.path == "/"
+        assert not session.domain_specified
+
+
+@asynccontextmanager
+async def closing_browser(app: FastAPI, url: str) -> AsyncIterator[Browser]:
+    browser = Browser(app)
+    browser.http.base_url = httpx.URL(url)
+    async with browser.http:
+        yield browser
 
 
 @pytest.mark.parametrize(("path", "code"), [("/api/khong-co", "not-found"), ("/api/bulletins/x/y/z", "not-found")])

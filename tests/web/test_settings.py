@@ -56,6 +56,12 @@ def test_proxies_come_as_one_line_from_the_environment() -> None:
             "tls = own-ca, tls_cert and tls_by_proxy are three ways to the same: choose one",
         ),
         ('data_dir = "/d"\n[http]\ntls_key = "k.pem"', "tls_cert and tls_key go together"),
+        ('data_dir = "/d"\n[http]\ntrusted_proxies = "*"', "trusted_proxies = * lets anybody say who he is"),
+        ('data_dir = "/d"\n[mqtt]\nbind = "10.0.0.2"\ntls = false', "mqtt without TLS beyond this machine"),
+        (
+            'data_dir = "/d"\n[mqtt]\nmode = "external"\nhost = "mq"\nusername = "a"\npassword = "b"\ntls = false',
+            "mqtt without TLS beyond this machine",
+        ),
         ('data_dir = "/d"\n[mqtt]\nmode = "external"', "an external broker needs host, port, username and password"),
         ("data_dir = ", "loalang.toml: "),
     ],
@@ -75,8 +81,17 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, said: str) -> N
         ({"http": {"host": EVERYWHERE, "plain_on_network": True}, "mqtt": {"bind": EVERYWHERE}}, False, False, False),
         ({"http": {"host": EVERYWHERE, "tls_by_proxy": True}, "mqtt": {"bind": EVERYWHERE}}, False, True, True),
         ({"http": {"tls": "own-ca"}, "mqtt": {"tls": True}}, True, True, True),
-        ({"http": {"host": EVERYWHERE}, "mqtt": {"bind": EVERYWHERE, "tls": False}}, True, True, False),
-        ({"mqtt": {"mode": "external", "host": "mq", "username": "a", "password": "b"}}, False, False, False),
+        ({"mqtt": {"mode": "external", "host": "mq", "username": "a", "password": "b"}}, False, False, True),
+        ({"mqtt": {"mode": "external", "host": "127.0.0.1", "username": "a", "password": "b"}}, False, False, False),
+        (
+            {
+                "http": {"plain_on_network": True},
+                "mqtt": {"mode": "external", "host": "mq", "username": "a", "password": "b"},
+            },
+            False,
+            False,
+            False,
+        ),
     ],
 )
 def test_beyond_this_machine_tls_by_the_communes_own_authority_is_the_rule(
