@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Any
@@ -115,11 +115,6 @@ def _kept(session: Session) -> dict[str, dict[str, Any]]:
         }
         for row in session.exec(select(Bulletin)).all()
     }
-
-
-def _done(commune: Commune) -> Iterator[tuple[str, str]]:
-    for node in NODES:
-        yield from ((node, name) for name, phase in _tracks(commune, node).items() if phase == "done")
 
 
 def outboxes(commune: Commune) -> list[Told]:
