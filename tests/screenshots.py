@@ -1,6 +1,7 @@
 """`python -m tests.screenshots`: every page of a commune that is at work, as a desktop and a phone show it.
 
-A real server, two real poles that play to nowhere, bulletins in each state. The pictures go to `docs/screenshots/`.
+A real server, two real poles that play to nowhere, bulletins in each state; some pages also dark. The pictures go to
+`docs/screenshots/`.
 """
 
 import argparse
@@ -12,13 +13,16 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
+import httpx
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from broadcast.commune_map import place_node
+from broadcast.commune_map import place_node, set_outline
 from broadcast.db import open_engine, session_of
+from broadcast.residents import set_public
 from scheduler.clock import utc_now
 from tests.fakes.piper_voice import VOICE_NAME, vietnamese_voice_dir
 from tests.web.e2e.conftest import CHROMIUM, FLAGS, NODE, NODES, SCREENS, House, People, free_port, process
@@ -27,16 +31,25 @@ from web.demo.commune import prepare_commune
 
 FOLDER = Path("docs/screenshots")
 COLOURS = 128
+DARK = ("dang-phat", "soan", "duyet", "khan-cap")
+"""What is also shown as it is at night, on the phone."""
 NOTICE = (
     "Kính mời bà con thôn Đông 19h30 ngày 25/11 đến nhà văn hóa thôn họp bàn việc làm đường. "
     "Mỗi hộ cử 01 người đi họp. Điện thoại trưởng thôn: 0912 345 678."
 )
+LONG_NOTICE = " ".join([NOTICE] * 4)
+"""Sounds while the first page is shown."""
+DRAFT = "Mời bà con họp lúc 14h30 ngày 22/9/2026 tại NVH thôn, bàn việc làm 1,5 km đường. Kinh phí 250.000.000đ."
 PLACES = {"dong-1": (20.9512, 105.8121), "tay-1": (20.9478, 105.8014)}
+OUTLINES = {
+    "thon-dong": ((20.956, 105.8075), (20.9555, 105.816), (20.947, 105.8165), (20.9465, 105.808)),
+    "thon-tay": ((20.9525, 105.797), (20.953, 105.8068), (20.9455, 105.8072), (20.944, 105.798)),
+}
 PEOPLE = ("canbo", "lanhdao", "truongthon-dong", "quantri")
 """Each page is shown as the first of these sees it."""
 MORE = {
-    "canbo": ("/lich-phat/tuan", "/bao-cao", "/mau-tin", "/cum-loa/dong-1"),
-    "quantri": ("/cum-loa/dong-1/tai-cho", "/hai-lop", "/nguon-tin-cap"),
+    "canbo": ("/lich-phat/tuan", "/24-gio-toi", "/bao-cao", "/mau-tin", "/cum-loa/dong-1", "/cong-khai"),
+    "quantri": ("/cum-loa/dong-1", "/cum-loa/dong-1/tai-cho", "/ban-do", "/gio-phat", "/hai-lop", "/nguon-tin-cap"),
 }
 """What no menu names."""
 
@@ -49,12 +62,19 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="loalang-screenshots-") as scratch, ExitStack() as stack:
         house, tokens = _running(Path(scratch), stack)
-        broadcast = asyncio.run(_aired(house, tokens))
-        browser = stack.enter_context(sync_playwright()).chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        asyncio.run(_waiting(house, tokens))
+        browser = stack.enter_context(sync_playwright()).chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, "--lang=vi"], env={**os.environ, "LANGUAGE": "vi"}
+        )
         stack.callback(browser.close)
         for screen in SCREENS:
+            broadcast = asyncio.run(_aired(house, tokens))
             for name, page in _pages(house, browser, screen, broadcast):
-                _keep(page.screenshot(full_page=True, animations="disabled"), out / f"{name}-{screen}.png")
+                _keep(_picture(page), out / f"{name}-{screen}.png")
+                if name in DARK and screen == "phone":
+                    page.emulate_media(color_scheme="dark")
+                    _keep(_picture(page), out / f"{name}-toi.png")
+                    page.emulate_media(color_scheme="light")
                 sys.stderr.write(f"· {name} ({screen})\n")
     return 0
 
@@ -77,14 +97,29 @@ def _place(folder: Path, slug: str) -> None:
     engine = open_engine(f"sqlite:///{folder / 'loalang.sqlite3'}")
     with session_of(engine) as session:
         place_node(session, slug, PLACES[slug], utc_now(), "quantri")
+        for village, outline in OUTLINES.items():
+            set_outline(session, village, outline, utc_now(), "quantri")
+        set_public(session, utc_now(), "quantri", is_public=True)
     engine.dispose()
+
+
+async def _waiting(house: House, tokens: Tokens) -> None:
+    """A bulletin that waits for the leader, and a resident's word."""
+    async with httpx.AsyncClient(base_url=house.url, trust_env=False, timeout=60) as http:
+        headers = {"authorization": f"Bearer {tokens.officer}"}
+        noon = (utc_now() + timedelta(days=1)).replace(hour=10, minute=0, second=0, microsecond=0)
+        body = {"title": "Tiêm phòng dại", "script": NOTICE, "zones": ["thon-tay"], "airs_at": noon.isoformat()}
+        bulletin = (await http.post("/api/bulletins", json=body, headers=headers)).raise_for_status().json()["id"]
+        (await http.post(f"/api/bulletins/{bulletin}/submit", json={}, headers=headers)).raise_for_status()
+        said = {"kind": "too-loud", "loa": "dong-1", "words": "Sáng sớm loa to quá, nhà có cháu nhỏ."}
+        (await http.post("/cong-khai/gop-y", data=said)).raise_for_status()
 
 
 async def _aired(house: House, tokens: Tokens) -> str:
     """A bulletin that sounds; gives its broadcast."""
     client = Client(house.url, tokens)
     try:
-        bulletin = await client.air_now("Họp thôn Đông", NOTICE, ("thon-dong",))
+        bulletin = await client.air_now("Họp thôn Đông", LONG_NOTICE, ("thon-dong",))
         return (await client.broadcasts_of(bulletin))[0]
     finally:
         await client.close()
@@ -95,20 +130,47 @@ def _pages(house: House, browser: Browser, screen: str, broadcast: str) -> Itera
     people, shown = People(browser, house), set[str]()
     for username in PEOPLE:
         page = people.sign_in(username, screen)
-        page.goto(f"/luot-phat/{broadcast}")
-        expect(page.locator("[data-node]").first).to_be_visible()
-        if "/luot-phat" not in shown:
-            yield "luot-phat", page
         page.goto("/")
         menu = page.locator("nav a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
         paths = [path for path in dict.fromkeys(menu) if re.fullmatch(r"/[a-z/-]*", path)]
+        if username == PEOPLE[0]:
+            expect(page.locator("article.live")).to_be_visible(timeout=120_000)
+            expect(page.locator('[data-map="watch"][data-ready]')).to_be_visible()
+            yield "dang-phat", page
+            page.goto(f"/luot-phat/{broadcast}")
+            yield "luot-phat", page
+            expect(page.locator("[data-node]", has_text="Đã phát")).to_be_visible(timeout=180_000)
+            shown |= {"/", "/luot-phat"}
         for path in [*paths, *MORE.get(username, ())]:
-            if path not in shown:
+            if path not in shown or (username, path) == ("quantri", "/cum-loa/dong-1"):
                 page.goto(path)
-                yield path.strip("/").replace("/", "_") or "dang-phat", page
-        shown |= {"/luot-phat", *paths, *MORE.get(username, ())}
+                if path == "/soan":
+                    _write(page)
+                yield path.strip("/").replace("/", "_"), page
+        shown |= {*paths, *MORE.get(username, ())}
     for context in people.contexts:
         context.close()
+
+
+def _write(page: Page) -> None:
+    """Half a bulletin, with a place that is looked at."""
+    page.get_by_label("Tiêu đề").fill("Họp làm đường")
+    page.get_by_label("Nội dung bản tin").fill(DRAFT)
+    page.get_by_label("Thôn Đông").check()
+    page.get_by_label("Ngay sau khi duyệt").check()
+    expect(page.locator("#cost [data-days]")).to_be_visible()
+    page.locator("#reading mark", has_text="NVH").click()
+    expect(page.locator("#choice")).to_be_visible()
+
+
+def _picture(page: Page) -> bytes:
+    """All of it: the screen is made as high as the page, so that what sticks to an edge hides nothing."""
+    size = page.viewport_size or {"width": 1280, "height": 860}
+    height = int(page.evaluate("document.documentElement.scrollHeight"))
+    page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
+    picture = page.screenshot(animations="disabled")
+    page.set_viewport_size(size)
+    return picture
 
 
 def _keep(picture: bytes, file: Path) -> None:

@@ -35,6 +35,13 @@ _MENU: tuple[tuple[str, str, str, Action | None], ...] = (
     ("/sao-luu", "Sao lưu", "inbox", Action.MANAGE_USERS),
     ("/suc-khoe", "Tình trạng máy chủ", "check", Action.MANAGE_USERS),
 )
+_SELDOM = frozenset(
+    {
+        "/ban-ghi", "/kiem-tra-sang", "/san-sang", "/khan-cap/cac-thon", "/khan-cap/khong-mang", "/tu-dien",
+        "/giong-doc", "/nguon-tin", "/nhat-ky-he-thong", "/suc-khoe",
+    }
+)  # fmt: skip
+"""What is not a day's work, or is led to from the page where it is wanted."""
 NOTICES: Mapping[str, str] = {
     "da-luu": "Đã lưu bản nháp.",
     "da-gui": "Đã gửi bản tin chờ duyệt.",
@@ -107,6 +114,7 @@ def nav_for(user: User, here: str, *, approves: bool) -> tuple[NavItem, ...]:
             label=gettext(label),
             icon=icon,
             is_here=here == path or (path != "/" and here.startswith(path + "/")),
+            is_daily=path not in _SELDOM,
         )
         for path, label, icon, _ in items
     )

@@ -32,7 +32,8 @@ class NavItem:
     label: str
     icon: str
     is_here: bool = False
-    badge: int = 0
+    is_daily: bool = True
+    """Whether it stands in the menu as it is; what is seldom wanted is folded in."""
 
 
 @dataclass(frozen=True, kw_only=True)

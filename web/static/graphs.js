@@ -31,6 +31,8 @@ for (const holder of card.querySelectorAll("[data-graph]")) {
     {
       width: holder.clientWidth,
       height: 200,
+      // One measurement alone has no span: it is shown in its day.
+      scales: {x: {range: (_, first, last) => (last - first < 3600 ? [last - 86400, last + 600] : [first, last])}},
       series: [when, ...series[kind]],
       axes: [{...axis, values: (_, at) => at.map((seconds) => day.format(seconds * 1000)), space: 110}, {...axis, size: 64}],
     },
