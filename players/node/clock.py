@@ -27,7 +27,7 @@ LEAST_DOUBT_S = 1e-4
 MAX_WAIT_S = 5.0
 """A reply that took longer says too little about the time."""
 MAX_ASKED = 16
-SHORTEST_CALM_S, LONGEST_CALM_S = 64.0, 1024.0
+LEAST_CALM_S, SHORTEST_CALM_S, LONGEST_CALM_S = 3.0, 64.0, 1024.0
 WORTH_ASKING_S = 0.003
 """What a crystal may have run off before the server is asked again,"""
 WORTH_ASKING_PART = 0.25
@@ -195,10 +195,15 @@ class NodeClock:
 
     @property
     def calm_s(self) -> float:
-        """How long a clock stays as close as it is, by what is known of its crystal, before it has to ask again."""
-        worth_s = max(WORTH_ASKING_S, WORTH_ASKING_PART * (self.error_ms or 0.0) / 1000)
-        error = self._rates.rate.error
-        return min(LONGEST_CALM_S, max(SHORTEST_CALM_S, worth_s / (error if error >= UNKNOWN else LIKELY_PART * error)))
+        """How long a clock stays as close as it is, by what is known of its crystal, before it has to ask again.
+
+        One that is barely trusted asks before it is not any more: it would hold an emergency's order.
+        """
+        error_s, error = (self.error_ms or 0.0) / 1000, self._rates.rate.error
+        worth_s = max(WORTH_ASKING_S, WORTH_ASKING_PART * error_s)
+        likely = error if error >= UNKNOWN else LIKELY_PART * error
+        calm_s = min(LONGEST_CALM_S, max(SHORTEST_CALM_S, worth_s / likely))
+        return max(LEAST_CALM_S, min(calm_s, (self._max_error_s - error_s) / error / 2))
 
     @property
     def age_ms(self) -> float | None:

@@ -295,7 +295,7 @@ class FakeDoor:
         elif kind == "clips" and name in self.clips:
             self._send_clip(request, name)
         elif kind == "streams" and name in self.streams:
-            self._answer(request, 200, self.streams[name](int(query["offset_ms"][0])), "audio/mpeg")
+            self._answer(request, 200, self.streams[name](int(query.get("offset_ms", ["0"])[0])), "audio/mpeg")
         else:
             self._answer(request, 404, b"")
 

@@ -344,3 +344,13 @@ def test_on_a_quick_line_it_asks_seldom_after_two_minutes_and_on_a_slow_one_when
         calm_s[line] = (at_first, clock.calm_s)
     assert 60 <= calm_s["quick"][0] < 70 < 600 < calm_s["quick"][1]
     assert 100 < calm_s["slow"][0] == pytest.approx(calm_s["slow"][1], rel=0.2)
+
+
+@pytest.mark.parametrize("way_s", [0.5, 1.9, 1.99])
+def test_a_clock_that_is_barely_trusted_asks_before_it_is_not(way_s: float) -> None:
+    world = World()
+    clock = world.clock()
+    world.round_trip(clock, way_s, way_s)
+    assert clock.trusted
+    world.pass_(clock.calm_s)
+    assert clock.trusted
