@@ -2,45 +2,31 @@
 
 import asyncio
 import logging
-import re
-from collections.abc import Awaitable
-from typing import Protocol
 
-from players.errors import MalformedMessage, SubscriptionRefused, TransportClosed, WireError
+from players.errors import CertificateUnknown, CredentialRefused, SubscriptionRefused, TransportClosed, WireError
 from players.messages import (
     AS_IT_WAS,
-    Emergencies,
-    Heartbeat,
-    NodeConfig,
-    PlaybackReport,
-    PreparedPack,
     Presence,
     Rehearsed,
-    ReportAck,
-    TimeReply,
     TimeRequest,
-    Timetable,
 )
 from players.node.clock import LONGEST_CALM_S, NodeClock
 from players.node.credentials import Credentials
-from players.node.events import (
-    ConfigCame,
-    EmergenciesCame,
-    Event,
-    OrderCame,
-    PackCame,
-    TimetableCame,
-)
+from players.node.duties import Duties
+from players.node.hearing import Ear
+from players.node.line_watch import watching_line
 from players.node.pulse import WHOLE_EVERY_S, is_news
-from players.signing import open_order, open_signed
 from players.topics import Topics
-from players.transport import Connection, Incoming, Transport
+from players.transport import Connection, Transport
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5
+SHORT_PAUSE_S = 1.5
+"""A line that comes back within `SHORT_FOR_S` is taken within this: what should sound does within two seconds."""
+SHORT_FOR_S = 600.0
 LONGEST_PAUSE_S = 8.0
-"""A server that comes back finds its poles within this: an emergency must not wait for a pole that sleeps."""
+"""After that, and where the node is refused: each try costs the SIM card a little."""
 RESEND_S = 10.0
 """A report that was not acknowledged goes out again after this."""
 GATHER_S = 0.1
@@ -54,63 +40,6 @@ CLOSE_MS = 1.0
 QUICK_PAUSE_S = 0.3
 CALM_REQUESTS = 3
 """So many in a row once it is close: the mean of three is steadier than each."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-class Duties(Protocol):
-    """What the link asks of the agent."""
-
-    def emit(self, event: Event) -> None:
-        """Take an event."""
-        ...
-
-    def zones(self) -> tuple[str, ...]:
-        """The zones the node belongs to, now."""
-        ...
-
-    def heartbeat(self) -> Awaitable[Heartbeat]:
-        """How the node is."""
-        ...
-
-    def heartbeat_s(self) -> float:
-        """How often to say so."""
-        ...
-
-    def gather_s(self) -> float:
-        """How long what there is to tell is gathered before it is told."""
-        ...
-
-    def needs_server(self) -> bool:
-        """Whether something should sound that only the server has: then no connection is waited for."""
-        ...
-
-    def pending_reports(self) -> Awaitable[list[PlaybackReport]]:
-        """The oldest reports not yet acknowledged."""
-        ...
-
-    def acknowledged(self, reports: tuple[str, ...]) -> Awaitable[None]:
-        """The server has these reports."""
-        ...
-
-    def clip_came(self, sha256: str, data: bytes) -> Awaitable[None]:
-        """A clip was pushed; its hash is not yet checked."""
-        ...
-
-    def time_known(self) -> Awaitable[None]:
-        """A good answer about the time has come."""
-        ...
-
-    def connection_changed(self, *, connected: bool) -> None:
-        """The broker was reached, or lost."""
-        ...
-
-    def not_obeyed(self, topic: str, error: WireError) -> None:
-        """What came on a topic is not to be obeyed."""
-        ...
-
-    def not_let_in(self, error: WireError) -> None:
-        """There is no connection; the error says why."""
-        ...
 
 
 class Link:
@@ -129,12 +58,14 @@ class Link:
         self._transport = transport
         self._clock = clock
         self._duties = duties
+        self._ear = Ear(credentials, clock, duties)
         self._connection: Connection | None = None
         self._news = asyncio.Event()
         self._zones_changed = asyncio.Event()
         self._heartbeat_due = asyncio.Event()
         self._acknowledged = asyncio.Event()
         self._anew = asyncio.Event()
+        self._try_now = asyncio.Event()
         self._rehearsed: asyncio.Queue[Rehearsed] = asyncio.Queue()
         self._asked = 0
         """How often the time was asked for since it was unknown, or old."""
@@ -156,6 +87,7 @@ class Link:
     def connect_anew(self) -> None:
         """Keys or password have changed: connect by them, and hear again what is retained."""
         self._anew.set()
+        self._try_now.set()
 
     def say_rehearsed(self, message: Rehearsed) -> None:
         """Tell the server what came of a rehearsal."""
@@ -167,25 +99,34 @@ class Link:
 
     async def run(self) -> None:
         """Connect, and again when the connection is lost, until cancelled."""
+        with watching_line(self._try_now.set):
+            await self._stay_connected()
+
+    async def _stay_connected(self) -> None:
         pause_s: float | None = None
+        lost_at = self._clock.monotonic()
         while True:
-            began = self._clock.monotonic()
+            began, trouble = self._clock.monotonic(), None
             try:
                 async with self._transport.connect() as connection:
                     await self._session(connection)
             except* WireError as group:
                 error = group.exceptions[0]
                 log.info("not connected: %s", error)
+                trouble = error
                 if isinstance(error, WireError):
                     self._duties.not_let_in(error)
             finally:
                 if self._connection is not None:
                     self._connection = None
+                    lost_at = self._clock.monotonic()
                     self._duties.connection_changed(connected=False)
-            pause_s = pause_after(pause_s, self._clock.monotonic() - began)
+            now = self._clock.monotonic()
+            pause_s = pause_after(pause_s, now - began, longest_pause(trouble, now - lost_at))
             if self._duties.needs_server():
                 pause_s = FIRST_PAUSE_S
-            await _wait(self._anew, pause_s)
+            await _wait(self._try_now, pause_s)
+            self._try_now.clear()
             self._anew.clear()
 
     async def farewell(self, limit_s: float) -> None:
@@ -310,67 +251,24 @@ class Link:
     async def _hear(self, connection: Connection) -> None:
         async for message in connection.messages():
             try:
-                await self._heard(message)
+                if await self._ear.hear(message):
+                    self._acknowledged.set()
+                    self._news.set()
             except WireError as error:
                 self._duties.not_obeyed(message.topic, error)
 
-    async def _heard(self, message: Incoming) -> None:
-        """Check one message and hand it on.
 
-        Raises:
-            WireError: it is not to be obeyed.
-        """
-        match self._topics.parse(message.topic):
-            case ("nodes", self._identity.node, kind):
-                await self._heard_as_node(kind, message)
-            case ("zones", zone, *rest) if zone in self._duties.zones():
-                await self._heard_in_zone(rest, message)
-            case _:
-                raise MalformedMessage("not a topic of this node")
-
-    async def _heard_as_node(self, kind: str, message: Incoming) -> None:
-        keys, topic = self._identity.commune_keys, message.topic
-        match kind:
-            case "orders":
-                self._duties.emit(OrderCame(open_order(message.payload, keys, topic)))
-            case "config":
-                self._duties.emit(ConfigCame(open_signed(message.payload, keys, NodeConfig, topic)))
-            case "time":
-                came = self._clock.monotonic()
-                reply = open_signed(message.payload, keys, TimeReply, topic)
-                if self._clock.answered(reply.nonce, reply.server_at, came):
-                    await self._duties.time_known()
-            case "acks":
-                await self._duties.acknowledged(ReportAck.from_json(message.payload).reports)
-                self._acknowledged.set()
-                self._news.set()
-            case _:
-                raise MalformedMessage("not a topic of this node")
-
-    async def _heard_in_zone(self, rest: list[str], message: Incoming) -> None:
-        keys, topic = self._identity.commune_keys, message.topic
-        match rest:
-            case ["orders"]:
-                self._duties.emit(OrderCame(open_order(message.payload, keys, topic)))
-            case ["emergencies"]:
-                self._duties.emit(EmergenciesCame(open_signed(message.payload, keys, Emergencies, topic)))
-            case ["prepared"]:
-                self._duties.emit(PackCame(open_signed(message.payload, keys, PreparedPack, topic)))
-            case ["timetable"]:
-                # A week's timetable takes a while to check.
-                document = await asyncio.to_thread(open_signed, message.payload, keys, Timetable, topic)
-                self._duties.emit(TimetableCame(document))
-            case ["clips", sha256] if _SHA256.fullmatch(sha256):
-                await self._duties.clip_came(sha256, message.payload)
-            case _:
-                raise MalformedMessage("not a topic of this node")
-
-
-def pause_after(before_s: float | None, lasted_s: float) -> float:
+def pause_after(before_s: float | None, lasted_s: float, at_most_s: float) -> float:
     """How long to wait before connecting again: longer each time, unless the last connection held for a while."""
     if before_s is None or lasted_s > LONGEST_PAUSE_S:
         return FIRST_PAUSE_S
-    return min(LONGEST_PAUSE_S, before_s * 2)
+    return min(at_most_s, before_s * 2)
+
+
+def longest_pause(trouble: BaseException | None, alone_s: float) -> float:
+    """How long that pause is at most, by what the last try met and how long there was no connection."""
+    is_refused = isinstance(trouble, CredentialRefused | CertificateUnknown)
+    return LONGEST_PAUSE_S if is_refused or alone_s >= SHORT_FOR_S else SHORT_PAUSE_S
 
 
 async def _wait(event: asyncio.Event, limit_s: float) -> None:
