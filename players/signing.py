@@ -1,6 +1,6 @@
-"""Signatures: what a node obeys (JWS) and what a node shows at the HTTP door (JWT).
+"""Signatures: what a node obeys. What it shows at the HTTP door is in `tickets`.
 
-Both are compact JWS (RFC 7515) with Ed25519, fully specified (RFC 9864), made and checked by joserfc. The protected
+All are compact JWS (RFC 7515) with Ed25519, fully specified (RFC 9864), made and checked by joserfc. The protected
 header of a down message is exactly `alg`, `kid` (RFC 7638 thumbprint), `typ` = `loalang/<MessageClass>` and `topic`,
 the topic it was signed for: a message carried to another topic is not obeyed. Any other header is refused, so that no
 key or algorithm is ever taken from the message itself.
@@ -11,21 +11,20 @@ import os
 import stat
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final, Literal, Self, TypeVar
 
-from joserfc import jws, jwt
+from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from joserfc.registry import HeaderParameter
 from joserfc.util import urlsafe_b64decode
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from players.errors import Distrusted, KeyUnusable, MalformedMessage, UnknownKey
-from players.messages import Message, Play, Rehearse, Restart, Slug, Stop
+from players.messages import Message, Play, Rehearse, Restart, Stop
 
 M = TypeVar("M", bound=Message)
 
@@ -33,13 +32,6 @@ ALGORITHM: Final = "Ed25519"
 MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
 """The largest signed message; a timetable of 5,000 broadcasts of one clip fits."""
 MAX_ORDER_BYTES = 64 * 1024
-MAX_TICKET_BYTES = 2048
-MAX_TICKET_LIFETIME_S = 600
-TICKET_LEEWAY_S = 30
-"""How far a node's clock may differ from the server's when it asks for a clip."""
-
-_TICKET_TYPE = "loalang/ticket"
-_SLUG: TypeAdapter[str] = TypeAdapter(Slug)
 _ORDERS: Final[tuple[type[Play | Stop | Rehearse | Restart], ...]] = (Play, Stop, Rehearse, Restart)
 
 
@@ -52,7 +44,7 @@ class _Registry(jws.JWSRegistry):
         super().__init__({"topic": HeaderParameter("Topic", "str")}, [ALGORITHM])
 
 
-class _Header(BaseModel):
+class Header(BaseModel):
     """The protected header, exactly."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -209,7 +201,7 @@ def open_signed(
         MalformedMessage: too large, not a JWS, or truly signed but not such a message.
         Distrusted: unsigned, or signed with another algorithm, by another key, for another kind, topic or commune.
     """
-    header, content = _verified(payload, keys, max_bytes)
+    header, content = verified(payload, keys, max_bytes)
     if header.typ != _type_name(kind):
         raise Distrusted(f"signed as {header.typ!r}, not as a {kind.__name__}")
     return _addressed(kind.from_json(content), header, topic)
@@ -224,70 +216,18 @@ def open_order(
         MalformedMessage: as `open_signed`.
         Distrusted: as `open_signed`.
     """
-    header, content = _verified(payload, keys, max_bytes)
+    header, content = verified(payload, keys, max_bytes)
     kind = next((kind for kind in _ORDERS if header.typ == _type_name(kind)), None)
     if kind is None:
         raise Distrusted(f"signed as {header.typ!r}, not as an order")
     return _addressed(kind.from_json(content), header, topic)
 
 
-def make_ticket(key: NodeKey, node: str, audience: str, now: datetime, lifetime_s: int = 60) -> str:
-    """A node's credential for one HTTP path: a JWT with `sub` = node, `aud` = path, `iat`, `exp`."""
-    issued = int(now.timestamp())
-    claims = {"sub": node, "aud": audience, "iat": issued, "exp": issued + lifetime_s}
-    return key.compact({"typ": _TICKET_TYPE}, json.dumps(claims).encode())
-
-
-def check_ticket(token: str, public_jwk: Mapping[str, str], audience: str, now: datetime) -> str:
-    """The node that shows this ticket at this path.
-
-    Raises:
-        MalformedMessage: not a ticket.
-        Distrusted: signed by another key, for another path, expired, from the future, or valid for too long.
-    """
-    header, content = _verified(token.encode(), [public_jwk], MAX_TICKET_BYTES)
-    if header.typ != _TICKET_TYPE:
-        raise Distrusted(f"signed as {header.typ!r}, not as a ticket")
-    claims = _claims(content)
-    rules = jwt.JWTClaimsRegistry(
-        now=int(now.timestamp()),
-        leeway=TICKET_LEEWAY_S,
-        sub={"essential": True},
-        aud={"essential": True, "value": audience},
-        iat={"essential": True},
-        exp={"essential": True},
-    )
-    try:
-        rules.validate(claims)
-    except JoseError as error:
-        raise Distrusted(f"ticket: {error.description}") from error
-    if claims["exp"] - claims["iat"] > MAX_TICKET_LIFETIME_S:
-        raise Distrusted("ticket: valid for too long")
-    return _subject(claims)
-
-
-def ticket_subject(token: str) -> str:
-    """Who a ticket says it is from, unverified: only to look the node's key up.
-
-    Raises:
-        MalformedMessage: not a ticket.
-    """
-    if len(token) > MAX_TICKET_BYTES:
-        raise MalformedMessage("ticket: too large")
-    parts = token.encode().split(b".")
-    if len(parts) != 3:
-        raise MalformedMessage("not a compact JWS")
-    try:
-        return _subject(_claims(urlsafe_b64decode(parts[1])))
-    except Base64Error as error:
-        raise MalformedMessage("not a compact JWS") from error
-
-
 def _type_name(kind: type[Message]) -> str:
     return f"loalang/{kind.__name__}"
 
 
-def _verified(payload: bytes, keys: Sequence[Mapping[str, str]], max_bytes: int) -> tuple[_Header, bytes]:
+def verified(payload: bytes, keys: Sequence[Mapping[str, str]], max_bytes: int) -> tuple[Header, bytes]:
     """The header and the bytes of a JWS that one of the keys has signed."""
     if len(payload) > max_bytes:
         raise MalformedMessage(f"{len(payload)} bytes, more than {max_bytes}")
@@ -308,7 +248,7 @@ def _public_key(jwk: tuple[tuple[str, str], ...]) -> OKPKey:
     return OKPKey.import_key(dict(checked_public_jwk(dict(jwk))))
 
 
-def _header(payload: bytes) -> _Header:
+def _header(payload: bytes) -> Header:
     """The protected header, before anything in it is believed."""
     parts = payload.split(b".")
     if len(parts) != 3:
@@ -318,7 +258,7 @@ def _header(payload: bytes) -> _Header:
     except Base64Error as error:
         raise MalformedMessage("not a compact JWS") from error
     try:
-        return _Header.model_validate_json(raw, strict=True)
+        return Header.model_validate_json(raw, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         if first["type"] == "json_invalid":
@@ -327,7 +267,7 @@ def _header(payload: bytes) -> _Header:
         raise Distrusted(f"a header that is not ours: {where}: {first['msg']}") from error
 
 
-def _addressed(message: M, header: _Header, topic: str) -> M:
+def _addressed(message: M, header: Header, topic: str) -> M:
     """The message, when it was meant for the topic it came on."""
     if header.topic != topic:
         raise Distrusted(f"signed for {header.topic!r}, came on {topic!r}")
@@ -343,20 +283,3 @@ def _addressed(message: M, header: _Header, topic: str) -> M:
 def _named(levels: Sequence[str], kind: str) -> Sequence[str]:
     """The zone or node of a topic; nothing when the topic is no such thing's."""
     return levels[4:5] if levels[3:4] == [kind] else []
-
-
-def _claims(content: bytes) -> dict[str, Any]:
-    try:
-        claims = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise MalformedMessage("ticket: not JSON") from error
-    if not isinstance(claims, dict):
-        raise MalformedMessage("ticket: not a JSON object")
-    return claims
-
-
-def _subject(claims: Mapping[str, Any]) -> str:
-    try:
-        return _SLUG.validate_python(claims.get("sub"), strict=True)
-    except ValidationError as error:
-        raise MalformedMessage("ticket: its subject is no node") from error

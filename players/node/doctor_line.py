@@ -15,7 +15,7 @@ from players.node.doctor_words import Finding, Trouble, well, wrong
 from players.node.opening import broker_transport
 from players.node.settings import ServerSection
 from players.node.status import NodeStatus
-from players.signing import make_ticket
+from players.tickets import make_ticket
 from players.tls import context_believing
 
 ANSWER_WITHIN_S: Final = 10.0

@@ -19,7 +19,7 @@ from players.node.health import HealthProbe
 from players.node.output import AudioOutput
 from players.node.state import NodeState
 from players.node.store import NodeStore
-from players.signing import make_ticket
+from players.tickets import make_ticket
 from players.transport import Transport
 
 Announce = Callable[[Mapping[str, Any]], None]

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from players.errors import ClipUnavailable, OutputError, OutputFailed, OutputMissing
-from players.messages import ClipRef, CuedBroadcast, Reason, Rehearse, RelayPart
+from players.messages import CuedBroadcast, Reason, Rehearse, RelayPart
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.errors import ClipRefused
@@ -36,6 +36,7 @@ from players.node.events import (
 from players.node.medley import Medley
 from players.node.output import AudioOutput, Playing, Sound, Sounded
 from players.node.sequel import Sequel
+from players.node.sources import PoleSources
 
 T = TypeVar("T")
 
@@ -70,45 +71,6 @@ class _Airing:
     def remaining_s(self) -> float:
         """How long it may sound from there; what grows has a bound of its own."""
         return MOST_GROWN_S if self.sequel is not None else max(0, self.item.duration_ms - self.from_ms) / 1000
-
-
-class _Sources:
-    """Opens clips of the store, and relays. See `medley.Sources`."""
-
-    def __init__(
-        self,
-        outputs: Mapping[Way, AudioOutput],
-        clips: ClipStore,
-        relay_url: Callable[[RelayPart], str],
-        gain_db: float,
-    ) -> None:
-        self._outputs = outputs
-        self._clips = clips
-        self._relay_url = relay_url
-        self._gain_db = gain_db
-
-    async def clips(self, clips: tuple[ClipRef, ...], from_ms: int) -> Playing:
-        """See `medley.Sources`."""
-        rotten = await asyncio.to_thread(self._first_rotten, clips)
-        if rotten is not None:
-            raise ClipRefused(Reason.CLIP_CORRUPT, f"clip {rotten.sha256[:12]} has rotted on disk")
-        paths = tuple(self._clips.path(clip.sha256) for clip in clips)
-        return await self._outputs[Way.FILES].prepare(Sound(paths, None, from_ms, self._gain_db))
-
-    def _first_rotten(self, clips: tuple[ClipRef, ...]) -> ClipRef | None:
-        """The first clip that is not whole any more, in a worker thread."""
-        for clip in dict.fromkeys(clips):
-            if not self._clips.is_whole(clip.sha256):
-                return clip
-            self._clips.used_now(clip.sha256)
-        return None
-
-    async def relay(self, relay: RelayPart) -> Playing:
-        """See `medley.Sources`."""
-        output = self._outputs.get(Way.STREAM)
-        if output is None:
-            raise OutputMissing("this pole's output plays no streams")
-        return await output.prepare(Sound(url=self._relay_url(relay), gain_db=self._gain_db, is_live=True))
 
 
 class Player:
@@ -179,7 +141,7 @@ class Player:
 
     async def _rehearse(self, order: Rehearse) -> None:
         """Open a clip as if it were to sound, and close it: nothing is told to start, so no amplifier opens."""
-        sources, error = _Sources(self._outputs, self._clips, self._relay_url, 0.0), None
+        sources, error = PoleSources(self._outputs, self._clips, self._relay_url, 0.0), None
         playing: Playing | None = None
         try:
             playing = await _within(PREPARE_WITHIN_S, sources.clips((order.clip,), 0), "the output does not prepare")
@@ -271,8 +233,8 @@ class Player:
         await medley.open()
         return medley
 
-    def _sources(self, airing: _Airing) -> _Sources:
-        return _Sources(self._outputs, self._clips, self._relay_url, airing.gain_db)
+    def _sources(self, airing: _Airing) -> PoleSources:
+        return PoleSources(self._outputs, self._clips, self._relay_url, airing.gain_db)
 
     async def _sound(self, airing: _Airing, playing: Playing) -> Event:
         """Wait for the word and for the turn, sound, and say how it ended."""

@@ -16,7 +16,8 @@ from players.errors import Distrusted, KeyUnusable, MalformedMessage, PairingErr
 from players.messages import CommuneKeys, CommuneKeysChain, NodeConfig, PairingReply, RenewalRequest
 from players.node.credentials import Credentials
 from players.node.software import software_version
-from players.signing import NodeKey, checked_public_jwk, make_ticket, open_signed
+from players.signing import NodeKey, checked_public_jwk, open_signed
+from players.tickets import make_ticket
 from players.tls import context_believing_anybody
 from players.topics import Topics
 

@@ -34,7 +34,8 @@ from players.messages import (
     Urgency,
     Window,
 )
-from players.signing import CommuneKey, check_ticket, sign, ticket_subject
+from players.signing import CommuneKey, sign
+from players.tickets import check_ticket, ticket_subject
 from players.topics import Topics
 from players.transport import Connection, Transport
 

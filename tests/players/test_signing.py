@@ -21,14 +21,12 @@ from players.signing import (
     MAX_ORDER_BYTES,
     CommuneKey,
     NodeKey,
-    check_ticket,
     checked_public_jwk,
-    make_ticket,
     open_order,
     open_signed,
     sign,
-    ticket_subject,
 )
+from players.tickets import check_ticket, make_ticket, ticket_subject
 from players.topics import Topics
 from tests.players.samples import CONFIG, NODE, NOW, PLAY, SIGNED, STOP, TIMETABLE, TOPICS, ZONE
 

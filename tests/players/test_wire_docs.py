@@ -29,17 +29,8 @@ from players.messages import (
     Window,
     ZoneRules,
 )
-from players.signing import (
-    MAX_DOCUMENT_BYTES,
-    MAX_ORDER_BYTES,
-    CommuneKey,
-    NodeKey,
-    check_ticket,
-    make_ticket,
-    open_signed,
-    sign,
-    ticket_subject,
-)
+from players.signing import MAX_DOCUMENT_BYTES, MAX_ORDER_BYTES, CommuneKey, NodeKey, open_signed, sign
+from players.tickets import check_ticket, make_ticket, ticket_subject
 from players.uplink import MAX_BYTES, read_from_node
 from tests.players.samples import ALL, NODE, PLAIN, PRESENCE, SIGNED, TOPICS
 

@@ -14,7 +14,8 @@ from broadcast.db import reading
 from broadcast.nodes import create_node, get_node, pair_node, revoke_node, want_renewal
 from players.keyring import KeyRing, KeyRingFile, announce
 from players.messages import CommuneKeys, CommuneKeysChain, Heartbeat, NodeActivity, PairingReply
-from players.signing import NodeKey, make_ticket, open_signed
+from players.signing import NodeKey, open_signed
+from players.tickets import make_ticket
 from players.tls import fingerprint_of
 from players.topics import Topics
 from tests.web.conftest import NOW, Clock, Commune, SignIn

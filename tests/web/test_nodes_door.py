@@ -16,7 +16,8 @@ from broadcast.emergency import raise_emergency
 from broadcast.models import AuditEntry, Broadcast, BroadcastState, DeliveryState
 from broadcast.users import get_user
 from players.messages import PairingReply
-from players.signing import NodeKey, make_ticket
+from players.signing import NodeKey
+from players.tickets import make_ticket
 from tests.web.conftest import NOW, Clock, Commune, Programs, SignIn
 from web.brokers import InMemory
 

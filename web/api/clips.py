@@ -11,7 +11,8 @@ from broadcast.hearing import may_hear
 from broadcast.models import User
 from broadcast.nodes import get_node
 from players.errors import WireError
-from players.signing import check_ticket, checked_public_jwk, ticket_subject
+from players.signing import checked_public_jwk
+from players.tickets import check_ticket, ticket_subject
 from web.auth import visitor_of
 from web.deps import StationDep
 from web.errors import SAID, SCOPE_MISSING, Refusal, answers

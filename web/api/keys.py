@@ -10,7 +10,8 @@ from broadcast.errors import NotFound
 from broadcast.nodes import get_node, renew_node
 from players.errors import MalformedMessage, WireError
 from players.messages import CommuneKeysChain, PairingReply, RenewalRequest
-from players.signing import check_ticket, checked_public_jwk, ticket_subject
+from players.signing import checked_public_jwk
+from players.tickets import check_ticket, ticket_subject
 from web.api.pairing import admit
 from web.deps import StationDep
 from web.errors import Refusal, answers

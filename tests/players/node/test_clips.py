@@ -19,7 +19,8 @@ from players.node.cueing import Cueing, kept_clips, wanted_clips
 from players.node.errors import ClipRefused
 from players.node.events import ClipStored, ConfigCame, Event, PackCame
 from players.node.fetch import ClipFetcher, spread_s
-from players.signing import NodeKey, make_ticket
+from players.signing import NodeKey
+from players.tickets import make_ticket
 from tests.fakes.fake_server import FakeDoor, FakeServer
 from tests.fakes.small_disk import small_disk
 from tests.players.node.conftest import NodeBox

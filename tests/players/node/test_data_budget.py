@@ -24,7 +24,7 @@ from players.node.fetch import ClipFetcher
 from players.node.metered import MeteredHttp, MeteredTransport
 from players.node.opening import opened_parts
 from players.node.settings import NodeSettings
-from players.signing import make_ticket
+from players.tickets import make_ticket
 from tests.fakes.fake_server import FakeDoor
 from tests.players.node.conftest import NodeBox
 from tests.players.node.pole import DAWN, Pole, item

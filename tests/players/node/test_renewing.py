@@ -14,7 +14,7 @@ from players.node.credentials import NEXT_KEY_FILE, Credentials
 from players.node.pairing import IDENTITY_FILE, KEY_FILE, load_identity
 from players.node.pinned import StreamRelay
 from players.node.trust import choose_trust
-from players.signing import make_ticket
+from players.tickets import make_ticket
 from tests.fakes.fake_server import FakeDoor
 from tests.players.node.conftest import NodeBox
 
