@@ -19,7 +19,7 @@ class SpeechEngine(Protocol):
     An engine MUST give the same samples for the same sentence, rate and settings, MUST raise `EngineError` (and
     nothing else) when it cannot speak, MUST NOT change the loudness of one sentence against another, and MUST give
     an empty `Speech` for a sentence with nothing to say.
-    It MAY take long to construct; `speak` is called from one thread at a time.
+    It MAY take long to construct. Two threads may call `speak` at once.
     """
 
     name: str

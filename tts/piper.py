@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -50,8 +51,8 @@ _NOT_LOADED: tuple[type[Exception], ...] = (
 _NOT_SPOKEN: tuple[type[Exception], ...] = (ValueError, KeyError, IndexError, RuntimeError, MemoryError, *_ORT_ERRORS)
 _LOG_ERRORS_ONLY = 3
 _SHRINK_EVERY = 16
-_WINDOW = 150
-"""Frames; 1.7 s of a medium voice. Longer ones take more memory, shorter ones more work done twice."""
+_WINDOW = 200
+"""Frames; 2.3 s of a medium voice. Longer ones take more memory, shorter ones more work done twice."""
 _REACHES = 4
 
 _Array = NDArray[Any]
@@ -81,6 +82,7 @@ class PiperEngine:
         except _NOT_LOADED as error:
             raise VoiceUnusable("not-loadable", name=voice, why=f"{type(error).__name__}: {error}") from error
         self._piper = PiperVoice(config=config, session=model)
+        self._phonemes = threading.Lock()
         self.voice = voice
         self.sample_rate = config.sample_rate
         self.fingerprint = fingerprint
@@ -93,46 +95,68 @@ class PiperEngine:
             text = text.lower()
         if not has_words(text):
             return Speech(np.zeros(0, dtype=np.float32), self.sample_rate)
-        how = SynthesisConfig(length_scale=self._piper.config.length_scale / rate, normalize_audio=False)
+        how = SynthesisConfig(length_scale=self._piper.config.length_scale / rate)
         try:
-            pieces = [np.atleast_1d(chunk.audio_float_array) for chunk in self._piper.synthesize(text, how)]
+            with self._phonemes:  # espeak-ng is one for the whole process
+                sentences = self._piper.phonemize(text)
+            pieces = [self._sound(phonemes, how) for phonemes in sentences if phonemes]
         except _NOT_SPOKEN as error:
             raise EngineError(f"{self.voice}: {type(error).__name__}: {error}") from error
         if not pieces or not np.isfinite(sum(float(piece.sum()) for piece in pieces)):
             raise EngineError(f"{self.voice} gave no sound for a sentence of {len(text)} characters")
-        return Speech(np.concatenate(pieces).astype(np.float32, copy=False), self.sample_rate)
+        return Speech(np.concatenate(pieces), self.sample_rate)
+
+    def _sound(self, phonemes: list[str], how: SynthesisConfig) -> NDArray[np.float32]:
+        # What piper's `synthesize` does once it has the phonemes, its levelling of each sentence left out.
+        sound = self._piper.phoneme_ids_to_audio(self._piper.phonemes_to_ids(phonemes), how)
+        assert isinstance(sound, np.ndarray)  # noqa: S101 - no alignments were asked for
+        clipped: NDArray[np.float32] = np.clip(np.atleast_1d(sound), -1.0, 1.0).astype(np.float32, copy=False)
+        return clipped
 
 
 class LoadedModel:
-    """A model of two parts: what comes first, on all cores; then the decoder in windows, each on a core of its own.
+    """A model of two parts: what comes first, then the decoder in windows.
 
-    The windows overlap by what the sound at their edges depends on, so that none can be heard: the samples are those
-    of the whole, whatever the number of cores.
+    A sentence alone has all cores, a window each; of two that are spoken at once each has one core. The windows overlap
+    by what the sound at their edges depends on, so that none can be heard: the samples are those of the whole, however
+    it is cut.
     """
 
     def __init__(self, parts: PiperModel, cores: int) -> None:
         self._first = _TidySession(parts.first, cores)
         self._decoder = parts.decoder
-        if parts.decoder:
-            self._last = _TidySession(parts.decoder.model, 1)
-            self._cores = cores
-            self._hands = ThreadPoolExecutor(cores, "decoder")
+        self._last = _TidySession(parts.decoder.model, 1) if parts.decoder else None
+        self._cores = cores
+        self._hands = ThreadPoolExecutor(cores, "decoder")
+        self._counting, self._whole = threading.Lock(), threading.Lock()
+        self._running = 0
 
     def run(self, _: None, feed: Mapping[str, _Array]) -> list[_Array]:
-        """Called by piper-tts: phonemes in, sound out."""
-        found = self._first.run(feed)
-        if self._decoder is None:
-            return list(found.values())
-        spans = window_spans(found[self._decoder.frames].shape[-1], self._decoder.reach, self._cores)
-        return [np.concatenate(list(self._hands.map(partial(self._sound, self._decoder, found), spans)), axis=-1)]
+        """Called by piper-tts, by several threads at once: phonemes in, sound out."""
+        if self._decoder is None or self._last is None:
+            with self._whole:  # it takes all cores anyway, and much memory for a long sentence
+                return list(self._first.run(feed).values())
+        with self._counting:
+            self._running += 1
+        try:
+            found = self._first.run(feed)
+            is_alone = self._running == 1
+            frames = found[self._decoder.frames].shape[-1]
+            spans = window_spans(frames, self._decoder.reach, self._cores if is_alone else 1)
+            sound = partial(self._sound, self._last, self._decoder, found)
+            return [np.concatenate(list(self._hands.map(sound, spans) if is_alone else map(sound, spans)), axis=-1)]
+        finally:
+            with self._counting:
+                self._running -= 1
 
-    def _sound(self, decoder: Decoder, found: Mapping[str, _Array], span: tuple[int, int]) -> _Array:
+    @staticmethod
+    def _sound(session: "_TidySession", decoder: Decoder, found: Mapping[str, _Array], span: tuple[int, int]) -> _Array:
         """The samples of the frames from the first of a span to before the second."""
         first, end = span
         start = max(0, first - decoder.reach)
         feed = {name: value[:, :, np.newaxis] for name, value in found.items()}
         feed[decoder.frames] = np.ascontiguousarray(feed[decoder.frames][..., start : end + decoder.reach])
-        (sound,) = self._last.run(feed).values()
+        (sound,) = session.run(feed).values()
         return sound[..., (first - start) * decoder.hop : (end - start) * decoder.hop]
 
 

@@ -31,6 +31,7 @@ from tts.voice_chain import ChainedClip, VoiceChain
 from tts.voices import FALLBACK_VOICE
 
 _log = logging.getLogger(__name__)
+_M_ARENA_MAX = -8
 _PR_SET_PDEATHSIG = 1
 _URGENT_NICE = -10
 _ASKED: TypeAdapter[RenderJob | WarmUp] = TypeAdapter(RenderJob | WarmUp)
@@ -46,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     if options.urgent:
         _go_first()
+    _share_heap()
     replies = _take_stdout()
     cache = SentenceCache(options.cache or options.store.parent / "sentences", options.cache_mb << 20)
     chain = VoiceChain(options.voices_dir, Level(target_lufs=options.target_lufs, horn=options.horn), cache)
@@ -142,6 +144,11 @@ def _go_first() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, _URGENT_NICE)
     except PermissionError:
         _log.info("not allowed to go first: words of emergencies share the processor")
+
+
+def _share_heap() -> None:
+    """Have all threads allocate from one heap: of those that each would get, none ever shrinks again."""
+    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _die_with_parent(parent: int) -> None:
