@@ -4,7 +4,7 @@ Every change grows the entry's `revision`; who changes an entry says which revis
 who change it at once the second is told, and nothing is overwritten.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import TypedDict, Unpack
@@ -244,6 +244,13 @@ def draft_of_entry(session: Session, entry: TimetableEntry) -> EntryDraft:
 def list_entries(session: Session) -> list[TimetableEntry]:
     """All entries by their time of day."""
     return list(session.exec(select(TimetableEntry).order_by(col(TimetableEntry.airs_at), col(TimetableEntry.id))))
+
+
+def entries_with(session: Session, programme_ids: Collection[int]) -> set[int]:
+    """The ids of the entries that air one of these programmes, every day or on a single one."""
+    usual = select(TimetableEntry.id).where(col(TimetableEntry.programme_id).in_(programme_ids))
+    once = select(EntryChange.entry_id).where(col(EntryChange.programme_id).in_(programme_ids))
+    return {id_ for id_ in (*session.exec(usual), *session.exec(once)) if id_ is not None}
 
 
 def zones_of_entry(session: Session, entry: TimetableEntry) -> list[Zone]:

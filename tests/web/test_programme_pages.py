@@ -1,14 +1,19 @@
 """Programmes arranged part by part, the order of a day, the weather, and campaigns."""
 
+from datetime import date, time
+
 import pytest
 from sqlmodel import select
 
 from broadcast.bulletins import approve_bulletin, submit_bulletin, write_bulletin
 from broadcast.communes import get_commune
+from broadcast.entries import EntryDraft, add_entry
 from broadcast.models import DayWeather, Placement, row_id
 from broadcast.programme_parts import parts_of_programme
 from broadcast.programmes import create_programme, get_programme
+from broadcast.rules import Rules, set_commune_rules
 from broadcast.users import get_user
+from broadcast.windows import ALL_DAY
 from tests.web.conftest import NOW, Browser, Commune, Programs, SignIn
 
 
@@ -125,6 +130,55 @@ async def test_a_campaign_is_placed_in_one_form_shown_on_the_bulletin_and_taken_
     await officer.send("[aria-labelledby=placed-title] form", f"remove={remove}")
     with commune.work() as session:
         assert session.exec(select(Placement)).all() == []
+
+
+async def test_where_a_placed_bulletin_is_heard_beyond_its_villages_and_how_long_it_makes_a_programme_are_said(
+    browse: SignIn, commune: Commune, programme: int
+) -> None:
+    with commune.work() as session:
+        set_commune_rules(session, Rules(windows=ALL_DAY, session_minutes=1), NOW, "leader")
+        both = EntryDraft(
+            programme_id=programme, zones=("thon-dong", "thon-tay"), airs_at=time(17), from_on=date(2026, 9, 22)
+        )
+        add_entry(session, both, NOW, "officer")
+        bulletin = write_bulletin(
+            session, get_user(session, "officer"), title="Họp thôn", script="Xin mời bà con đến họp. " * 50,
+            zones=["thon-dong"], programmes=[], now=NOW,
+        ).id  # fmt: skip
+    officer = await browse("officer")
+    await officer.get(f"/ban-tin/{bulletin}/xep")
+    assert officer.page.css_first("#advice") is None
+    await officer.send("#campaign", programmes=[str(programme)])
+    beyond = "Còn được nghe ở Thôn Tây, vì lịch phát của chương trình nói cho cả nơi đó."
+    assert officer.text("[data-beyond]") == beyond
+    days = "22/09, 23/09, 24/09"
+    assert officer.text('[data-advice="refused"]').startswith(f"{days}: “Bản tin sáng” lúc 17:00 sẽ không phát.")
+    assert officer.text('[data-advice="not-approved"]').startswith("Đã tính cả 1 bản tin")
+    assert officer.text("[data-times] li").startswith("22/09/2026 17:00 · Thôn Đông, Thôn Tây khoảng 1 phút")
+    await officer.get(f"/chuong-trinh/{programme}?ngay=2026-09-23")
+    assert officer.text('[data-advice="refused"]').startswith(days)
+    assert officer.text("[data-times]").startswith("23/09/2026 17:00")
+    await officer.get("/lich-phat/1")
+    assert "Bản tin “Họp thôn” còn được nghe ở Thôn Tây" in officer.text('[data-advice="heard-beyond"]')
+    with commune.work() as session:
+        submit_bulletin(session, bulletin, get_user(session, "officer"), NOW)
+    leader = await browse("leader")
+    await leader.get(f"/ban-tin/{bulletin}")
+    assert leader.text("[data-beyond]") == beyond
+    await leader.get("/duyet")
+    assert leader.text("[data-beyond]") == beyond
+
+
+async def test_who_saves_a_programme_is_shown_what_it_meets(browse: SignIn, commune: Commune, programme: int) -> None:
+    with commune.work() as session:
+        draft = EntryDraft(programme_id=programme, zones=("thon-dong",), airs_at=time(17), from_on=date(2026, 9, 22))
+        add_entry(session, draft, NOW, "officer")
+    leader = await browse("leader")
+    await leader.get(f"/chuong-trinh/{programme}")
+    await leader.send("#programme", "act=save", when_empty="greeting")
+    assert leader.path == f"/chuong-trinh/{programme}"
+    assert "chưa có cụm loa nào" in leader.text('[data-advice="no-nodes"]')
+    assert leader.text("[data-times]").startswith("22/09/2026 17:00 · Thôn Đông khoảng"), "it is planned already"
 
 
 async def test_the_writing_page_leads_to_the_days(browse: SignIn, commune: Commune, programme: int) -> None:

@@ -77,7 +77,7 @@ def read_entry(entry_id: EntryId, door: Reader) -> EntryReply:
 
 @router.get("/entries/{entry_id}/advice", responses=answers(401, 403, 404, 422))
 def read_advice(entry_id: EntryId, door: Reader) -> AdviceReply:
-    """What to know of it in the coming week: what it meets, what the rules refuse, what is missing."""
+    """What to know of it in the coming 60 days: what it meets, what the rules refuse, what is missing."""
     with door.read() as session:
         found = advice_for(session, entry_id, door.now)
     return AdviceReply(advice=[AdviceLine(kind=one.kind, text=one.text, at=one.at) for one in found])

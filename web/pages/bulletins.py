@@ -1,12 +1,12 @@
 """The bulletins: the list, one of them, and the leader's decision."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Response
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from broadcast.approval import approvers_of
 from broadcast.bulletin_parts import parts_of_bulletin, said_of
@@ -24,8 +24,10 @@ from broadcast.errors import BroadcastError, InvalidInput
 from broadcast.inbox import source_of_bulletin
 from broadcast.lexicon import words_since
 from broadcast.lifecycle import may_move
-from broadcast.models import Bulletin, BulletinState, LexiconEntry
+from broadcast.models import Bulletin, BulletinState, LexiconEntry, Placement, row_id
 from broadcast.permissions import Action, may
+from broadcast.placements import load_placings
+from broadcast.reach import reach_of
 from broadcast.users import list_users
 from broadcast.views import BroadcastRow, BulletinCard, broadcasts_of_bulletin, bulletin_card, bulletin_cards
 from web.deps import Door, Fields, PostedForm, approves_bulletins, reads_bulletins
@@ -61,6 +63,8 @@ class ApprovalsPage(Page):
     bulletins: Sequence[BulletinCard]
     own: frozenset[str]
     """Those that this user wrote or changed: others decide."""
+    beyond: Mapping[str, str]
+    """By bulletin, the villages that would hear it too, without being meant."""
     standing_in: Sequence[Deputy]
     """For whom this user decides while they are away."""
     may_rule: bool
@@ -109,6 +113,7 @@ def show_approvals(door: Decider) -> Response:
         waiting = [one for one in waiting if one.urgency in door.approves]
         cards = bulletin_cards(session, waiting)
         own = frozenset(one.id for one in waiting if door.user.id in {one.author_id, one.editor_id})
+        beyond = _heard_beyond(session, cards, door.now.astimezone(door.zone).date())
         standing_in = [one for one in deputies(session, door.now, door.user) if one.deputy.id == door.user.id]
         new_words = words_since(session, door.now - NEW_FOR)[:SHOWN_WORDS]
         editors = {user.id: user.name for user in list_users(session)}
@@ -116,6 +121,7 @@ def show_approvals(door: Decider) -> Response:
         ApprovalsPage(
             bulletins=cards,
             own=own,
+            beyond=beyond,
             standing_in=standing_in,
             may_rule=may(door.user, Action.EDIT_RULES),
             new_words=new_words,
@@ -241,7 +247,7 @@ def _show(
             reading=read_script(door, bulletin.script, f"/ban-tin/{bulletin_id}/luon-doc"),
             taught=taught,
             broadcasts=broadcasts_of_bulletin(session, bulletin_id),
-            placements=placement_rows(session, bulletin),
+            placements=placement_rows(session, bulletin, door.now.astimezone(door.zone).date()),
             reason=reason,
             sound=sound,
             problem=problem,
@@ -250,6 +256,15 @@ def _show(
             **_possible(session, door, bulletin),
         )
     return door.show(page, problem.status if problem else 200)
+
+
+def _heard_beyond(session: Session, cards: Sequence[BulletinCard], today: date) -> dict[str, str]:
+    placings = load_placings(session, today, col(Placement.bulletin_id).in_([card.id for card in cards]))
+    reach = reach_of(session, placings, today)
+    found: dict[str, dict[str, None]] = {}
+    for one in placings:
+        found.setdefault(one.bulletin.id, {}).update(dict.fromkeys(reach[row_id(one.placement.id)].beyond))
+    return {id_: ", ".join(names) for id_, names in found.items() if names}
 
 
 def _source(session: Session, bulletin_id: str) -> str:

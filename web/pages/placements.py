@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, ClassVar, Protocol
 
 from fastapi import APIRouter, Depends, Response
@@ -13,10 +13,21 @@ from broadcast.entries import EVERY_DAY
 from broadcast.errors import BroadcastError
 from broadcast.models import Bulletin, BulletinState, Placement, row_id
 from broadcast.permissions import Action
-from broadcast.placements import PLACED_FOR, Campaign, place_campaign, placements_of, remove_placement
+from broadcast.placements import (
+    PLACED_FOR,
+    Campaign,
+    load_placings,
+    place_campaign,
+    placements_of,
+    programmes_of,
+    remove_placement,
+)
 from broadcast.programmes import list_programmes
+from broadcast.reach import Reach, reach_of
+from scheduler.advice import ProgrammeAdvice, advice_of_programmes
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
+from web.planning import plan_programmes
 from web.templating import Page
 from web.texts import Language, language, told
 from web.typed_days import parse_day, parse_whole
@@ -42,11 +53,12 @@ class ProgrammeChoice(Protocol):
 
 @dataclass(frozen=True)
 class PlacementRow:
-    """Where the bulletin is placed, in words."""
+    """Where the bulletin is placed, in words, and what becomes of it there; none: it is over."""
 
     id: int
     programme: str
     said: str
+    reach: Reach | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +79,7 @@ class PlacementsPage(Page):
     from_on: str = ""
     until_on: str = ""
     times: str = "1"
+    outlook: ProgrammeAdvice
     problem: Refusal | None = None
 
 
@@ -79,18 +92,21 @@ def show_placements(bulletin_id: str, door: Planner) -> Response:
 @router.post("/ban-tin/{bulletin_id}/xep")
 def act_on_placements(bulletin_id: str, form: PostedForm, door: Planner) -> Response:
     """Place the bulletin, or take it out of a programme."""
-    page = _page(door, bulletin_id)
     try:
         with door.work() as session:
             bulletin = get_bulletin(session, bulletin_id, door.user)
+            touched = programmes_of(session, bulletin_id)
             if form.text("remove"):
                 placement_id = parse_whole(form.text("remove"), "remove")
                 remove_placement(session, bulletin, placement_id, door.now, door.user.username)
             else:
-                place_campaign(session, bulletin, _campaign_in(form), door.now, door.user.username)
+                campaign = _campaign_in(form)
+                place_campaign(session, bulletin, campaign, door.now, door.user.username)
+                touched += campaign.programmes
     except BroadcastError as error:
         problem = refusal_of(error)
-        return door.show(replace(_with_typed(page, form), problem=problem), problem.status)
+        return door.show(replace(_with_typed(_page(door, bulletin_id), form), problem=problem), problem.status)
+    plan_programmes(door, touched)
     door.station.nudge()
     return door.go(f"/ban-tin/{bulletin_id}/xep", "da-luu-lich")
 
@@ -108,12 +124,14 @@ def say_placement(placement: Placement, zone_names: dict[int | None, str]) -> st
     return ", ".join(said)
 
 
-def placement_rows(session: Session, bulletin: Bulletin) -> list[PlacementRow]:
+def placement_rows(session: Session, bulletin: Bulletin, today: date) -> list[PlacementRow]:
     """Where a bulletin is placed, the earliest first."""
     names = {zone.id: zone.name for zone in zones_of_bulletin(session, bulletin.id)}
+    reach = reach_of(session, load_placings(session, today, Placement.bulletin_id == bulletin.id), today)
     return [
-        PlacementRow(row_id(placement.id), programme.name, say_placement(placement, names))
+        PlacementRow(id_, programme.name, say_placement(placement, names), reach.get(id_))
         for placement, programme in placements_of(session, bulletin.id)
+        for id_ in (row_id(placement.id),)
     ]
 
 
@@ -137,12 +155,13 @@ def _page(door: Door, bulletin_id: str) -> PlacementsPage:
             bulletin_id=bulletin_id,
             title=bulletin.title,
             state=bulletin.state,
-            placements=placement_rows(session, bulletin),
+            placements=placement_rows(session, bulletin, today),
             programmes=list_programmes(session),
             zones=zones,
             chosen_zones=[zone.slug for zone in zones],
             from_on=today.isoformat(),
             until_on=(today + PLACED_FOR - timedelta(days=1)).isoformat(),
+            outlook=advice_of_programmes(session, programmes_of(session, bulletin_id), door.now),
         )
 
 

@@ -20,8 +20,10 @@ from broadcast.recordings import list_recordings
 from broadcast.relays import say_relay
 from broadcast.slots import SLOTS, fill_slots
 from players.messages import OnFailure
+from scheduler.advice import Advice, Airtime, advice_of_programmes
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
+from web.planning import plan_programmes
 from web.relayed import require_elsewhere
 from web.templating import Page
 from web.texts import gettext, told
@@ -132,6 +134,9 @@ class ProgrammePage(Page):
     may_edit: bool
     day: date
     placed: Sequence[PlacedRow] = ()
+    advice: Sequence[Advice] = ()
+    times: Sequence[Airtime] = ()
+    """How long it lasts on that day."""
     problem: Refusal | None = None
 
 
@@ -240,13 +245,17 @@ def _keep(door: Door, form: Fields, page: ProgrammePage) -> Response:
         require_elsewhere(draft.parts, door.station.settings)
         with door.work() as session:
             if page.programme_id:
-                edit_programme(session, page.programme_id, typed.revision, draft, door.now, door.user)
+                programme = edit_programme(session, page.programme_id, typed.revision, draft, door.now, door.user)
             else:
-                add_programme(session, get_commune(session), draft, door.now, door.user)
+                programme = add_programme(session, get_commune(session), draft, door.now, door.user)
+            programme_id = row_id(programme.id)
     except BroadcastError as error:
         return _show(door, replace(typed, problem=refusal_of(error)))
+    plan_programmes(door, [programme_id])
     door.station.nudge()
-    return door.go("/chuong-trinh", "da-luu-lich")
+    with door.read() as session:
+        has_advice = bool(advice_of_programmes(session, [programme_id], door.now).advice)
+    return door.go(f"/chuong-trinh/{programme_id}" if has_advice else "/chuong-trinh", "da-luu-lich")
 
 
 def _typed_parts(form: Fields) -> list[PartRow]:
@@ -314,6 +323,7 @@ def _empty(door: Door) -> ProgrammePage:
 def _stored(door: Door, programme_id: int, day: date) -> ProgrammePage:
     with door.read() as session:
         programme = get_programme(session, programme_id)
+        outlook = advice_of_programmes(session, [programme_id], door.now)
         return replace(
             _empty(door),
             programme_id=programme_id,
@@ -324,6 +334,8 @@ def _stored(door: Door, programme_id: int, day: date) -> ProgrammePage:
             may_edit=may(door.user, Action.EDIT_PROGRAMMES),
             day=day,
             placed=_placed(session, programme_id, day),
+            advice=outlook.advice,
+            times=[one for one in outlook.times if one.starts_at.astimezone(door.zone).date() == day],
         )
 
 

@@ -5,7 +5,7 @@ Dragging in the grid comes here too: the drop is this page's address.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, ClassVar
 from urllib.parse import quote
 
@@ -17,7 +17,7 @@ from broadcast.entries import MAX_MINUTES, draft_of_entry, get_entry
 from broadcast.errors import BroadcastError, InvalidInput
 from broadcast.programmes import get_programme
 from broadcast.rules import apply_rules
-from scheduler.advice import AHEAD, Advice, advice_for
+from scheduler.advice import Advice, advice_for
 from scheduler.moves import Move, move_every_week, move_one_day
 from scheduler.planner import plan_entries
 from web.deps import Door, Fields, PostedForm
@@ -160,12 +160,10 @@ def _show(door: Door, typed: Typed, problem: Refusal | None = None) -> Response:
 def _try(door: Door, key: str, entry_id: int, revision: int, move: Move) -> Choice:
     """What it would mean: done as it would be, looked at, and undone."""
     label, act = ACTS[key]
-    days = move.to_on - door.now.astimezone(door.zone).date()
-    ahead = max(AHEAD, min(days + timedelta(days=1), timedelta(days=60)))
     try:
         with door.work() as session:
             act(session, entry_id, revision, move, door.now, door.user.username)
-            advice = advice_for(session, entry_id, door.now, ahead)
+            advice = advice_for(session, entry_id, door.now)
             session.rollback()
     except BroadcastError as error:
         return Choice(key, label, refusal=refusal_of(error))
