@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from broadcast.db import session_of
 from broadcast.errors import BroadcastError
-from broadcast.imports import begin_next, fail, finish, wait_again
+from broadcast.imports import begin_next, fail, finish, put_back, wait_again
 from broadcast.models import DocumentImport
 from broadcast.typed_text import MAX_SCRIPT
 from tts.errors import DocumentRefused
@@ -97,6 +97,9 @@ class ImportDesk:
             result: Draft | DocumentRefused = await self._read(self._folder / document.upload, note)
         except DocumentRefused as error:
             result = error
+        except OSError:  # a full disk: no fault of the document
+            await asyncio.to_thread(self._put_back, document.id)
+            raise
         finally:
             await asyncio.gather(*notes, return_exceptions=True)
         await asyncio.to_thread(self._store, document.id, result)
@@ -112,6 +115,10 @@ class ImportDesk:
     def _begin(self) -> DocumentImport | None:
         with session_of(self._engine) as session:
             return begin_next(session)
+
+    def _put_back(self, import_id: str) -> None:
+        with session_of(self._engine) as session:
+            put_back(session, import_id)
 
     async def _note(self, import_id: str, page: int, pages: int) -> None:
         await asyncio.to_thread(self._store_page, import_id, page, pages)

@@ -106,6 +106,14 @@ def begin_next(session: Session) -> DocumentImport | None:
     return found
 
 
+def put_back(session: Session, import_id: str) -> None:
+    """It could not be begun, through no fault of its own: it waits, and that was no attempt."""
+    document = session.get(DocumentImport, import_id)
+    if document is not None and document.state is ImportState.READING:
+        document.state, document.attempts = ImportState.WAITING, document.attempts - 1
+        session.add(document)
+
+
 def wait_again(session: Session, now: datetime) -> Sequence[DocumentImport]:
     """After a restart: what was being read waits again, unless it was begun too often. All that wait."""
     waiting = []

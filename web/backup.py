@@ -4,14 +4,16 @@ The file is a tar archive, compressed; `manifest.json`, its last member, says wh
 secrets: whoever has it can speak to every pole.
 """
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -20,6 +22,7 @@ from pathlib import Path
 from web.settings import DATABASE_FILE, Settings
 
 FORMAT = 1
+SCRATCH = "loalang-backup-"
 _MANIFEST = "manifest.json"
 _MANIFEST_BYTES = 64 * 1024 * 1024
 _FOLDERS = ("keys", "broker", "sources", "recordings", "live", "map", "clips")
@@ -59,7 +62,7 @@ def write_backup(settings: Settings, path: Path, now: datetime, *, with_clips: b
     if path.exists():
         raise BackupError(f"{path} is there already; a backup overwrites nothing")
     files: dict[str, str] = {}
-    with tempfile.TemporaryDirectory(prefix="loalang-backup-", dir=path.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=path.parent) as scratch, _held(Path(scratch)):
         part, database = Path(scratch) / "part", Path(scratch) / DATABASE_FILE
         part.touch(mode=0o600)
         _copy_database(settings.data_dir / DATABASE_FILE, database)
@@ -71,6 +74,31 @@ def write_backup(settings: Settings, path: Path, now: datetime, *, with_clips: b
             _add(archive, _MANIFEST, json.dumps(manifest).encode(), now)
         part.rename(path)
     return Backup(now, files)
+
+
+def sweep_scratch(folder: Path) -> None:
+    """Remove what backups that were killed have left in a folder: a whole database, half an archive with the keys.
+
+    What another process is just making stays.
+    """
+    for scratch in folder.glob(f"{SCRATCH}*"):
+        with suppress(BlockingIOError), _held(scratch):
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Be the only process that uses a folder; the system lets go of it when the process ends, however it ends.
+
+    Raises:
+        BlockingIOError: another process uses it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def restore_backup(path: Path, data_dir: Path) -> Backup:

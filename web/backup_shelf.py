@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from broadcast.errors import Conflict, NotFound
-from web.backup import BackupError, write_backup
+from web.backup import BackupError, sweep_scratch, write_backup
 from web.settings import Settings
 
 KEPT = 3
@@ -29,6 +29,8 @@ class BackupShelf:
     """Makes backups, one at a time, and hands them out."""
 
     def __init__(self, settings: Settings) -> None:
+        """Use the folder of the settings; what a server that was killed has left there is removed."""
+        sweep_scratch(settings.backups_dir)
         self._settings = settings
         self._making = threading.Lock()
 

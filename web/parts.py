@@ -267,6 +267,7 @@ async def import_desk(station: Station) -> AsyncIterator[None]:
 @asynccontextmanager
 async def voice_desk(station: Station) -> AsyncIterator[None]:
     """Voices are installed."""
+    await asyncio.to_thread(station.voice_desk.tidy)
     try:
         yield
     finally:

@@ -60,6 +60,10 @@ class VoiceJob:
         return 100 * self.here // self.total if self.total else 0
 
 
+UPLOADS = ".uploads"
+"""The folder for files on their way, beside the voices. Only a server uses it."""
+
+
 class _CancelledError(Exception):
     """Somebody changed their mind."""
 
@@ -78,6 +82,7 @@ class VoiceDesk:
         self, voices_dir: Path, engine: Engine, clock: Callable[[], datetime], on_installed: Callable[[], None]
     ) -> None:
         self._voices_dir = voices_dir
+        self.uploads_dir = voices_dir / UPLOADS
         self._engine = engine
         self._clock = clock
         self._on_installed = on_installed
@@ -85,6 +90,11 @@ class VoiceDesk:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._job: VoiceJob | None = None
+
+    def tidy(self) -> None:
+        """Before anything is sent: delete what a server that was killed has left on its way."""
+        for left in self.uploads_dir.glob("*"):
+            left.unlink(missing_ok=True)
 
     @property
     def job(self) -> VoiceJob | None:

@@ -5,13 +5,15 @@ from pathlib import Path
 import httpx
 from pydantic import ValidationError
 
-from players.errors import MalformedMessage, PairingError
+from players.errors import KeyUnusable, MalformedMessage, PairingError
 from players.messages import PairingReply, PairingRequest
 from players.node.errors import NotPaired
 from players.node.software import software_version
 from players.signing import NodeKey, checked_public_jwk, write_secret
 
 KEY_FILE = "node-key.json"
+PAIRING_KEY_FILE = "node-key-pairing.json"
+"""The key that is shown to the server, until the identity that goes with it is kept."""
 IDENTITY_FILE = "identity.json"
 _LIMIT_S = 20.0
 _SHOWN = 200
@@ -19,6 +21,8 @@ _SHOWN = 200
 
 def pair(server_url: str, code: str, data_dir: Path, client: httpx.Client) -> PairingReply:
     """Show the code to the server and keep who we are, mode 0600. The key is made anew.
+
+    The key is on the disk before the server is asked: where it cannot be written, the code is not used up.
 
     Raises:
         PairingError: the code is impossible, the server cannot be reached, refuses, or answers something else.
@@ -31,10 +35,21 @@ def pair(server_url: str, code: str, data_dir: Path, client: httpx.Client) -> Pa
         )
     except ValidationError as error:
         raise PairingError("a pairing code has 8 letters and digits, without 0, 1 and the like") from error
-    reply = _ask(server_url, request, client)
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key.save(data_dir / KEY_FILE)
+    shown = data_dir / PAIRING_KEY_FILE
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise KeyUnusable(f"{data_dir}: {error.strerror}") from error
+    key.save(shown)
+    try:
+        reply = _ask(server_url, request, client)
+    except PairingError:
+        shown.unlink(missing_ok=True)
+        raise
+    # The server takes the former key no more. Whatever is cut from here on, the next start finds the new one.
+    (data_dir / KEY_FILE).unlink(missing_ok=True)
     write_secret(data_dir / IDENTITY_FILE, reply.to_json())
+    _end_pairing(data_dir)
     return reply
 
 
@@ -51,7 +66,19 @@ def load_identity(data_dir: Path) -> tuple[PairingReply, NodeKey]:
         raise NotPaired(f"{data_dir}: not paired yet (loalang-node pair)") from error
     except MalformedMessage as error:
         raise NotPaired(f"{data_dir}: {error}; pair it again") from error
+    _end_pairing(data_dir)
     return reply, NodeKey.load(data_dir / KEY_FILE)
+
+
+def _end_pairing(data_dir: Path) -> None:
+    """Use the key that was shown to the server from now on, if there is no other."""
+    key, shown = data_dir / KEY_FILE, data_dir / PAIRING_KEY_FILE
+    if key.exists() or not shown.exists():
+        return
+    try:
+        shown.replace(key)
+    except OSError as error:
+        raise KeyUnusable(f"{key}: {error.strerror}") from error
 
 
 def _ask(server_url: str, request: PairingRequest, client: httpx.Client) -> PairingReply:
