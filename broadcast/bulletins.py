@@ -11,6 +11,7 @@ from broadcast.airings import add_broadcast, end_before_start, id_for
 from broadcast.approval import Authority, authority_over, urgencies_of
 from broadcast.audit import record
 from broadcast.bulletin_parts import PartDraft, drafts_of, parts_in, said_of, store_parts
+from broadcast.clashes import ask_order
 from broadcast.communes import get_commune, voice_for
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from broadcast.hours import Hours, load_hours
@@ -178,6 +179,7 @@ def submit_bulletin(session: Session, bulletin_id: str, user: User, now: datetim
     bulletin.submitted_at, bulletin.return_reason = now, None
     session.add(bulletin)
     record(session, now, user.username, "submit-bulletin", bulletin.id, {"revision": bulletin.revision})
+    ask_order(session, bulletin, now)
     return bulletin
 
 
@@ -235,6 +237,7 @@ def _let_air(session: Session, bulletin: Bulletin, user: User | None, now: datet
     session.add(bulletin)
     if is_alone:
         _plan(session, bulletin, user, now)
+    ask_order(session, bulletin, now)
     return bulletin
 
 

@@ -1,15 +1,16 @@
 """Items of priority: put in by themselves, before what has time. Where the commune has one of its own, it is asked.
 
-Until somebody has decided, the commune's own is said first.
+Until somebody has decided, the commune's own is said first. What the commune has after the item: `broadcast.clashes`.
 """
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from broadcast.audit import record
-from broadcast.bulletins import pass_bulletin, submit_bulletin, write_bulletin, zones_of_bulletin
+from broadcast.bulletins import pass_bulletin, submit_bulletin, write_bulletin
+from broadcast.clashes import CLASHES_WITHIN, arrange, is_own, shares_village
 from broadcast.communes import get_commune, local_zone
 from broadcast.errors import Conflict, NotFound
 from broadcast.hours import load_hours
@@ -20,7 +21,6 @@ from broadcast.models import (
     BulletinState,
     ClashOrder,
     ItemState,
-    Placement,
     Source,
     SourceItem,
     User,
@@ -32,11 +32,8 @@ from players.messages import Urgency
 
 LEAD = timedelta(minutes=2)
 """What airs by itself without approval begins so much later: its sound has to be made."""
-CLASHES_WITHIN = timedelta(minutes=15)
 _OPENS_WITHIN = timedelta(days=15)
 """So far ahead the next open hour is looked for: two weeks hold every day of the week, also beside days of mourning."""
-_BESIDE = timedelta(seconds=1)
-"""Of two of one urgency the one that begins first is heard first, and the other waits for it."""
 
 
 def put_in(session: Session, source: Source, row: SourceItem, now: datetime) -> None:
@@ -74,7 +71,7 @@ def put_in(session: Session, source: Source, row: SourceItem, now: datetime) -> 
     )
     if rival is not None:
         row.rival_id, row.order = rival.id, ClashOrder.ASKED
-    _arrange(session, bulletin, rival, is_first=False, now=now)
+    arrange(session, bulletin, rival, is_first=False, now=now)
 
 
 def clashes(session: Session) -> list[tuple[SourceItem, Bulletin, Bulletin]]:
@@ -105,7 +102,7 @@ def decide_order(session: Session, item_id: int, order: ClashOrder, user: User, 
     row.order, row.decided_by_id = order, user.id
     session.add(row)
     bulletin, rival = session.get_one(Bulletin, row.bulletin_id or ""), session.get_one(Bulletin, row.rival_id or "")
-    _arrange(session, bulletin, rival, is_first=order is ClashOrder.SOURCE_FIRST, now=now)
+    arrange(session, bulletin, rival, is_first=order is ClashOrder.SOURCE_FIRST, now=now)
     said = {"item": row.item, "bulletin": bulletin.id, "own": rival.id, "order": order.value}
     record(session, now, user.username, "order-clash", str(row.id), said)
     return row
@@ -134,24 +131,13 @@ def _next_open(session: Session, at: datetime) -> datetime:
     return found.astimezone(at.tzinfo)
 
 
-def _is_own(session: Session, bulletin: Bulletin) -> bool:
-    """Whether a bulletin is the commune's own."""
-    query = select(SourceItem.id).where(SourceItem.bulletin_id == bulletin.id, SourceItem.state == ItemState.PUT_IN)
-    return session.exec(query).first() is None
-
-
-def _shares_village(session: Session, one: Bulletin, two: Bulletin) -> bool:
-    first, second = ({zone.id for zone in zones_of_bulletin(session, each.id)} for each in (one, two))
-    return bool(first & second)
-
-
 def _rival_in(session: Session, source: Source, bulletin: Bulletin, days: Sequence[date]) -> Bulletin | None:
     """The commune's own bulletin of priority in the same programme on one of these days."""
     waits = {BulletinState.SUBMITTED, BulletinState.APPROVED}
     for on in days:
         for other in (one.bulletin for one in placements_on(session, source.programme_id or 0, on)):
             is_rival = other.id != bulletin.id and other.urgency is Urgency.PRIORITY and other.state in waits
-            if is_rival and _is_own(session, other) and _shares_village(session, bulletin, other):
+            if is_rival and is_own(session, other) and shares_village(session, bulletin, other):
                 return other
     return None
 
@@ -169,42 +155,4 @@ def _rival_at(session: Session, bulletin: Bulletin) -> Bulletin | None:
         col(Broadcast.starts_at) <= bulletin.airs_at + CLASHES_WITHIN,
     )
     others = session.exec(query.order_by(col(Broadcast.starts_at))).all()
-    return next((one for one in others if _is_own(session, one) and _shares_village(session, bulletin, one)), None)
-
-
-def _arrange(session: Session, bulletin: Bulletin, rival: Bulletin | None, *, is_first: bool, now: datetime) -> None:
-    """Put it in its place: first of all, or after those of priority and before what has time."""
-    placed = session.exec(select(Placement).where(Placement.bulletin_id == bulletin.id)).all()
-    for placement in placed:
-        _arrange_in(session, placement, is_first=is_first)
-    if not placed and rival is not None:
-        _retime(session, bulletin, rival, is_first=is_first, now=now)
-    session.flush()
-
-
-def _arrange_in(session: Session, placement: Placement, *, is_first: bool) -> None:
-    query = select(Placement, Bulletin.urgency).join(Bulletin).where(Placement.programme_id == placement.programme_id)
-    query = query.where(or_(col(Placement.until_on).is_(None), col(Placement.until_on) >= placement.from_on))
-    rows = session.exec(query.order_by(col(Placement.position), col(Placement.id))).all()
-    others = [(one, urgency) for one, urgency in rows if one.id != placement.id]
-    urgent = [place for place, (_, urgency) in enumerate(others) if urgency is Urgency.PRIORITY]
-    order = [one for one, _ in others]
-    order.insert(0 if is_first or not urgent else urgent[-1] + 1, placement)
-    for position, one in enumerate(order):
-        one.position = position
-        session.add(one)
-
-
-def _retime(session: Session, bulletin: Bulletin, rival: Bulletin, *, is_first: bool, now: datetime) -> None:
-    """Have its own broadcast begin just before the other's, or just after: the poles let one wait for the other."""
-    query = select(Broadcast).where(col(Broadcast.state).in_(COMING))
-    its_own = session.exec(query.where(Broadcast.bulletin_id == bulletin.id)).first()
-    others = session.exec(query.where(Broadcast.bulletin_id == rival.id)).first()
-    if its_own is None or others is None or others.starts_at is None:
-        raise Conflict("no-clash", "Không còn gì phải chọn thứ tự.")
-    at = others.starts_at - _BESIDE if is_first else others.starts_at + _BESIDE
-    if at <= now:
-        raise Conflict("too-late", "Đã quá muộn để đổi thứ tự.")
-    bulletin.airs_at = its_own.starts_at = at
-    session.add(bulletin)
-    session.add(its_own)
+    return next((one for one in others if is_own(session, one) and shares_village(session, bulletin, one)), None)

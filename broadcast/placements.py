@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, or_, select
 
 from broadcast.audit import record
+from broadcast.clashes import ask_order
 from broadcast.communes import get_commune, local_zone
 from broadcast.entries import EVERY_DAY, FIRST_DAY, LAST_DAY
 from broadcast.errors import Conflict, InvalidInput, NotFound
@@ -77,6 +78,7 @@ def place_campaign(
         "times": campaign.times,
     }
     record(session, now, actor, "place-bulletin", bulletin.id, said)
+    ask_order(session, bulletin, now)
     return made
 
 
@@ -188,6 +190,7 @@ def place_bulletin(
     for programme_id in sorted(wanted - kept):
         _placed(session, bulletin, programme_id, campaign, [])
     session.flush()
+    ask_order(session, bulletin, now)
 
 
 def programmes_of(session: Session, bulletin_id: str) -> list[int]:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from broadcast.airings import renderings_of
-from broadcast.bulletins import approve_bulletin, submit_bulletin, write_bulletin
+from broadcast.bulletins import approve_bulletin, return_bulletin, submit_bulletin, write_bulletin
 from broadcast.db import reading, session_of
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from broadcast.inbox import choose_item, list_items, set_aside, source_of_bulletin, take_item
@@ -31,7 +31,7 @@ from broadcast.models import (
     SourceKind,
     row_id,
 )
-from broadcast.placements import placements_on
+from broadcast.placements import Campaign, place_campaign, placements_on
 from broadcast.prepared import seed_prepared
 from broadcast.programmes import create_programme
 from broadcast.rules import Rules, set_commune_rules
@@ -228,6 +228,64 @@ def test_a_clash_in_a_programme_is_asked_about_and_the_communes_own_is_first_unt
         decide_order(unit, id_ + 1, ClashOrder.OWN_FIRST, house.officer, now)
 
 
+def test_a_clash_is_asked_about_too_where_the_communes_own_comes_second(
+    unit: Session, house: House, source: Source, morning: Programme, files: SecretFiles, now: datetime
+) -> None:
+    edit_source(unit, "tinh", replace(DRAFT, programme_id=morning.id), files, house.administrator, now)
+    row = take_item(unit, source, item(urgency="priority"), now)
+    assert clashes(unit) == []
+    own = own_priority(unit, house, now, morning)
+    assert [(one.id, rival.id) for one, _, rival in clashes(unit)] == [(row.id, own.id)]
+    assert (row.order, order_in(unit, morning, now)) == (ClashOrder.ASKED, ["Của xã", "Tin a"])
+    decide_order(unit, row_id(row.id), ClashOrder.SOURCE_FIRST, house.officer, now)
+    approve_bulletin(unit, own.id, house.leader, 1, now)
+    assert (row.order, order_in(unit, morning, now)) == (ClashOrder.SOURCE_FIRST, ["Tin a", "Của xã"]), "decided"
+
+
+@pytest.mark.parametrize("was_returned", [False, True])
+def test_a_draft_that_was_there_before_the_item_asks_when_it_is_submitted(
+    unit: Session, house: House, source: Source, morning: Programme, files: SecretFiles, now: datetime,
+    *, was_returned: bool,
+) -> None:  # fmt: skip
+    edit_source(unit, "tinh", replace(DRAFT, programme_id=morning.id), files, house.administrator, now)
+    normal, own = (
+        write_bulletin(
+            unit, house.other_officer, title=title, script="Xã.", zones=["thon-dong"], urgency=urgency,
+            programmes=[row_id(morning.id)], now=now,
+        )
+        for title, urgency in (("Có giờ", Urgency.NORMAL), ("Của xã", Urgency.PRIORITY))
+    )  # fmt: skip
+    if was_returned:
+        submit_bulletin(unit, own.id, house.other_officer, now)
+        return_bulletin(unit, own.id, house.leader, "Ngắn lại.", now)
+    row = take_item(unit, source, item(urgency="priority"), now)
+    submit_bulletin(unit, normal.id, house.other_officer, now)
+    assert clashes(unit) == []
+    submit_bulletin(unit, own.id, house.other_officer, now)
+    assert [rival.id for _, _, rival in clashes(unit)] == [own.id]
+    order = order_in(unit, morning, now)
+    assert order.index("Của xã") < order.index("Tin a")
+    assert row.order is ClashOrder.ASKED
+
+
+def test_a_campaign_into_the_items_programme_asks_and_another_days_does_not(
+    unit: Session, house: House, source: Source, morning: Programme, files: SecretFiles, now: datetime
+) -> None:
+    evening = create_programme(unit, house.commune, name="Tối", greeting="", closing="", now=now, actor="canbo")
+    edit_source(unit, "tinh", replace(DRAFT, programme_id=morning.id), files, house.administrator, now)
+    own = own_priority(unit, house, now, evening)
+    take_item(unit, source, item(urgency="priority"), now)
+    assert clashes(unit) == []
+    week = timedelta(days=7)
+    later = Campaign(programmes=[row_id(morning.id)], from_on=now.date() + week, until_on=now.date() + 2 * week)
+    place_campaign(unit, own, later, now, "canbo2")
+    assert clashes(unit) == []
+    place_campaign(unit, own, replace(later, from_on=now.date()), now, "canbo2")
+    assert [rival.id for _, _, rival in clashes(unit)] == [own.id]
+    # Placed twice, the later days keep their place.
+    assert order_in(unit, morning, now) == ["Của xã", "Tin a"]
+
+
 def test_another_village_and_another_source_are_no_clash(
     unit: Session, house: House, source: Source, morning: Programme, files: SecretFiles, now: datetime
 ) -> None:
@@ -236,7 +294,9 @@ def test_another_village_and_another_source_are_no_clash(
     for id_ in ("a", "b"):
         row = take_item(unit, source, item(id_, urgency="priority", zones=["thon-dong"]), now)
         assert row.order is None
-    assert order_in(unit, morning, now) == ["Của xã", "Tin a", "Tin b"]
+    own_priority(unit, house, now, morning, "thon-tay")
+    assert clashes(unit) == []
+    assert order_in(unit, morning, now) == ["Của xã", "Tin a", "Tin b", "Của xã"]
 
 
 def test_a_clash_of_two_broadcasts_of_their_own(
@@ -409,3 +469,20 @@ async def test_a_source_that_cannot_be_read_says_so_until_it_can(
     os.chmod(folder.parent / "secrets" / "tinh.json", 0o644)  # noqa: PTH101
     await desk.ask(source())
     assert "0600" in (source().error or "")
+
+
+def test_a_broadcast_of_the_communes_own_that_comes_second_is_heard_first_until_somebody_decides(
+    unit: Session, house: House, source: Source, files: SecretFiles, now: datetime
+) -> None:
+    edit_source(unit, "tinh", replace(DRAFT, needs_approval=False), files, house.administrator, now)
+    row = take_item(unit, source, item(urgency="priority"), now)
+    at = now + timedelta(minutes=10)
+    own = write_bulletin(
+        unit, house.other_officer, title="Của xã", script="Xã.", zones=["thon-dong"], urgency=Urgency.PRIORITY,
+        airs_at=at, now=now,
+    )  # fmt: skip
+    submit_bulletin(unit, own.id, house.other_officer, now)
+    approve_bulletin(unit, own.id, house.leader, 1, now)
+    assert [(one.id, rival.id) for one, _, rival in clashes(unit)] == [(row.id, own.id)]
+    starts_at = unit.exec(select(Broadcast.starts_at).where(Broadcast.bulletin_id == row.bulletin_id)).one()
+    assert starts_at == at + timedelta(seconds=1)
