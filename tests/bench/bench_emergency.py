@@ -66,7 +66,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.bench_emergency", description=__doc__)
     parser.add_argument("--nodes", type=int, default=200)
     parser.add_argument("--most-nodes", type=int, default=1300, help="of the series with many; 0: without it")
-    parser.add_argument("--presses", type=int, default=20, help="of each series but loss")
+    parser.add_argument("--presses", type=int, default=12, help="of each series but loss")
     parser.add_argument("--loss-presses", type=int, default=100, help="0: without it")
     parser.add_argument("--out", type=Path, default=Path("bench-out/emergency"))
     parser.add_argument("--recompute", action="store_true", help="only compute the figures from the evidence in --out")
