@@ -12,7 +12,7 @@ LONGEST_CUT_S = 10
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 async def test_whatever_is_killed_or_cut_the_truth_remains(request: pytest.FixtureRequest) -> None:
     def tell(verdict: Verdict) -> None:
         with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():

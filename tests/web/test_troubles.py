@@ -1,9 +1,12 @@
 """What the pages say when something outside goes wrong: strangers at the broker, two boxes as one, a full disk."""
 
+import asyncio
 from collections import namedtuple
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import Connection, event
@@ -12,6 +15,7 @@ from sqlmodel import select
 from broadcast.alarms import SEEN_EVERY
 from broadcast.models import Bulletin
 from players.broker_watch import BrokerWatch
+from players.child import ChildPhase
 from players.memory import MemoryTransport
 from players.topics import Topics
 from tests.web.conftest import Browser, Clock, Commune, Programs, SignIn
@@ -77,6 +81,44 @@ async def test_strangers_at_the_door_are_counted_and_their_names_are_no_markup(
         "2 lần trong phút qua có thiết bị bị từ chối vì sai tên, sai mật khẩu hoặc đã thu hồi quyền <b>x</b>, tay-1"
     ]
     assert "<b>x</b>" not in officer.answer.text
+
+
+async def test_a_process_that_does_not_run_is_named(app: FastAPI, browse: SignIn, clock: Clock) -> None:
+    await look(app)  # its renderers are not started
+    clock.pass_time(timedelta(seconds=6))
+    await look(app)
+    admin = await browse("admin")
+    assert {alarm for alarm in alarms(admin) if "Bộ tạo âm thanh" in alarm} == {
+        "Bộ tạo âm thanh khẩn cấp đã dừng, không chạy",
+        "Bộ tạo âm thanh đã dừng, không chạy",
+    }
+    await admin.get("/suc-khoe")
+    assert "Bộ tạo âm thanh bản tin không chạy" in admin.text("main")
+
+
+async def test_a_process_that_died_is_named_with_what_comes_next(
+    speaking_app: FastAPI, commune: Commune, clock: Clock
+) -> None:
+    await until_renderers_pause(speaking_app)
+    await look(speaking_app)
+    clock.pass_time(timedelta(seconds=6))
+    await until_renderers_pause(speaking_app)
+    await look(speaking_app)
+    admin = await SignIn(speaking_app, commune)("admin")
+    await admin.http.aclose()
+    shown = [alarm for alarm in alarms(admin) if alarm.startswith("Bộ tạo âm thanh")]
+    assert any("đã dừng, sẽ tự khởi động lại" in alarm for alarm in shown), shown
+
+
+async def until_renderers_pause(app: FastAPI) -> None:
+    """Kill what renders until all of it waits to be started again."""
+    async with asyncio.timeout(60):
+        while any(state.phase is not ChildPhase.PAUSING for state in app.state.station.renderers.states):
+            for child in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    if "tts.renderer" in child.cmdline():
+                        child.kill()
+            await asyncio.sleep(0.02)
 
 
 async def test_a_nodes_message_that_was_refused_is_shown(app: FastAPI, browse: SignIn, commune: Commune) -> None:
