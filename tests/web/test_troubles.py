@@ -99,15 +99,17 @@ async def test_a_process_that_does_not_run_is_named(app: FastAPI, browse: SignIn
 async def test_a_process_that_died_is_named_with_what_comes_next(
     speaking_app: FastAPI, commune: Commune, clock: Clock
 ) -> None:
-    await until_renderers_pause(speaking_app)
-    await look(speaking_app)
-    clock.pass_time(timedelta(seconds=6))
-    await until_renderers_pause(speaking_app)
-    await look(speaking_app)
     admin = await SignIn(speaking_app, commune)("admin")
+    shown: list[str] = []
+    async with asyncio.timeout(90):
+        # The server's own rounds may see one that has just come back, and begin to count anew.
+        while not any("đã dừng, sẽ tự khởi động lại" in alarm for alarm in shown):
+            await until_renderers_pause(speaking_app)
+            await look(speaking_app)
+            clock.pass_time(timedelta(seconds=6))
+            await admin.get("/")
+            shown = [alarm for alarm in alarms(admin) if alarm.startswith("Bộ tạo âm thanh")]
     await admin.http.aclose()
-    shown = [alarm for alarm in alarms(admin) if alarm.startswith("Bộ tạo âm thanh")]
-    assert any("đã dừng, sẽ tự khởi động lại" in alarm for alarm in shown), shown
 
 
 async def until_renderers_pause(app: FastAPI) -> None:

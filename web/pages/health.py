@@ -22,6 +22,11 @@ from web.words import say_datetime, say_number
 router = APIRouter(include_in_schema=False)
 Administrator = Annotated[Door, Depends(allowed(Action.MANAGE_USERS))]
 DISK_LOW_BYTES = 500_000_000
+_PROCESSES = {
+    "mosquitto": "Bộ chuyển tin tới cụm loa (Mosquitto)",
+    "renderer": "Bộ tạo âm thanh bản tin",
+    "emergency-renderer": "Bộ tạo âm thanh tin khẩn cấp",
+}
 _PHASES = {ChildPhase.RUNNING: "đang chạy", ChildPhase.PAUSING: "vừa dừng, sắp chạy lại"}
 
 
@@ -53,8 +58,9 @@ def show_health(door: Administrator) -> Response:
 
 
 def _processes(station: Station) -> list[Check]:
+    names = {state.name: _PROCESSES.get(state.name, f"Tiến trình {state.name}") for state in station.processes}
     return [
-        Check(f"Tiến trình {state.name}", state.phase is ChildPhase.RUNNING, _PHASES.get(state.phase, "không chạy"))
+        Check(names[state.name], state.phase is ChildPhase.RUNNING, _PHASES.get(state.phase, "không chạy"))
         for state in station.processes
     ]
 
