@@ -37,11 +37,14 @@ class CountingRelay:
 
     port: int
     carried: int = 0
+    connections: int = 0
+    """Each brings what is retained anew: on a machine so busy that the pole gives its line up, that is what is seen."""
     pieces: Counter[tuple[str, int]] = field(default_factory=Counter)
     """How often so many bytes came at once from whom: a message and its record of TLS, mostly."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, until one side ends it."""
+        self.connections += 1
         there, back = await asyncio.open_connection("127.0.0.1", self.port)
         await asyncio.gather(self._carry("pole", reader, back), self._carry("server", there, writer))
 
@@ -109,7 +112,12 @@ async def _count(commune: TlsCommune, mqtt: CountingRelay, http: CountingRelay, 
     while (seconds := loop.time() - began) < lasts_s:
         await asyncio.sleep(min(LOOK_EVERY_S, lasts_s - seconds))
         looks.append(_look(commune, mqtt, http, loop.time() - began))
-        line = {"seconds": round(looks[-1].seconds), "mqtt": looks[-1].mqtt, "http_with_clips": looks[-1].http}
+        line = {
+            "seconds": round(looks[-1].seconds),
+            "mqtt": looks[-1].mqtt,
+            "mqtt_connections": mqtt.connections,
+            "http_with_clips": looks[-1].http,
+        }
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
     await commune.node.stop()  # what it has counted of clips is written down now
@@ -120,6 +128,7 @@ async def _count(commune: TlsCommune, mqtt: CountingRelay, http: CountingRelay, 
         "seconds": round(last.seconds),
         "carried_kb": round(last.control / 1000, 1),
         "last_half_mb_a_day": last.a_day(half),
+        "mqtt_connections": mqtt.connections,
         "mqtt_kb": round(last.mqtt / 1000, 1),
         "http_kb": round((last.http - last.clips) / 1000, 1),
         "clips_kb": round(last.clips / 1000, 1),
