@@ -54,10 +54,11 @@ Writer = Annotated[Door, Depends(allowed(Action.WRITE_BULLETIN))]
 
 
 class ZoneChoice(Protocol):
-    """A village that can be chosen."""
+    """A village that can be chosen; with an outline also on the map."""
 
     slug: str
     name: str
+    outline: list[list[float]]
 
 
 class ProgrammeChoice(Protocol):

@@ -20,17 +20,19 @@ async function draw(holder) {
   const answer = await fetch(holder.dataset.shapes);
   const shapes = answer.ok ? await answer.json() : {villages: [], ground: null};
   const seen = L.latLngBounds([]);
+  const borders = new Map();
   if (shapes.ground) {
     L.imageOverlay(shapes.ground.address, shapes.ground.corners, {alt: gettext("Ảnh nền của bản đồ")}).addTo(map);
     seen.extend(shapes.ground.corners);
   }
   for (const village of shapes.villages) {
     const border = village.outline.map(([longitude, latitude]) => [latitude, longitude]);
-    const shape = L.polygon(border, {color: colour("--brand"), weight: 2, fillOpacity: 0.08, interactive: false});
+    const shape = L.polygon(border, {color: colour("--brand"), weight: 2, fillOpacity: 0.08, interactive: holder.dataset.map === "choose"});
+    borders.set(village.slug, shape);
     shape.addTo(map).bindTooltip(village.name, {permanent: true, direction: "center", className: "village-name"});
     seen.extend(border);
   }
-  return {map, seen};
+  return {map, seen, borders};
 }
 
 function show({map, seen}) {
@@ -165,7 +167,19 @@ function outline(drawn) {
   show(drawn);
 }
 
-const kinds = {watch, place, outline};
+// Villages are chosen by touching them; their ticks in the form say the same.
+function choose(drawn) {
+  for (const [slug, border] of drawn.borders) {
+    const tick = document.querySelector(`input[name=zones][value="${CSS.escape(slug)}"]`);
+    const paint = () => border.setStyle({fillOpacity: tick.checked ? 0.5 : 0.08});
+    border.on("click", () => tick.click());
+    tick.addEventListener("change", paint);
+    paint();
+  }
+  show(drawn);
+}
+
+const kinds = {watch, place, outline, choose};
 for (const holder of document.querySelectorAll("[data-map]")) {
   kinds[holder.dataset.map](await draw(holder));
   holder.dataset.ready = "yes";
