@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 WINDOW = timedelta(minutes=1)
 TELL_EVERY = timedelta(seconds=10)
 MAX_REMEMBERED = 10_000
+"""Of each kind: a flood of one hides nothing of another."""
 TWICE_IS_TROUBLE = 3
 """One box takes over its own half-dead connection now and then; two boxes with one identity do it all the time."""
 
@@ -60,7 +61,6 @@ class DoorNote:
 @dataclass(frozen=True, slots=True)
 class _Happened:
     at: datetime
-    event: DoorEvent
     client: str | None
 
 
@@ -79,7 +79,7 @@ class BrokerWatch:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._happened: deque[_Happened] = deque(maxlen=MAX_REMEMBERED)
+        self._happened = {event: deque[_Happened](maxlen=MAX_REMEMBERED) for event in DoorEvent}
         self._told: dict[DoorEvent, datetime] = {}
         self._untold: dict[DoorEvent, int] = {}
 
@@ -89,16 +89,15 @@ class BrokerWatch:
         if seen is None:
             return _ROUTINE.search(line) is not None
         now, (event, client) = self._clock(), seen
-        self._happened.append(_Happened(now, event, client))
+        self._happened[event].append(_Happened(now, client))
         self._tell(event, now, line)
         return True
 
     def notes(self, now: datetime) -> tuple[DoorNote, ...]:
         """What happened in the last minute, most frequent first."""
-        recent = [one for one in self._happened if now - one.at < WINDOW]
         notes = []
-        for event in DoorEvent:
-            these = [one for one in recent if one.event is event]
+        for event, happened in self._happened.items():
+            these = [one for one in happened if now - one.at < WINDOW]
             if these:
                 clients = tuple(sorted({one.client for one in these if one.client is not None}))
                 notes.append(DoorNote(event, len(these), these[-1].at, clients))
@@ -107,8 +106,8 @@ class BrokerWatch:
     def doubles(self, now: datetime) -> tuple[str, ...]:
         """Clients that throw each other out: two boxes with one identity."""
         times: dict[str, int] = {}
-        for one in self._happened:
-            if one.event is DoorEvent.TAKEN_OVER and one.client is not None and now - one.at < WINDOW:
+        for one in self._happened[DoorEvent.TAKEN_OVER]:
+            if one.client is not None and now - one.at < WINDOW:
                 times[one.client] = times.get(one.client, 0) + 1
         return tuple(sorted(client for client, count in times.items() if count >= TWICE_IS_TROUBLE))
 

@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from players.broker_watch import BrokerWatch, DoorEvent, DoorNote, read_line
+from players.broker_watch import MAX_REMEMBERED, BrokerWatch, DoorEvent, DoorNote, read_line
 from tests.players.samples import NOW
 
 
@@ -77,3 +77,12 @@ def test_one_take_over_is_no_trouble_and_three_in_a_minute_are() -> None:
     watch.hear("Client loa-2 already connected, closing old connection.")
     assert watch.doubles(now[0]) == ("loa-1",)
     assert watch.doubles(now[0] + timedelta(seconds=50)) == ()
+
+
+def test_a_flood_hides_no_two_boxes_with_one_identity() -> None:
+    watch = BrokerWatch(lambda: NOW)
+    for _ in range(3):
+        watch.hear("Client loa-1 already connected, closing old connection.")
+    for _ in range(MAX_REMEMBERED + 1):
+        watch.hear("Client <unknown> disconnected, not authorised.")
+    assert watch.doubles(NOW) == ("loa-1",)
