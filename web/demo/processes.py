@@ -37,9 +37,12 @@ class Processes:
         return child
 
     def first_ended(self) -> str | None:
-        """The name of a process that ended by itself, if one did."""
-        states = [child.state for child in self._children]
-        return next((state.name for state in states if state.restarts or state.phase is ChildPhase.PAUSING), None)
+        """The name of a process that ended by itself, if one did.
+
+        One that ended well was asked to, from its pole's page: it is started again, as its service would.
+        """
+        ended = (child.state for child in self._children if child.state.exit_code)
+        return next((state.name for state in ended if state.restarts or state.phase is ChildPhase.PAUSING), None)
 
     async def stop_all(self) -> None:
         """End them in reverse order."""
