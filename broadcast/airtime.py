@@ -1,8 +1,9 @@
 """The hour of a broadcast: what is ready, what begins, what is over. Each step reads its work from the database."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from sqlmodel import Session, and_, col, or_, select
 
@@ -17,6 +18,7 @@ from broadcast.airings import (
     states_of_each,
 )
 from broadcast.conclusion import conclude
+from broadcast.expecting import GRACE, SPOKEN_WITHIN, open_places
 from broadcast.hours import Hours, load_hours
 from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, move
 from broadcast.models import Broadcast, BroadcastState, Delivery, DeliveryState, Node
@@ -24,16 +26,13 @@ from broadcast.orders import ends_at_of, growing_plays, grown_play, issue_play, 
 from broadcast.outlook import is_ready, why_not, why_not_with
 from broadcast.relays import relays_of
 from broadcast.rules import apply_rules
-from players.messages import ClipRef, Play, Urgency
+from players.messages import ClipRef, Heartbeat, Play, Urgency
 
 NOW_WITHIN = timedelta(minutes=15)
 """What was to air at once and could not within this is missed: it would come as a surprise."""
-GRACE = timedelta(seconds=10)
-"""After its end a broadcast waits this long for the poles' last reports."""
-SPOKEN_WITHIN = timedelta(minutes=5)
-"""An emergency that began before all of it was spoken is over by then, whatever became of its words."""
 LATE_LEAD = timedelta(seconds=30)
 """What is aired late begins so much after it was decided: poles are told, and fetch what they have not got."""
+_NOBODY: Mapping[str, Heartbeat] = MappingProxyType({})
 _MENDS_ITSELF = frozenset({WhyNot.SERVER_OFF, WhyNot.NOT_SENT, WhyNot.CLIP_NOT_READY})
 OFF_AFTER = timedelta(minutes=1)
 """A start that is seen this much too late was slept through."""
@@ -169,23 +168,34 @@ def begin_due(session: Session, now: datetime) -> list[str]:
     return moved
 
 
-def close_finished(session: Session, now: datetime) -> list[str]:
-    """End what is over: as soon as every pole has had its last word, or when its grace has passed."""
+def close_finished(session: Session, now: datetime, beats: Mapping[str, Heartbeat] = _NOBODY) -> list[str]:
+    """End what is over: as soon as every pole has had its last word, or when its grace has passed.
+
+    Where it sounds on or waits for its turn, it is not over (`broadcast.expecting`); elsewhere it is meanwhile.
+
+    Args:
+        session: a writing session.
+        now: the present.
+        beats: what the poles that are there say of themselves, by pole.
+    """
     has_open = select(Delivery.broadcast_id).where(col(Delivery.state).in_(OPEN_DELIVERIES)).distinct()
     untold = set(session.exec(has_open))
     is_over = and_(col(Broadcast.state).not_in(COMING), col(Broadcast.id).in_(has_open))
     query = select(Broadcast).where(or_(Broadcast.state == BroadcastState.ON_AIR, is_over))
-    closed = []
-    for broadcast in session.exec(query.order_by(col(Broadcast.id))).all():
-        waits = now < _waits_until(broadcast)
-        if waits and broadcast.id in untold:
+    found = session.exec(query.order_by(col(Broadcast.id))).all()
+    due = [one for one in found if one.id not in untold or now >= _waits_until(one)]
+    places, closed = open_places(session, [one for one in due if one.id in untold], beats, now), []
+    for broadcast in due:
+        expected = places.get(broadcast.id, {})
+        if expected and all(expected.values()):
             continue
         deliveries = deliveries_of(session, broadcast.id)
-        if waits and not deliveries:
+        if not deliveries and now < _waits_until(broadcast):
             continue
         for delivery in deliveries:
-            _conclude_delivery(session, delivery)
-        if broadcast.state is BroadcastState.ON_AIR:
+            if not expected.get(delivery.id or 0):
+                _conclude_delivery(session, delivery)
+        if broadcast.state is BroadcastState.ON_AIR and not any(expected.values()):
             state, reason = conclude(deliveries)
             move(broadcast, state, reason)
             broadcast.ended_at = now

@@ -9,7 +9,8 @@ from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from broadcast.airings import deliveries_of
 from broadcast.conclusion import conclude
-from broadcast.lifecycle import COMING, WhyNot, may_move, move
+from broadcast.expecting import sounds_still
+from broadcast.lifecycle import COMING, WhyNot, is_taken_back, may_move, move
 from broadcast.models import Broadcast, BroadcastState, Delivery, DeliveryState, Node, StoredReport, row_id
 from broadcast.offline import learn_local_starts
 from players.messages import Outcome, PlaybackReport
@@ -105,7 +106,8 @@ def _store(
     delivery = known or Delivery(broadcast_id=broadcast.id, node_id=row_id(node.id))
     deliveries[broadcast.id, row_id(node.id)] = delivery
     _note(delivery, report, now)
-    _move(delivery, report)
+    if delivery.state is not DeliveryState.SILENT or report.outcome.is_final or sounds_still(broadcast, delivery, now):
+        _move(delivery, report)
     session.add(delivery)
     return True
 
@@ -142,9 +144,17 @@ def _move(delivery: Delivery, report: PlaybackReport) -> None:
 
 def _correct(session: Session, broadcast: Broadcast) -> None:
     """A broadcast that was concluded without the word of a pole that has spoken now."""
-    if broadcast.state not in {BroadcastState.MISSED, BroadcastState.CUT} or broadcast.reason == WhyNot.STOPPED_BY_USER:
+    is_concluded = broadcast.state in {BroadcastState.MISSED, BroadcastState.CUT}
+    if not is_concluded or is_taken_back(broadcast.state, broadcast.reason):
         return
-    state, reason = conclude(deliveries_of(session, broadcast.id))
+    deliveries = deliveries_of(session, broadcast.id)
+    sounds = any(delivery.state is DeliveryState.PLAYING for delivery in deliveries)
+    if sounds and broadcast.reason == WhyNot.NODES_SILENT:
+        move(broadcast, BroadcastState.ON_AIR)
+        broadcast.ended_at = None
+        session.add(broadcast)
+        return
+    state, reason = conclude(deliveries)
     if may_move(broadcast.state, state):
         move(broadcast, state, reason)
     elif state is broadcast.state and broadcast.reason == WhyNot.NODES_SILENT:

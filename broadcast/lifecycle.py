@@ -25,8 +25,9 @@ BROADCAST_MOVES: Mapping[BroadcastState, frozenset[BroadcastState]] = {
     _X.CUED: frozenset({_X.PLANNED, _X.ON_AIR, _X.MISSED, _X.CANCELLED}),
     _X.ON_AIR: frozenset({_X.AIRED, _X.CUT, _X.MISSED}),
     # Nobody reported in time; a pole that was out of reach then says that it did play.
+    # On the air: it had waited for its turn at a pole that was out of reach.
     # Back to planned: the clock jumped over its instant and is back (`broadcast.jumped_over`).
-    _X.MISSED: frozenset({_X.AIRED, _X.CUT, _X.PLANNED}),
+    _X.MISSED: frozenset({_X.ON_AIR, _X.AIRED, _X.CUT, _X.PLANNED}),
     _X.AIRED: frozenset(),
     # Concluded while a pole was out of reach, which then says that it played whole. What a person stopped stays cut.
     _X.CUT: frozenset({_X.AIRED}),
@@ -44,7 +45,7 @@ DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     _D.CUT: frozenset(),
     _D.FAILED: frozenset(),
     # The three that the server concludes by itself yield to the node's own word.
-    _D.SILENT: _ENDED_BY_NODE,
+    _D.SILENT: frozenset({_D.PLAYING}) | _ENDED_BY_NODE,
     _D.MISSED: frozenset({_D.PLAYED, _D.CUT, _D.FAILED}),
     _D.CANCELLED: frozenset({_D.PLAYED, _D.CUT, _D.FAILED}),
 }
@@ -82,6 +83,7 @@ class WhyNot(StrEnum):
     DAY_FULL = "day-full"
 
 
+# Quiet hours are said once: the server refuses by the same code as a pole.
 _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
     WhyNot.RENDERING_FAILED: "Không tạo được âm thanh cho bản tin.",
     WhyNot.CLIP_NOT_READY: "Đến giờ phát mà âm thanh chưa tạo xong.",
@@ -107,7 +109,6 @@ _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
     WhyNot.DAY_FULL: "Trong ngày đã hết số phút cho phép ở một thôn.",
     Reason.STOPPED: "Được lệnh dừng.",
     Reason.PREEMPTED: "Bị lượt phát ưu tiên hơn cắt ngang.",
-    Reason.QUIET_HOURS: "Cụm loa từ chối: ngoài giờ được phép phát.",
     Reason.TOO_LATE: "Cụm loa nhận được khi đã quá giờ phát.",
     Reason.CLOCK_DISTRUSTED: "Đồng hồ của cụm loa không tin cậy được.",
     Reason.CLIP_UNAVAILABLE: "Cụm loa không tải được âm thanh.",
@@ -122,6 +123,17 @@ _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
     Reason.WITHDRAWN: "Lượt phát đã bị hủy trước khi cụm loa phát.",
     Reason.REFUSED: "Cụm loa từ chối lệnh.",
 }
+
+
+_BY_PEOPLE = frozenset({WhyNot.STOPPED_BY_USER.value, WhyNot.BULLETIN_WITHDRAWN.value})
+
+
+def is_taken_back(state: BroadcastState, reason: str | None) -> bool:
+    """Whether people have said of a broadcast that it is not to sound, or not any more.
+
+    One that was concluded as cut (a pole restarted) may well sound on at another.
+    """
+    return state is _X.CANCELLED or (state is _X.CUT and reason in _BY_PEOPLE)
 
 
 def why_text(code: str | None) -> str:

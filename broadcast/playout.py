@@ -56,7 +56,9 @@ class Playout:
         clock: Callable[[], datetime],
         on_change: Callable[[str], None],
         poles_return_within: timedelta = POLES_RETURN_WITHIN,
+        is_held: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_held = is_held
         self._engine = engine
         self._hub = hub
         self._clips = clips
@@ -208,7 +210,13 @@ class Playout:
 
     async def close_finished(self) -> None:
         """End what is over."""
-        if await work_on(self._engine, airtime.close_finished, self._clock()):
+        now = self._clock()
+        beats = {
+            node: row.heartbeat
+            for node, row in self._presence.snapshot(now).items()
+            if row.state is not PresenceState.OFFLINE and row.heartbeat is not None
+        }
+        if await work_on(self._engine, airtime.close_finished, now, beats):
             self._on_change("broadcasts")
 
     async def stop_stragglers(self) -> None:
@@ -308,7 +316,8 @@ class Playout:
 
     async def _publish_documents(self) -> None:
         async with self._publishing:
-            if not self._hub.connected:
+            # By a wrong clock the poles' timetables would be empty: they go on with those they have.
+            if not self._hub.connected or self._is_held():
                 return
             found = await look_at(self._engine, documents.build_documents, self._clock())
             if found.news:

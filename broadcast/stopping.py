@@ -9,13 +9,13 @@ from broadcast.airings import end_before_start
 from broadcast.audit import record
 from broadcast.emergency_repeats import end_repeats
 from broadcast.errors import Conflict, NotAllowed, NotFound
-from broadcast.lifecycle import COMING, WhyNot, move
+from broadcast.expecting import latest_begin
+from broadcast.lifecycle import COMING, WhyNot, is_taken_back, move
 from broadcast.models import Broadcast, BroadcastState, Delivery, DeliveryState, IssuedOrder, Node, Role, User
 from broadcast.nodes import get_node, zones_of_node
 from broadcast.orders import issue_stop, plays_of, void_orders, zones_of
 from broadcast.permissions import Action, require
 
-_BY_PEOPLE = frozenset({WhyNot.STOPPED_BY_USER.value, WhyNot.BULLETIN_WITHDRAWN.value})
 OBEYS_WITHIN = timedelta(seconds=12)
 """Longer than two heartbeats: what a pole says it plays may be older than the order to stop it."""
 
@@ -52,16 +52,16 @@ def stop_broadcast(
         return _stop_at_node(session, broadcast_id, user, now, get_node(session, node))
     broadcast = _broadcast_for(session, broadcast_id, user)
     has_repeats = end_repeats(session, broadcast.follows_id or broadcast.id, now)
-    has_begun = _sounds_somewhere(session, broadcast) or _was_sent_to_begin(session, broadcast, now)
-    if broadcast.state in COMING and has_begun:
+    sounds = _sounds_somewhere(session, broadcast)
+    if broadcast.state in COMING and (sounds or _was_sent_to_begin(session, broadcast, now)):
         move(broadcast, BroadcastState.ON_AIR)  # this came before this server's next look at the clock
     if broadcast.state in COMING:
         return cancel_broadcast(session, broadcast_id, user, now)
-    if broadcast.state is BroadcastState.ON_AIR:
+    if broadcast.state is BroadcastState.ON_AIR or _may_still_begin(broadcast, now):
         move(broadcast, BroadcastState.CUT, WhyNot.STOPPED_BY_USER)
         broadcast.ended_at, broadcast.changed_by_id = now, user.id
         session.add(broadcast)
-    elif broadcast.state is not BroadcastState.CUT and not has_repeats:
+    elif broadcast.state is not BroadcastState.CUT and not sounds and not has_repeats:
         raise Conflict("already-ended", "Lượt phát đã kết thúc.")
     void_orders(session, broadcast.id, now)
     issue_stop(session, broadcast, now)
@@ -77,7 +77,7 @@ def stop_stragglers(session: Session, playing: Mapping[str, str], now: datetime)
     stragglers = []
     for slug, broadcast_id in sorted(playing.items()):
         broadcast = session.get(Broadcast, broadcast_id)
-        if broadcast is None or not _was_taken_back(broadcast):
+        if broadcast is None or not is_taken_back(broadcast.state, broadcast.reason):
             continue
         recent = select(IssuedOrder.id).where(
             IssuedOrder.broadcast_id == broadcast_id, col(IssuedOrder.issued_at) > now - OBEYS_WITHIN
@@ -99,10 +99,10 @@ def _sounds_somewhere(session: Session, broadcast: Broadcast) -> bool:
     return session.exec(query.limit(1)).first() is not None
 
 
-def _was_taken_back(broadcast: Broadcast) -> bool:
-    """Whether it is not to sound. One concluded as cut (a pole restarted) may well sound on at another."""
-    was_stopped = broadcast.state is BroadcastState.CUT and broadcast.reason in _BY_PEOPLE
-    return was_stopped or broadcast.state is BroadcastState.CANCELLED
+def _may_still_begin(broadcast: Broadcast, now: datetime) -> bool:
+    """Whether a pole of which nothing was heard may have it waiting for its turn."""
+    last = latest_begin(broadcast)
+    return broadcast.reason == WhyNot.NODES_SILENT and last is not None and now < last
 
 
 def _stop_at_node(session: Session, broadcast_id: str, user: User, now: datetime, node: Node) -> Broadcast:

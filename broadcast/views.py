@@ -9,7 +9,8 @@ from sqlmodel import Session, and_, col, func, or_, select
 
 from broadcast.airings import clips_of, renderings_of
 from broadcast.errors import NotFound
-from broadcast.lifecycle import COMING, OPEN_DELIVERIES, why_text
+from broadcast.expecting import latest_begin
+from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot, why_text
 from broadcast.models import (
     Broadcast,
     BroadcastState,
@@ -93,12 +94,19 @@ class BroadcastRow:
     """Upper radios in it, in words."""
     started_by: str | None = None
     """What started it at a pole without the server, in Vietnamese."""
+    begins_until: datetime | None = None
+    """No pole begins it after this."""
 
     @property
     def is_final(self) -> bool:
         """Whether it has ended and no pole owes a word."""
         ended = self.state not in {*COMING, BroadcastState.ON_AIR}
         return ended and not any(self.deliveries.get(state) for state in OPEN_DELIVERIES)
+
+    def may_sound(self, now: datetime) -> bool:
+        """Whether there is something to be stopped: it sounds, or may wait for its turn where nothing was heard."""
+        is_silent = self.reason == WhyNot.NODES_SILENT and self.begins_until is not None and now < self.begins_until
+        return self.state is BroadcastState.ON_AIR or is_silent or bool(self.deliveries.get(DeliveryState.PLAYING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +224,13 @@ def coming(session: Session, now: datetime, until: datetime) -> list[BroadcastRo
 
 
 def on_air(session: Session, now: datetime) -> list[BroadcastRow]:
-    """What sounds now, the most urgent first."""
+    """What sounds now, the most urgent first; also what began late at a pole."""
     found = session.exec(select(Broadcast).where(Broadcast.state == BroadcastState.ON_AIR).order_by(col(Broadcast.id)))
-    sounding = [row for row in broadcast_rows(session, found) if row.ends_at is None or row.ends_at > now]
+    sounding = [
+        row
+        for row in broadcast_rows(session, found)
+        if row.ends_at is None or row.ends_at > now or row.deliveries.get(DeliveryState.PLAYING)
+    ]
     return sorted(sounding, key=lambda row: -row.urgency.rank)
 
 
@@ -344,6 +356,7 @@ def broadcast_rows(session: Session, broadcasts: Iterable[Broadcast]) -> list[Br
             deliveries=states.get(one.id, {}),
             made_by=names.get(one.made_by_id),
             started_by=who_started(session, one),
+            begins_until=latest_begin(one),
             changed_by=names.get(one.changed_by_id),
             relays=tuple(
                 say_relay(relay.name, relay.lasts_ms) for relay in relays.get(one.id, ()) if not relay.is_live

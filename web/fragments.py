@@ -107,6 +107,7 @@ class DeliveriesPart(Page):
     row: BroadcastRow
     deliveries: Sequence[DeliveryRow]
     zone: ZoneInfo
+    may_sound: bool
     may_stop: bool
 
 
@@ -260,6 +261,7 @@ def _deliveries(moment: Moment, part: Part) -> Page | None:
         row=row,
         deliveries=[pole for pole in poles if own is None or pole.node in own],
         zone=moment.zone,
+        may_sound=row.may_sound(moment.now),
         may_stop=moment.answers_for(part, row.zone_slugs),
     )
 

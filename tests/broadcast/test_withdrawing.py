@@ -7,15 +7,27 @@ import pytest
 from sqlmodel import Session, col, select
 
 from broadcast.airings import parts_of
-from broadcast.airtime import begin_due, mark_cued
+from broadcast.airtime import begin_due, close_finished, mark_cued
+from broadcast.as_run import store_reports
 from broadcast.bulletins import approve_bulletin, submit_bulletin, withdraw_bulletin, write_bulletin
 from broadcast.entries import create_entry
 from broadcast.lifecycle import why_text
-from broadcast.models import Broadcast, BroadcastState, Bulletin, IssuedOrder, Programme, WhenEmpty, row_id
-from broadcast.programme_parts import framed_by
-from broadcast.programmes import ProgrammeDraft, create_programme, edit_programme
+from broadcast.models import (
+    Broadcast,
+    BroadcastState,
+    Bulletin,
+    IssuedOrder,
+    Programme,
+    ProgrammePartKind,
+    TimetableEntry,
+    WhenEmpty,
+    row_id,
+)
+from broadcast.programme_parts import ProgrammePartDraft, framed_by
+from broadcast.programmes import ProgrammeDraft, add_programme, create_programme, edit_programme
 from broadcast.stopping import OBEYS_WITHIN, stop_stragglers
-from tests.broadcast.airing_kit import LASTS, add_broadcast, add_pole, render
+from players.messages import Outcome
+from tests.broadcast.airing_kit import LASTS, Pole, add_broadcast, add_pole, render
 from tests.broadcast.conftest import House
 from tests.scheduler.planning import plan_timetable
 
@@ -96,9 +108,100 @@ def test_in_a_programme_it_stops_what_says_it_or_has_it_still_to_say(
 ) -> None:
     bulletins = [bulletin_in(unit, house, programme, script, now) for script in ("Một.", "Hai.")]
     broadcast = on_air(unit, now)
+    store_reports(unit, [Pole("dong-1", broadcast.id, DUE).says(Outcome.PLAYING)], DUE)
     withdraw_bulletin(unit, bulletins[which].id, house.leader, DUE + after)
     assert broadcast.state is state
     assert bool(stops(unit, broadcast)) == (state is BroadcastState.CUT)
+
+
+def test_what_is_said_after_a_relay_is_stopped_while_the_relay_sounds(
+    unit: Session, house: House, now: datetime
+) -> None:
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    relay = ProgrammePartDraft(ProgrammePartKind.RELAY, "Đài tỉnh", url="http://radio.example/live", minutes=15)
+    greeting = ProgrammePartDraft(ProgrammePartKind.GREETING, "Chào.")
+    parts = [greeting, relay, ProgrammePartDraft(ProgrammePartKind.BULLETINS)]
+    made = add_programme(unit, house.commune, ProgrammeDraft("Sáng", parts), now, house.leader)
+    create_entry(unit, made, zones=["thon-dong"], airs_at=time(5, 30), from_on=date(2026, 6, 2), now=now, actor="canbo")
+    bulletin = bulletin_in(unit, house, made, "Một.", now)
+    broadcast = on_air(unit, now)
+    assert broadcast.duration_ms == 16 * 60_000
+    store_reports(unit, [Pole("dong-1", broadcast.id, DUE).says(Outcome.PLAYING)], DUE)
+    withdraw_bulletin(unit, bulletin.id, house.leader, DUE + timedelta(minutes=10))
+    assert (broadcast.state, broadcast.reason) == (BroadcastState.CUT, "bulletin-withdrawn")
+    assert len(stops(unit, broadcast)) == 1
+
+
+def test_what_was_said_before_a_relay_lets_the_relay_go_on(unit: Session, house: House, now: datetime) -> None:
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    relay = ProgrammePartDraft(ProgrammePartKind.RELAY, "Đài tỉnh", url="http://radio.example/live", minutes=15)
+    parts = [ProgrammePartDraft(ProgrammePartKind.BULLETINS), relay]
+    made = add_programme(unit, house.commune, ProgrammeDraft("Sáng", parts), now, house.leader)
+    create_entry(unit, made, zones=["thon-dong"], airs_at=time(5, 30), from_on=date(2026, 6, 2), now=now, actor="canbo")
+    bulletin = bulletin_in(unit, house, made, "Một.", now)
+    broadcast = on_air(unit, now)
+    store_reports(unit, [Pole("dong-1", broadcast.id, DUE).says(Outcome.PLAYING)], DUE)
+    withdraw_bulletin(unit, bulletin.id, house.leader, DUE + timedelta(minutes=5))
+    assert broadcast.state is BroadcastState.ON_AIR
+    assert not stops(unit, broadcast)
+
+
+def test_a_pole_that_began_late_is_stopped_and_those_that_have_said_it_go_on(
+    unit: Session, house: House, programme: Programme, now: datetime
+) -> None:
+    add_pole(unit, house, "dong-2", "thon-dong", now)
+    add_pole(unit, house, "dong-3", "thon-dong", now)
+    add_pole(unit, house, "dong-4", "thon-dong", now, is_paired=False)
+    bulletins = [bulletin_in(unit, house, programme, script, now) for script in ("Một.", *"234567")]
+    broadcast = on_air(unit, now)
+    began = [Pole("dong-1", broadcast.id, DUE), Pole("dong-2", broadcast.id, DUE + timedelta(minutes=2))]
+    store_reports(unit, [pole.says(Outcome.PLAYING) for pole in began], DUE + timedelta(minutes=2))
+    withdraw_bulletin(unit, bulletins[0].id, house.leader, DUE + timedelta(minutes=3))
+    assert broadcast.state is BroadcastState.ON_AIR
+    assert [order.nodes for order in stops(unit, broadcast)] == [["dong-2", "dong-3"]]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_where_a_pole_may_begin_it_anew_it_is_stopped_as_a_whole(
+    unit: Session, house: House, programme: Programme, now: datetime, is_late: bool
+) -> None:
+    add_pole(unit, house, "dong-2", "thon-dong", now)
+    entry = unit.exec(select(TimetableEntry)).one()
+    entry.late_within_minutes = 30 if is_late else 0
+    unit.add(entry)
+    bulletins = [bulletin_in(unit, house, programme, script, now) for script in ("Một.", *"234567")]
+    broadcast = on_air(unit, now)
+    store_reports(unit, [Pole("dong-1", broadcast.id, DUE).says(Outcome.PLAYING)], DUE)
+    withdraw_bulletin(unit, bulletins[0].id, house.leader, DUE + timedelta(minutes=3))
+    assert broadcast.state is (BroadcastState.CUT if is_late else BroadcastState.ON_AIR)
+    assert [order.nodes for order in stops(unit, broadcast)] == [[] if is_late else ["dong-2"]]
+
+
+def test_what_waits_its_turn_is_stopped_although_the_server_had_given_it_up(
+    unit: Session, house: House, now: datetime
+) -> None:
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    broadcast = add_broadcast(unit, house, now, at=timedelta(minutes=5))
+    render(unit, broadcast, now)
+    mark_cued(unit, {broadcast.id})
+    begin_due(unit, now + timedelta(minutes=5))
+    close_finished(unit, now + timedelta(minutes=10))
+    assert (broadcast.state, broadcast.reason) == (BroadcastState.MISSED, "nodes-silent")
+    withdraw_bulletin(unit, broadcast.bulletin_id or "", house.officer, now + timedelta(minutes=20))
+    assert (broadcast.state, broadcast.reason) == (BroadcastState.CUT, "bulletin-withdrawn")
+    assert len(stops(unit, broadcast)) == 1
+
+
+def test_what_was_over_long_ago_is_left_as_it_was(unit: Session, house: House, now: datetime) -> None:
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    broadcast = add_broadcast(unit, house, now, at=timedelta(minutes=5))
+    render(unit, broadcast, now)
+    mark_cued(unit, {broadcast.id})
+    begin_due(unit, now + timedelta(minutes=5))
+    close_finished(unit, now + timedelta(minutes=10))
+    withdraw_bulletin(unit, broadcast.bulletin_id or "", house.officer, now + timedelta(hours=2))
+    assert (broadcast.state, broadcast.reason) == (BroadcastState.MISSED, "nodes-silent")
+    assert not stops(unit, broadcast)
 
 
 def test_what_says_something_else_goes_on(unit: Session, house: House, programme: Programme, now: datetime) -> None:

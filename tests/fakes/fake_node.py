@@ -1,7 +1,8 @@
 """A pole that speaks the real wire over any transport, keeps what it heard, and misbehaves on demand.
 
 It sounds nothing and waits for nothing: what it is ordered to play it reports at once as played in time, by the times
-the order names. Its verbs: `keeps_silent`, `holds_back` and `release`, `repeats`, `fails_with`, `plays_on`.
+the order names. Its verbs: `keeps_silent`, `holds_back` and `release`, `repeats`, `fails_with`, `plays_on`, `queues`
+and `begins`, `ends`.
 """
 
 import asyncio
@@ -62,6 +63,8 @@ class FakeNode:
         self.repeats = 1
         self.fails_with: Reason | None = None
         self.playing: str | None = None
+        self.queues: list[str] = []
+        """What waits there for its turn, by its heartbeats."""
         self.played: list[str] = []
         self.made: set[str] = set()
         """The reports it has written."""
@@ -103,6 +106,19 @@ class FakeNode:
         """Its minute has come: it plays what its timetable lists."""
         await self._play(next(item for item in self.timetables[-1].broadcasts if item.broadcast == broadcast))
 
+    async def begins(self, broadcast: str) -> None:
+        """What had waited for others has its turn."""
+        self.queues.remove(broadcast)
+        self.playing = broadcast
+        await self._say(self._report(broadcast, Outcome.PLAYING, self._clock()))
+
+    async def ends(self, lasted: timedelta) -> None:
+        """What it plays is over now."""
+        assert self.playing is not None
+        self.played.append(self.playing)
+        await self._say(self._report(self.playing, Outcome.PLAYED, self._clock() - lasted, self._clock()))
+        self.playing = None
+
     async def says_cued(self, broadcast: str) -> None:
         """Its clips are in its store."""
         await self._say(self._report(broadcast, Outcome.CUED))
@@ -114,6 +130,7 @@ class FakeNode:
             at=self._clock(),
             activity=NodeActivity.PLAYING if self.playing else NodeActivity.IDLE,
             broadcast=self.playing,
+            cued=tuple(self.queues),
             output="silent",
             outbox=len(self._held),
             disk_free_bytes=1,

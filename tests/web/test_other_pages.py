@@ -2,17 +2,18 @@
 
 import csv
 import io
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pdfplumber
 import pytest
 from sqlmodel import Session, col, select
 
-from broadcast.airings import deliveries_of
+from broadcast.airings import add_broadcast, deliveries_of
 from broadcast.communes import get_commune
 from broadcast.lifecycle import WhyNot, move
-from broadcast.models import Broadcast, BroadcastState, DeliveryState, Node
+from broadcast.models import Broadcast, BroadcastState, DeliveryState, Node, row_id
 from broadcast.nodes import create_node
+from broadcast.zones import zones_by_slug
 from tests.web.conftest import NOW, Browser, Clock, Commune, SignIn
 
 TEXT = "Nước lên nhanh. Bà con sơ tán ngay đến NVH thôn lúc 15h."
@@ -92,6 +93,37 @@ async def test_a_coming_broadcast_is_cancelled_once(browse: SignIn, commune: Com
     secret = officer.attributes('#act input[name="csrf"]')["value"]
     answer = await officer.http.post(f"/luot-phat/{broadcast_id}/huy", data={"csrf": secret})
     assert answer.status_code == 409
+
+
+def given_up(session: Session, id_: str, starts_at: datetime) -> None:
+    """A broadcast of which no pole has said anything."""
+    row = Broadcast(
+        id=id_, commune_id=row_id(get_commune(session).id), title="Họp thôn", state=BroadcastState.MISSED,
+        reason="nodes-silent", starts_at=starts_at, duration_ms=12_000, created_at=starts_at, ended_at=starts_at,
+    )  # fmt: skip
+    add_broadcast(session, row, {row_id(zone.id) for zone in zones_by_slug(session, ["thon-dong"])}, [])
+    row.duration_ms = 12_000
+    for delivery in deliveries_of(session, id_):
+        move(delivery, DeliveryState.SILENT)
+        session.add(delivery)
+
+
+async def test_what_may_wait_for_its_turn_where_nothing_was_heard_is_stopped_on_its_page(
+    browse: SignIn, commune: Commune
+) -> None:
+    with commune.work() as session:
+        add_nodes(session)
+        given_up(session, "b-old", NOW - timedelta(minutes=61))
+        given_up(session, "b-late", NOW - timedelta(minutes=10))
+    officer = await browse("officer")
+    await officer.get("/luot-phat/b-old")
+    assert officer.page.css_first('button[formaction="/luot-phat/b-old/dung"]') is None
+    await officer.get("/luot-phat/b-late")
+    await officer.press('button[formaction="/luot-phat/b-late/dung"]')
+    assert officer.text('main > [role="status"]') == "Đã gửi lệnh dừng."
+    with commune.work() as session:
+        broadcast = session.get_one(Broadcast, "b-late")
+        assert (broadcast.state, broadcast.reason) == (BroadcastState.CUT, "stopped-by-user")
 
 
 async def test_a_broadcast_of_another_village_is_not_shown(browse: SignIn, commune: Commune) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import StreamingResponse
 
 from broadcast.db import reading
-from broadcast.lifecycle import COMING, OPEN_DELIVERIES, WhyNot
+from broadcast.lifecycle import COMING, OPEN_DELIVERIES, is_taken_back
 from broadcast.models import BroadcastRelay, BroadcastState, DeliveryState, User
 from broadcast.nodes import get_node, zones_of_node
 from broadcast.relay_source import TROUBLE_TEXTS, RelayFailed
@@ -92,9 +92,8 @@ def _may_still_sound(card: BroadcastCard, node: str | None) -> bool:
     """Whether it is not over; at a pole that had others to play first, not before it has had its last word."""
     if card.row.state in {*COMING, BroadcastState.ON_AIR}:
         return True
-    is_taken_back = card.row.state is BroadcastState.CANCELLED or card.row.reason == WhyNot.STOPPED_BY_USER
     waits = any(row.node == node and row.state in {*OPEN_DELIVERIES, DeliveryState.SILENT} for row in card.deliveries)
-    return waits and not is_taken_back
+    return waits and not is_taken_back(card.row.state, card.row.reason)
 
 
 def _card_for(station: Station, broadcast_id: str, listener: str | User) -> BroadcastCard:
