@@ -243,7 +243,9 @@ def _sample(devtools: CDPSession, page: Page, at_s: float) -> dict[str, Any]:
 
 
 def _api(house: House) -> httpx.Client:
-    return httpx.Client(base_url=house.url, trust_env=False, timeout=60)
+    # No connection is kept: one that the server just ends would be an error, and browsers would ask again.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.Client(base_url=house.url, trust_env=False, timeout=60, limits=limits)
 
 
 def _air(client: httpx.Client, tokens: Tokens, title: str, zones: Sequence[str]) -> str:
