@@ -13,6 +13,7 @@ from players.messages import (
 from players.node.clock import LONGEST_CALM_S, NodeClock
 from players.node.credentials import Credentials
 from players.node.duties import Duties
+from players.node.fetch import spread_s
 from players.node.hearing import Ear
 from players.node.line_watch import watching_line
 from players.node.pulse import WHOLE_EVERY_S, is_news
@@ -207,7 +208,14 @@ class Link:
             request = TimeRequest(nonce=self._clock.ask())
             await connection.publish(self._topics.time_request(self._identity.node), request.to_json())
             self._asked += 1
-            await asyncio.sleep(self._clock.calm_s if self._is_calm else QUICK_PAUSE_S * min(self._asked, 10))
+            await asyncio.sleep(self._until_next_ask_s())
+
+    def _until_next_ask_s(self) -> float:
+        if not self._is_calm:
+            return QUICK_PAUSE_S * min(self._asked, 10)
+        # Poles that came back together, with the server, would ask together from then on.
+        calm_s = self._clock.calm_s
+        return calm_s - spread_s(self._identity.node, str(self._asked), calm_s / 4)
 
     @property
     def _is_calm(self) -> bool:

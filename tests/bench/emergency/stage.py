@@ -27,8 +27,8 @@ from web.demo.client import Client, Tokens
 from web.demo.run import free_port
 
 STARTS_WITHIN_S = 120.0
-CALM_PART, CALM_WITHIN_S = 0.35, 180.0
-"""It is pressed once server and poles together take no more than so much of a processor."""
+CALM_PART, CALM_LOOKS, CALM_WITHIN_S = 0.25, 4, 180.0
+"""It is pressed once server and poles together took no more than so much of a processor, so often in a row."""
 PROCESSES = 2
 """The nodes are spread over so many: one for each processor of the machine the figures are for."""
 
@@ -153,14 +153,16 @@ class _Calm:
     def __init__(self, units: Sequence[Unit]) -> None:
         self._units = units
         self._used, self._at = self._ticks(), time.monotonic()
+        self._in_a_row = 0
 
     async def is_there(self) -> bool:
-        """Whether they used little of the processors since this was asked last."""
+        """Whether they used little of the processors the last few times that this was asked."""
         await asyncio.sleep(2)
         used, at = self._ticks(), time.monotonic()
         part = (used - self._used) / os.sysconf("SC_CLK_TCK") / (at - self._at)
         self._used, self._at = used, at
-        return part < CALM_PART
+        self._in_a_row = self._in_a_row + 1 if part < CALM_PART else 0
+        return self._in_a_row >= CALM_LOOKS
 
     def _ticks(self) -> int:
         pids = [unit.pid for unit in self._units if unit.pid is not None]
