@@ -3,17 +3,28 @@
 `foresee` is pure and follows `players.node.airing`; `load_lines` reads what it is asked about.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, and_, col, select
+from sqlmodel import Session, and_, col, or_, select
 
 from broadcast.airings import clips_of_each
+from broadcast.airtime import LATE_LEAD
 from broadcast.communes import get_commune, local_zone, windows_of_commune
 from broadcast.entries import list_entries
 from broadcast.lifecycle import COMING, WhyNot
-from broadcast.models import Broadcast, BroadcastRelay, BroadcastState, Commune, Node, Zone, row_id
+from broadcast.models import (
+    Broadcast,
+    BroadcastRelay,
+    BroadcastState,
+    Commune,
+    Delivery,
+    DeliveryState,
+    Node,
+    Zone,
+    row_id,
+)
 from broadcast.nodes import get_node, nodes_of_zones, zones_of_node
 from broadcast.relays import relays_of, say_relay, starts_of
 from broadcast.views import BroadcastRow, broadcast_rows
@@ -27,6 +38,8 @@ from scheduler.planner import plan_broadcasts
 QUEUE_PATIENCE = timedelta(hours=1)
 """What had to wait for others is not played later than this (`players.node.airing.QUEUE_PATIENCE`)."""
 _EMERGENCY_LASTS_ON = timedelta(minutes=15)
+_BEFORE = timedelta(hours=12)
+"""What began earlier is over, and what missed its time earlier is missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,15 @@ class Line:
     relays: tuple[Relay, ...] = ()
     gain_db: float = 0.0
     """How loud the pole sounds it, if it is a pole that was asked about."""
+    begun_at: datetime | None = None
+    """Since when it sounds, if a pole has said so."""
+    late_from: datetime | None = None
+    """It missed its time and may still be aired, not before this."""
+
+    @property
+    def arrives_at(self) -> datetime:
+        """When a pole is to begin it, or has."""
+        return self.begun_at or self.late_from or self.starts_at
 
     @property
     def pieces(self) -> tuple[ClipRef | Relay, ...]:
@@ -81,17 +103,18 @@ class Line:
 
 
 def foresee(lines: Iterable[Line], closes_at: Callable[[datetime], datetime | None]) -> list[Line]:
-    """What one pole makes of these: the more urgent cuts, equals wait their turn, closing hours cut.
+    """What one pole makes of these: the more urgent cuts, equals wait their turn, closing hours cut what had to wait.
+
+    What does not fit the hours at its own time the server refuses as a whole.
 
     Args:
         lines: what is in its timetable. Those with a reason, or without a known length, stay as they are.
         closes_at: when the hours that are open at an instant end; none when it is quiet.
     """
-    done, waiting = [], sorted(lines, key=lambda line: (line.starts_at, line.broadcast))
+    done, waiting, sounding = _already(lines)
     queue: list[Line] = []
-    sounding: Line | None = None
     while waiting or queue or sounding:
-        arrives_at = waiting[0].starts_at if waiting else None
+        arrives_at = waiting[0].arrives_at if waiting else None
         ends_at = sounding.ends_at if sounding is not None else None
         if sounding is not None and ends_at is not None and (arrives_at is None or ends_at <= arrives_at):
             done.append(sounding)
@@ -100,14 +123,34 @@ def foresee(lines: Iterable[Line], closes_at: Callable[[datetime], datetime | No
         line = waiting.pop(0)
         if line.reason is not None or line.lasts is None:
             done.append(line)
+        elif not _fits(line, line.lasts, closes_at):
+            done.append(replace(line, reason=WhyNot.QUIET_HOURS))
         elif sounding is None:
-            sounding = _begun(line, line.starts_at, closes_at, done)
+            sounding = _begun(line, line.arrives_at, closes_at, done)
         elif line.urgency.rank > sounding.urgency.rank:
-            done.append(replace(sounding, ends_at=line.starts_at, reason=Reason.PREEMPTED))
-            sounding = _begun(line, line.starts_at, closes_at, done)
+            at = max(line.arrives_at, sounding.arrives_at)
+            done.append(replace(sounding, ends_at=at, reason=Reason.PREEMPTED))
+            sounding = _begun(line, at, closes_at, done)
         else:
             queue.append(line)
     return sorted(done, key=lambda line: (line.sounds_at or line.starts_at, line.broadcast))
+
+
+def _already(lines: Iterable[Line]) -> tuple[list[Line], list[Line], Line | None]:
+    """What is over, what arrives in its order, and what sounds already: the last that poles said they have begun."""
+    arriving = sorted(lines, key=lambda line: (line.arrives_at, line.broadcast))
+    begun = [
+        replace(line, sounds_at=line.begun_at, ends_at=line.begun_at + line.lasts)
+        for line in arriving
+        if line.begun_at is not None and line.lasts is not None
+    ]
+    ids = {line.broadcast for line in begun}
+    return begun[:-1], [line for line in arriving if line.broadcast not in ids], begun[-1] if begun else None
+
+
+def _fits(line: Line, lasts: timedelta, closes_at: Callable[[datetime], datetime | None]) -> bool:
+    closes = closes_at(line.arrives_at)
+    return line.urgency is Urgency.EMERGENCY or (closes is not None and line.arrives_at + lasts <= closes)
 
 
 def _next_of(
@@ -115,10 +158,10 @@ def _next_of(
 ) -> Line | None:
     """Whose turn it is: the most urgent first, then the earliest."""
     while queue:
-        line = min(queue, key=lambda one: (-one.urgency.rank, one.starts_at, one.broadcast))
+        line = min(queue, key=lambda one: (-one.urgency.rank, one.arrives_at, one.broadcast))
         queue.remove(line)
         patience = _EMERGENCY_LASTS_ON if line.urgency is Urgency.EMERGENCY else QUEUE_PATIENCE
-        if free_at >= line.starts_at + patience:
+        if free_at >= line.arrives_at + patience:
             done.append(replace(line, reason=Reason.TOO_LATE))
             continue
         begun = _begun(line, free_at, closes_at, done)
@@ -140,16 +183,43 @@ def _begun(line: Line, at: datetime, closes_at: Callable[[datetime], datetime | 
 
 
 def load_lines(session: Session, now: datetime, until: datetime) -> list[Line]:
-    """All that is in the timetable from now on, in order, with the reasons of what will not sound anywhere."""
+    """All that is in the timetable from now on, in order, with the reasons of what will not sound anywhere.
+
+    Also what has begun, if it is known how long it lasts, and what missed its time and waits to be aired late.
+    """
     commune = get_commune(session)
-    is_due = and_(col(Broadcast.starts_at) >= now, col(Broadcast.starts_at) < until)
-    query = select(Broadcast).where(is_due).order_by(col(Broadcast.starts_at), col(Broadcast.id))
-    rows = broadcast_rows(session, session.exec(query))
+    starts_at, state = col(Broadcast.starts_at), col(Broadcast.state)
+    waits = and_(state == BroadcastState.PLANNED, col(Broadcast.late_until) > now)
+    is_due = or_(starts_at >= now, state == BroadcastState.ON_AIR, waits)
+    query = select(Broadcast).where(starts_at >= now - _BEFORE, starts_at < until, is_due)
+    rows = broadcast_rows(session, session.exec(query.order_by(starts_at, col(Broadcast.id))))
     ids = [row.id for row in rows]
     clips, relays = clips_of_each(session, ids), relays_of(session, ids)
-    lines = [line_of(row, clips.get(row.id, ()), relays.get(row.id, ())) for row in rows if _is_of_interest(row)]
+    begun_at = _begun_at(session, [row.id for row in rows if row.state is BroadcastState.ON_AIR], now)
+    lines = []
+    for row in rows:
+        line = line_of(row, clips.get(row.id, ()), relays.get(row.id, ()))
+        if line.starts_at >= now:
+            lines += [line] if _is_of_interest(row) else []
+        elif row.state is BroadcastState.ON_AIR:
+            lines += [replace(line, begun_at=begun_at.get(row.id))] if line.lasts is not None else []
+        elif not line.relays:  # what an upper radio said then nobody can hear later
+            lines.append(replace(line, late_from=now + LATE_LEAD))
     lines += _not_planned_yet(session, commune, now, until, {(row.entry_id, row.starts_at) for row in rows})
     return sorted(lines, key=lambda line: (line.starts_at, line.broadcast))
+
+
+def _begun_at(session: Session, ids: Collection[str], now: datetime) -> dict[str, datetime]:
+    """When these began, of those that sound at a pole: where they began last."""
+    if not ids:
+        return {}
+    query = select(Delivery.broadcast_id, Delivery.started_at).where(col(Delivery.broadcast_id).in_(ids))
+    query = query.where(Delivery.state == DeliveryState.PLAYING, col(Delivery.started_at).is_not(None))
+    found: dict[str, datetime] = {}
+    for id_, started_at in session.exec(query):
+        if started_at is not None:
+            found[id_] = max(found.get(id_, started_at), min(started_at, now))
+    return found
 
 
 def lines_of_commune(session: Session, now: datetime, until: datetime) -> list[Line]:
@@ -166,7 +236,8 @@ def lines_of_zones(session: Session, zones: Sequence[Zone], now: datetime, until
     """What a pole that speaks for these villages will make of its timetable."""
     slugs = {zone.slug for zone in zones}
     own = [line for line in load_lines(session, now, until) if slugs & set(line.zones)]
-    return foresee(own, hours_of(get_commune(session), zones))
+    foreseen = foresee(own, hours_of(get_commune(session), zones))
+    return [line for line in foreseen if line.ends_at is None or line.ends_at > now]
 
 
 def hours_of(commune: Commune, zones: Sequence[Zone]) -> Callable[[datetime], datetime | None]:

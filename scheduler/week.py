@@ -120,7 +120,9 @@ def load_week(session: Session, zone: Zone, first: date, now: datetime) -> Week:
     since = datetime.combine(first, time(), local)
     until = datetime.combine(first, time(), local) + timedelta(days=DAYS)
     blocks = _coming(session, zone, windows, local, max(since, now), until)
-    blocks = [*_past(session, zone, local, since, min(now, until)), *blocks]
+    coming = {one.line.broadcast for one in blocks}
+    past = _past(session, zone, local, since, min(now, until))
+    blocks = [*(one for one in past if one.line.broadcast not in coming), *blocks]
     special = {one.on: one for one in special_days(session, commune)}
     return Week(
         zone,
@@ -161,7 +163,6 @@ def _coming(
     if since >= until:
         return []
     lines = [line for line in load_lines(session, since, until) if zone.slug in line.zones]
-    lengths = _lengths(session, lines)
     entries = {row_id(one.id): one for one in session.exec(select(TimetableEntry))}
     own_minutes = lengths_of_days(session)
 
@@ -170,6 +171,7 @@ def _coming(
         on = line.starts_at.astimezone(local).date()
         return own_minutes.get((line.entry_id or 0, on), entry.max_minutes if entry else None)
 
+    lengths = _lengths(session, lines, longest)
     refused = _refused(session, zone, lines, lengths, longest, local)
     ready = [
         replace(line, lasts=lengths[line.broadcast].lasts, reason=line.reason or refused.get(line.broadcast))
@@ -183,7 +185,10 @@ def _coming(
         entry = entries.get(line.entry_id or 0)
         on = line.starts_at.astimezone(local).date()
         said = troubles.get(line.broadcast, ())
-        fate = Fate.OFF if line.reason in _BY_PLAN else Fate.TROUBLE if said else Fate.SOUNDS
+        if line.starts_at < since and line.late_from is None:
+            fate = Fate.PAST  # it has begun, or waits its turn at the poles
+        else:
+            fate = Fate.OFF if line.reason in _BY_PLAN else Fate.TROUBLE if said else Fate.SOUNDS
         blocks.append(
             Block(
                 line=line,
@@ -199,21 +204,21 @@ def _coming(
     return blocks
 
 
-def _lengths(session: Session, lines: Sequence[Line]) -> dict[str, Length]:
-    """How long each lasts: of a time without broadcast or words as long as others of its entry."""
+def _lengths(session: Session, lines: Sequence[Line], longest: Callable[[Line], int | None]) -> dict[str, Length]:
+    """How long each lasts: of a time without broadcast or words as long as others of its entry, or as it may."""
     known = lengths_of(session, [line.broadcast for line in lines])
     by_entry: dict[int, timedelta] = {}
     for line in lines:
         if line.entry_id is not None and line.broadcast in known:
             by_entry.setdefault(line.entry_id, known[line.broadcast].lasts)
-    return {line.broadcast: _length(line, known, by_entry) for line in lines}
+    return {line.broadcast: _length(line, known, by_entry, longest(line)) for line in lines}
 
 
-def _length(line: Line, known: Mapping[str, Length], by_entry: Mapping[int, timedelta]) -> Length:
+def _length(line: Line, known: Mapping[str, Length], by_entry: Mapping[int, timedelta], longest: int | None) -> Length:
     if line.lasts is not None:
         return Length(line.lasts, is_estimate=False)
-    guess = by_entry.get(line.entry_id or 0, UNKNOWN_LASTS)
-    return known.get(line.broadcast) or Length(guess, is_estimate=True)
+    unknown = UNKNOWN_LASTS if longest is None else timedelta(minutes=longest)
+    return known.get(line.broadcast) or Length(by_entry.get(line.entry_id or 0, unknown), is_estimate=True)
 
 
 def _refused(
@@ -246,10 +251,12 @@ def _troubles(lines: Sequence[Line], local: ZoneInfo, windows: Sequence[Window])
     for line in lines:
         if line.reason is not None:
             found[line.broadcast].append(why_text(line.reason) or str(line.reason))
+        elif line.late_from is not None:
+            found[line.broadcast].append("Lỡ giờ, đang chờ để phát muộn.")
         elif line.sounds_at is not None and not fits_windows(windows, local, line.sounds_at, line.lasts or timedelta()):
             found[line.broadcast].append("Ra ngoài giờ được phép phát.")
     spans = [
-        Span(line.broadcast, line.urgency, frozenset({0}), line.starts_at, line.lasts or timedelta())
+        Span(line.broadcast, line.urgency, frozenset({0}), line.arrives_at, line.lasts or timedelta())
         for line in lines
         if line.sounds_at is not None
     ]

@@ -11,16 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
+from broadcast.airtime import LATE_LEAD, begin_due, mark_cued
+from broadcast.as_run import store_reports
 from broadcast.entries import DayDraft, EntryDraft, add_entry, change_day
-from broadcast.models import Broadcast, Commune, row_id
+from broadcast.models import Broadcast, BroadcastState, Commune, WhenEmpty, row_id
 from broadcast.nodes import create_node, get_node, zones_of_node
 from broadcast.programmes import create_programme
 from broadcast.volumes import set_node_volumes, set_zone_volumes, volumes_for
-from players.messages import ClipRef, NodeConfig, Urgency, Volume
+from broadcast.zones import list_zones
+from players.messages import ClipRef, NodeConfig, Outcome, Urgency, Volume
 from players.node.airing import QUEUE_PATIENCE as POLES_PATIENCE
 from players.node.windows import gain_db_at
-from scheduler.forecast import QUEUE_PATIENCE, Line, Relay, foresee, lines_of_node, load_lines
+from scheduler.forecast import QUEUE_PATIENCE, Line, Relay, foresee, lines_of_node, lines_of_zones, load_lines
 from scheduler.forecast_sound import SAMPLE_RATE, separator, write_forecast
+from scheduler.week import Block, Fate, load_week
+from tests.broadcast.airing_kit import LASTS, Pole, add_broadcast, add_pole, render
 from tests.broadcast.conftest import House
 from tests.scheduler.planning import plan_timetable
 from tts.clip_file import decode_clip, encode_clip
@@ -74,14 +79,26 @@ def test_the_more_urgent_cuts_and_equals_wait(
     assert said(foresee(lines, always_open)) == heard
 
 
-def test_hours_that_close_cut_and_quiet_hours_keep_all_but_an_emergency_silent() -> None:
+def test_hours_that_close_cut_what_waited_and_refuse_what_does_not_fit_but_no_emergency() -> None:
     def closes_at(at: datetime) -> datetime | None:
         closes = START + timedelta(minutes=15)
         return closes if at < closes else None
 
-    lines = [line("a", 10), line("b", 20), line("e", 30, urgency=E)]
+    lines = [line("a", 0), line("b", 2), line("c", 6), line("d", 20), line("e", 30, urgency=E)]
     assert said(foresee(lines, closes_at)) == [
-        ("a", 10, 15, "quiet-hours"), ("b", None, None, "quiet-hours"), ("e", 30, 40, None),
+        ("a", 0, 10, None), ("c", None, None, "quiet-hours"), ("b", 10, 15, "quiet-hours"),
+        ("d", None, None, "quiet-hours"), ("e", 30, 40, None),
+    ]  # fmt: skip
+
+
+def test_what_sounds_already_is_waited_for_and_what_missed_its_time_comes_later() -> None:
+    begun = replace(line("a", 0), begun_at=START + timedelta(minutes=4))
+    late = replace(line("l", -30), late_from=START + timedelta(minutes=6))
+    assert said(foresee([late, line("b", 3), begun], always_open)) == [
+        ("a", 4, 14, None), ("b", 14, 24, None), ("l", 24, 34, None),
+    ]  # fmt: skip
+    assert said(foresee([late, begun, line("u", 5, 10, P)], always_open)) == [
+        ("a", 4, 5, "preempted"), ("u", 5, 15, None), ("l", 15, 25, None),
     ]  # fmt: skip
 
 
@@ -138,6 +155,77 @@ def test_a_time_that_was_moved_is_listed_once(unit: Session, entry: int, now: da
     plan_timetable(unit, now)
     found = [one.broadcast for one in load_lines(unit, now, now + timedelta(days=1))]
     assert found == ["e-1-20260602T0600"]
+
+
+def heard_by(unit: Session, at: datetime) -> list[tuple[str, datetime | None]]:
+    zones = [zone for zone in list_zones(unit) if zone.slug == "thon-dong"]
+    return [(one.title, one.sounds_at) for one in lines_of_zones(unit, zones, at, at + timedelta(days=1))]
+
+
+def block_at(unit: Session, title: str, at: datetime) -> Block:
+    """A block of today's grid."""
+    (zone,) = (one for one in list_zones(unit) if one.slug == "thon-dong")
+    return next(one for one in load_week(unit, zone, MONDAY, at).days[0].blocks if one.line.title == title)
+
+
+def test_who_comes_while_another_sounds_waits_for_it_in_the_forecast_and_in_the_grid(
+    unit: Session, house: House, now: datetime
+) -> None:
+    """Each lasts 30 s; the second is to begin 10 s after the first, which a pole began 8 s late."""
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    first_at = now + timedelta(minutes=5)
+    first = add_broadcast(unit, house, now, at=timedelta(minutes=5))
+    second = add_broadcast(unit, house, now, at=timedelta(minutes=5, seconds=10))
+    first.title, second.title = "Một", "Hai"
+    for one in (first, second):
+        render(unit, one, now)
+    mark_cued(unit, {first.id, second.id})
+    waits = [("Một", first_at), ("Hai", first_at + LASTS)]
+    assert heard_by(unit, now) == waits
+    at = first_at + timedelta(seconds=5)
+    begin_due(unit, at)
+    assert heard_by(unit, at) == waits
+    met = block_at(unit, "Hai", at)
+    assert (met.fate, met.starts_at) == (Fate.TROUBLE, first_at + LASTS)
+    assert "“Một”" in met.troubles[0]
+    begun = first_at + timedelta(seconds=8)
+    store_reports(unit, [Pole("dong-1", first.id, begun).says(Outcome.PLAYING)], begun)
+    at = first_at + timedelta(seconds=12)
+    begin_due(unit, at)
+    assert second.state is BroadcastState.ON_AIR, "the server does not know that it waits"
+    assert heard_by(unit, at) == [("Một", begun), ("Hai", begun + LASTS)]
+    assert block_at(unit, "Hai", at).fate is Fate.PAST
+    (zone,) = (one for one in list_zones(unit) if one.slug == "thon-dong")
+    blocks = [block.line.broadcast for block in load_week(unit, zone, MONDAY, at).days[0].blocks]
+    assert sorted(blocks) == sorted([first.id, second.id]), "each is shown once"
+
+
+def test_what_missed_its_time_and_may_be_late_is_in_the_forecast_and_in_the_grid(
+    unit: Session, house: House, now: datetime
+) -> None:
+    add_pole(unit, house, "dong-1", "thon-dong", now)
+    programme = create_programme(
+        unit, house.commune, name="Chiều", greeting="Chào.", closing="", now=now, actor="canbo"
+    )
+    programme.when_empty = WhenEmpty.GREETING
+    draft = EntryDraft(
+        programme_id=row_id(programme.id), zones=("thon-dong",), airs_at=time(17), from_on=MONDAY,
+        late_within_minutes=60,
+    )  # fmt: skip
+    add_entry(unit, draft, now, "canbo")
+    plan_timetable(unit, now)
+    broadcast = unit.exec(select(Broadcast).order_by(col(Broadcast.starts_at))).first()
+    assert broadcast is not None
+    at = now + timedelta(hours=2, minutes=10)
+    begin_due(unit, at)
+    assert heard_by(unit, at) == [("Chiều, 01/06", None), ("Chiều, 02/06", None)], "it has no sound yet"
+    waits = block_at(unit, "Chiều, 01/06", at)
+    assert (waits.fate, waits.troubles) == (Fate.TROUBLE, ("Lỡ giờ, đang chờ để phát muộn.",))
+    render(unit, broadcast, at)
+    assert heard_by(unit, at)[0] == ("Chiều, 01/06", at + LATE_LEAD)
+    begin_due(unit, at)
+    assert heard_by(unit, at)[0] == ("Chiều, 01/06", at + LATE_LEAD), "so it becomes"
+    assert heard_by(unit, now + timedelta(hours=3, minutes=1))[0][0] == "Chiều, 02/06"
 
 
 def test_a_pole_that_is_not_paired_sounds_nothing_and_says_so(unit: Session, entry: int, now: datetime) -> None:

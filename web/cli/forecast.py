@@ -27,7 +27,8 @@ def run(args: argparse.Namespace) -> int:
         until = parse_instant(args.until, "--until", now, zone) if args.until else since + timedelta(days=1)
         if not since < until <= now + FURTHEST:
             raise CommandError("--from comes before --until, and both lie in the coming 7 days")
-        lines = [line for line in lines_at(session, args.node, now, until) if line.starts_at >= since]
+        found = lines_at(session, args.node, now, until)
+        lines = [line for line in found if (line.sounds_at or line.arrives_at) >= since]
     unheard = [
         f"not heard   {line.starts_at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {line.title}: {why(line.reason)}"
         for line in lines
