@@ -112,7 +112,7 @@ async def _waiting(house: House, tokens: Tokens) -> None:
         bulletin = (await http.post("/api/bulletins", json=body, headers=headers)).raise_for_status().json()["id"]
         (await http.post(f"/api/bulletins/{bulletin}/submit", json={}, headers=headers)).raise_for_status()
         said = {"kind": "too-loud", "loa": "dong-1", "words": "Sáng sớm loa to quá, nhà có cháu nhỏ."}
-        (await http.post("/cong-khai/gop-y", data=said)).raise_for_status()
+        (await http.post("/cong-khai/gop-y", data=said, follow_redirects=True)).raise_for_status()
 
 
 async def _aired(house: House, tokens: Tokens) -> str:
