@@ -71,6 +71,7 @@ class Hub:
         store_reports: Commits reports; raises to keep them unacknowledged, so that the nodes send them again.
         on_connected: Publishes all retained documents; called at every connection, again until it succeeds.
         on_change: Told what has changed, for live pages: "broker", "presence", "deliveries", "refusals".
+        may_tell_time: Asked before the time is signed: a server that does not know it tells none.
     """
 
     def __init__(
@@ -83,7 +84,9 @@ class Hub:
         store_reports: Callable[[Sequence[PlaybackReport]], Awaitable[None]],
         on_connected: Callable[[], Awaitable[None]],
         on_change: Callable[[str], None],
+        may_tell_time: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._may_tell_time = may_tell_time
         self._transport = transport
         self._topics = topics
         self._key = key
@@ -269,8 +272,10 @@ class Hub:
                 self._intake.take(message)
             case Heartbeat():
                 self._presence.heard(message)
-            case TimeRequest():
+            case TimeRequest() if self._may_tell_time():
                 self._answer_later(node, message)
+            case TimeRequest():
+                log.warning("%s asked for the time, which this server does not know", node)
             case Rehearsed():
                 for take in self._rehearsal_listeners:
                     take(message)

@@ -1,6 +1,6 @@
 """Which nodes are there: judged by their heartbeats, kept in memory only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -34,6 +34,8 @@ class _Row:
     seen_at: datetime | None
     has_left: bool = False
     """It, or the broker for it, said that it is gone. Only a hint: that makes it late, silence makes it offline."""
+    beat_at: datetime | None = None
+    """When its heartbeat came; it may have said since that it is as it was."""
 
 
 class PresenceBoard:
@@ -58,17 +60,17 @@ class PresenceBoard:
 
     def heard(self, heartbeat: Heartbeat, now: datetime) -> None:
         """A node has proved that it is there."""
-        self._rows[heartbeat.node] = _Row(heartbeat, now)
+        self._rows[heartbeat.node] = _Row(heartbeat, now, beat_at=now)
 
     def lives(self, node: str, now: datetime) -> None:
         """A node says that it is there and as it was: so much proves it as its last heartbeat did."""
         row = self._rows.get(node, _Row(None, None))
-        self._rows[node] = _Row(row.heartbeat, now)
+        self._rows[node] = _Row(row.heartbeat, now, beat_at=row.beat_at)
 
     def hint(self, presence: Presence, now: datetime) -> None:
         """A node, or the broker for it, says that it came or went. Coming is not proved by that."""
         row = self._rows.get(presence.node, _Row(None, None))
-        self._rows[presence.node] = _Row(row.heartbeat, row.seen_at, has_left=not presence.online)
+        self._rows[presence.node] = replace(row, has_left=not presence.online)
 
     def forget(self, node: str) -> None:
         """A node that is no longer ours."""
@@ -86,6 +88,11 @@ class PresenceBoard:
     def snapshot(self, now: datetime) -> dict[str, NodePresence]:
         """All nodes that were ever heard."""
         return {node: self.row_of(node, now) for node in self._rows}
+
+    def beats(self) -> dict[str, tuple[Heartbeat, datetime]]:
+        """The last heartbeat of each node, and when it came."""
+        rows = tuple(self._rows.items())
+        return {node: (row.heartbeat, row.beat_at) for node, row in rows if row.heartbeat and row.beat_at}
 
     def _judge(self, row: _Row, now: datetime) -> PresenceState:
         if row.seen_at is None or now - row.seen_at >= self._offline_after:

@@ -66,6 +66,7 @@ class Runner:
         clock: The present.
         on_change: Told what has changed, for live pages: "troubles".
         aside: A step that may take long, such as asking other servers: run by itself, with every tick.
+        is_held: Whether the clock is not to be gone by: then only what airs at once is done.
     """
 
     def __init__(
@@ -76,7 +77,9 @@ class Runner:
         clock: Callable[[], datetime],
         on_change: Callable[[str], None],
         aside: tuple[str, Callable[[], Awaitable[None]]] | None = None,
+        is_held: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_held = is_held
         self._aside_step = aside
         self._engine = engine
         self._renderers = renderers
@@ -228,6 +231,8 @@ class Runner:
             await self._step(*self._aside_step)
 
     async def _run_prompt(self) -> None:
+        if self._is_held():
+            return
         if self._changed_entries:
             changed, self._changed_entries = self._changed_entries, set()
             await self._step(
@@ -239,6 +244,8 @@ class Runner:
 
     async def _run_routine(self) -> None:
         await self._let_orders_go_first()
+        if self._is_held():
+            return
         playout = self._playout
         await self._run(("begin", playout.begin_due), ("close", playout.close_finished))
         await self._run(("stragglers", playout.stop_stragglers))

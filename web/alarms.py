@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, func, select
 
@@ -30,13 +31,14 @@ from broadcast.readiness import Verdict, latest_drill, readiness_of_poles
 from broadcast.relay_source import TROUBLE_TEXTS
 from broadcast.relay_source import Trouble as RelayTrouble
 from broadcast.relays import recent_failures
+from broadcast.server_clock import ClockState, ServerClock
 from broadcast.sources_kept import list_sources
 from broadcast.views import NodeRow, broadcast_rows, deliveries_of_each, missed, node_rows
 from players.broker_watch import BrokerWatch, DoorEvent
 from players.child import ChildPhase, ChildState
 from players.hub import Refusal
 from scheduler.runner import Trouble
-from web.words import say_number
+from web.words import say_datetime, say_number
 
 if TYPE_CHECKING:
     from web.station import Station
@@ -82,6 +84,7 @@ class Surroundings:
         looks = [self._look_at_node(row, open_keys, now) for row in node_rows(session) if _is_ours(row)]
         facts = [fact for look in looks for fact in look.facts]
         facts += [*_of_processes(station.processes), *_of_wire(station), *_of_steps(station.runner.troubles)]
+        facts += _of_clock(station.clock, local_zone(get_commune(session)))
         facts += _of_disk(shutil.disk_usage(station.settings.data_dir).free, open_keys)
         facts += _of_refusals(station.hub.refusals, now)
         if station.broker.watch is not None:
@@ -198,6 +201,17 @@ def _of_disk(free_bytes: int, open_keys: Collection[Key]) -> Iterator[Fact]:
         left = f"Còn {say_number(free_bytes // (1024 * 1024))} MB."
         detail = f"{left} Khi đầy, không lưu được bản tin và kết quả phát."
         yield Fact(*key, "Ổ đĩa của máy chủ sắp đầy", detail)
+
+
+def _of_clock(clock: ServerClock, zone: ZoneInfo) -> Iterator[Fact]:
+    if clock.state is ClockState.SOUND:
+        return
+    title = f"Đồng hồ máy chủ sai: đang chỉ {say_datetime(clock.system_at, zone)}"
+    if clock.state is ClockState.BY_POLES:
+        detail = "Máy chủ tạm đi theo giờ của các cụm loa. Hãy chỉnh lại ngày giờ của máy chủ."
+    else:
+        detail = "Lịch mới phải chờ. Hãy chỉnh lại, hoặc xác nhận giờ đó đúng ở trang Tình trạng máy chủ."
+    yield Fact(AlarmKind.SERVER_CLOCK, "", title, detail)
 
 
 def _of_door(watch: BrokerWatch, now: datetime) -> Iterator[Fact]:

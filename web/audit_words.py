@@ -26,6 +26,7 @@ ACTION: Words[str] = Words(
         "choose-item": "Đã chọn tin từ hộp thư",
         "clear-entry-day": "Đã bỏ thay đổi riêng một ngày của lịch phát",
         "clear-special-day": "Đã bỏ ngày đặc biệt",
+        "confirm-clock": "Đã xác nhận giờ của máy chủ",
         "confirm-press": "Đã xác nhận tin khẩn cấp của người khác",
         "create-commune": "Đã đặt máy chủ cho xã",
         "create-entry": "Đã thêm lịch phát",

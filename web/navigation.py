@@ -96,6 +96,7 @@ NOTICES: Mapping[str, str] = {
     "da-tra-loi": "Đã trả lời. Mọi người đọc được trên trang công khai.",
     "da-doi-cong-khai": "Đã lưu.",
     "da-sao-luu": "Đã sao lưu xong.",
+    "da-xac-nhan-gio": "Đã xác nhận giờ của máy chủ.",
     "da-luu-cum-loa": "Đã lưu cụm loa.",
     "dang-thu-loa": "Đã gửi lệnh thử loa. Kết quả hiện ở dưới khi cụm loa báo về.",
     "dang-khoi-dong-lai": "Đã gửi lệnh khởi động lại. Kết quả hiện ở dưới khi cụm loa báo về.",

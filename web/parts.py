@@ -10,6 +10,7 @@ from functools import partial
 from sqlalchemy import Engine
 
 from broadcast.alarms_watch import AlarmWatch
+from broadcast.clock_watch import ClockWatch
 from broadcast.communes import get_commune, voice_for
 from broadcast.db import migrate, open_engine, session_of
 from broadcast.errors import NotFound
@@ -27,6 +28,7 @@ from broadcast.readiness_desk import ReadinessDesk
 from broadcast.relay_desk import RelayDesk
 from broadcast.renderers import RendererOptions, bulletin_renderer, emergency_renderer
 from broadcast.rendering import RendererPool
+from broadcast.server_clock import ServerClock, load_seen
 from broadcast.sources_desk import SourceDesk
 from broadcast.sources_kept import SecretFiles
 from broadcast.templates import seed_templates
@@ -68,17 +70,20 @@ async def open_station(
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = open_engine(settings.database_url)
+    watched = ServerClock(clock)
     try:
-        commune = await asyncio.to_thread(_prepare, engine, clock())
-        yield make_station(settings, clock, engine, commune, http_tls)
+        commune = await asyncio.to_thread(_prepare, engine, watched)
+        yield make_station(settings, watched, engine, commune, http_tls)
     finally:
         engine.dispose()
 
 
-def _prepare(engine: Engine, now: datetime) -> Commune:
+def _prepare(engine: Engine, clock: ServerClock) -> Commune:
     migrate(engine)
     try:
         with session_of(engine) as session:
+            clock.know(load_seen(session))
+            now = clock()
             seed_prepared(session, now)
             seed_templates(session, now)
             return get_commune(session)
@@ -88,7 +93,7 @@ def _prepare(engine: Engine, now: datetime) -> Commune:
 
 def make_station(
     settings: Settings,
-    clock: Callable[[], datetime],
+    clock: ServerClock,
     engine: Engine,
     commune: Commune,
     http_tls: ssl.SSLContext | None = None,
@@ -135,8 +140,9 @@ def make_station(
         store_reports=store_reports,
         on_connected=republish,
         on_change=on_change,
+        may_tell_time=lambda: clock.may_be_told,
     )
-    playout = Playout(engine, hub, clips, presence, clock, on_change)
+    playout = Playout(engine, hub, clips, presence, clock, on_change, is_held=lambda: clock.is_held)
     sources = SourceDesk(engine, SecretFiles(settings.sources_dir), clock, on_news)
     station = Station(
         Parts(
@@ -150,7 +156,16 @@ def make_station(
             presence=presence,
             hub=hub,
             playout=playout,
-            runner=Runner(engine, renderers, playout, clock, on_change, ("sources", sources.ask_due)),
+            runner=Runner(
+                engine,
+                renderers,
+                playout,
+                clock,
+                on_change,
+                ("sources", sources.ask_due),
+                is_held=lambda: clock.is_held,
+            ),
+            clock_watch=ClockWatch(engine, clock, presence, lambda: on_change("alarms")),
             sources=sources,
             imports=ImportDesk(engine, settings.papers_dir, _limits(settings), clock, on_change),
             relays=RelayDesk(engine, clock, on_change, may_be_local=settings.streams.relay_local),
@@ -302,6 +317,7 @@ async def alarms(station: Station) -> AsyncIterator[None]:
         kept_running(station.morning.run, "morning", station.runner),
         kept_running(station.readiness.run, "readiness", station.runner),
         kept_running(station.poles.run, "poles", station.runner),
+        kept_running(station.clock_watch.run, "clock", station.runner),
     ):
         yield
 

@@ -5,12 +5,13 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Engine
 
 from broadcast.alarms_watch import AlarmWatch
 from broadcast.cap.audio import EmergencySounds
+from broadcast.clock_watch import ClockWatch
 from broadcast.communes import get_commune, voice_for
 from broadcast.db import reading
 from broadcast.farewell import Farewell
@@ -23,6 +24,7 @@ from broadcast.pole_watch import PoleWatch
 from broadcast.readiness_desk import ReadinessDesk
 from broadcast.relay_desk import RelayDesk
 from broadcast.rendering import RendererPool
+from broadcast.server_clock import ServerClock
 from broadcast.sources_desk import SourceDesk
 from players.child import ChildState
 from players.errors import BrokerError, TransportClosed
@@ -54,7 +56,8 @@ class Parts:
 
     settings: Settings
     engine: Engine
-    clock: Callable[[], datetime]
+    clock: ServerClock
+    clock_watch: ClockWatch
     keeper: KeyKeeper
     clips: ClipStore
     broker: Broker
@@ -84,6 +87,7 @@ class Station:
         self.settings = parts.settings
         self.engine = parts.engine
         self.clock = parts.clock
+        self.clock_watch = parts.clock_watch
         self.keeper = parts.keeper
         self.clips = parts.clips
         self.broker = parts.broker

@@ -48,7 +48,7 @@ from broadcast.models.states import (
     WhenEmpty,
 )
 from broadcast.models.templates import BulletinTemplate
-from broadcast.models.watching import ClockSample, PresenceChange
+from broadcast.models.watching import ClockSample, PresenceChange, SeenInstant
 from broadcast.models.week import (
     DayWeather,
     EntryChange,
@@ -129,6 +129,7 @@ __all__ = [
     "Rendering",
     "RenderingState",
     "Role",
+    "SeenInstant",
     "Source",
     "SourceItem",
     "SourceKind",

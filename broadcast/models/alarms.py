@@ -30,6 +30,7 @@ class AlarmKind(StrEnum):
     SERVER_PROCESS = "server-process"
     SERVER_STEP = "server-step"
     SERVER_DISK = "server-disk"
+    SERVER_CLOCK = "server-clock"
     BROKER_LOST = "broker-lost"
     BROKER_DOOR = "broker-door"
     WIRE_REFUSED = "wire-refused"

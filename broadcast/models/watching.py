@@ -1,4 +1,4 @@
-"""What was noticed of poles over time, for the graphs on their pages."""
+"""What was noticed over time: of poles, for the graphs on their pages; of the server's own clock."""
 
 from datetime import datetime
 
@@ -26,3 +26,10 @@ class ClockSample(SQLModel, table=True):
     """Server time minus the board's own clock."""
     error_ms: float
     """How wrong the pole says it may be, at most."""
+
+
+class SeenInstant(SQLModel, table=True):
+    """The last instant that the server has seen, by which its clock is judged. One row."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_type=UtcInstant)

@@ -223,6 +223,7 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /sao-luu": ADMIN,
     "GET /sao-luu/{name}": ADMIN,
     "GET /suc-khoe": ADMIN,
+    "POST /suc-khoe/dong-ho": ADMIN,
     "GET /mat-khau": SIGNED_IN,
     "GET /ma-truy-cap": SIGNED_IN,
     "POST /ma-truy-cap": SIGNED_IN,

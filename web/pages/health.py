@@ -8,8 +8,10 @@ from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Response
 
+from broadcast.audit import record
 from broadcast.nodes import paired_nodes
 from broadcast.permissions import Action
+from broadcast.server_clock import ClockState, ServerClock, keep_seen
 from players.child import ChildPhase
 from players.presence import PresenceState
 from web.deps import Door, allowed
@@ -37,6 +39,7 @@ class HealthPage(Page):
     template: ClassVar[str] = "health.html"
     checks: Sequence[Check]
     version: str
+    clock: ServerClock
 
 
 @router.get("/suc-khoe")
@@ -52,9 +55,29 @@ def show_health(door: Administrator) -> Response:
         *_processes(station),
         *_disk(station),
         _backup(door),
+        _clock(door),
         Check("Trang đang mở", is_well=True, said=say_number(station.live.clients)),
     ]
-    return door.show(HealthPage(checks=checks, version=version("loalang")))
+    return door.show(HealthPage(checks=checks, version=version("loalang"), clock=station.clock))
+
+
+@router.post("/suc-khoe/dong-ho")
+def confirm_clock(door: Administrator) -> Response:
+    """The machine's clock is right, whatever was seen before."""
+    clock = door.station.clock
+    at, seen = clock.system_at, clock.seen_at
+    with door.work() as session:
+        keep_seen(session, at)
+        record(session, at, door.user.username, "confirm-clock", "", {"seen": seen.isoformat() if seen else None})
+    clock.know(at)
+    door.station.nudge()
+    return door.go("/suc-khoe", "da-xac-nhan-gio")
+
+
+def _clock(door: Door) -> Check:
+    clock = door.station.clock
+    said = f"đang chỉ {say_datetime(clock.system_at, door.zone)}"
+    return Check("Đồng hồ máy chủ", clock.state is ClockState.SOUND, said)
 
 
 def _processes(station: Station) -> list[Check]:
