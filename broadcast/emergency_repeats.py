@@ -11,6 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from broadcast.airings import add_broadcast, parts_of, zone_ids_of
 from broadcast.audit import record
 from broadcast.communes import get_commune, local_zone
+from broadcast.expecting import GRACE, lasts
 from broadcast.lifecycle import COMING
 from broadcast.models import Broadcast, BroadcastState, Commune, EmergencyRepeat, Follows, PreparedMessage
 
@@ -56,7 +57,7 @@ def air_due_repeats(session: Session, now: datetime) -> list[str]:
     made = []
     for rule in session.exec(_due(now)).all():
         first = session.get_one(Broadcast, rule.broadcast_id)
-        if _is_open(commune, rule, now) and not _is_sounding(session, first.id):
+        if _is_open(commune, rule, now) and not _is_sounding(session, first.id, now):
             made.append(_air_again(session, first, rule, now))
         every = timedelta(minutes=rule.every_minutes)
         rule.next_at += every * ((now - rule.next_at) // every + 1)
@@ -101,10 +102,12 @@ def _is_open(commune: Commune, rule: EmergencyRepeat, now: datetime) -> bool:
     return time.fromisoformat(rule.opens) <= clock <= time.fromisoformat(rule.closes)
 
 
-def _is_sounding(session: Session, first_id: str) -> bool:
-    query = select(Broadcast.id).where((Broadcast.id == first_id) | (Broadcast.follows_id == first_id))
+def _is_sounding(session: Session, first_id: str, now: datetime) -> bool:
+    """Whether it is about to sound, or does. One pole at which it still waits for its turn keeps no other from it."""
+    query = select(Broadcast).where((Broadcast.id == first_id) | (Broadcast.follows_id == first_id))
     is_open = col(Broadcast.state).in_({*COMING, BroadcastState.ON_AIR})
-    return session.exec(query.where(is_open).limit(1)).first() is not None
+    found = session.exec(query.where(is_open)).all()
+    return any(one.state in COMING or now < (one.starts_at or now) + lasts(one) + GRACE for one in found)
 
 
 def _due(now: datetime) -> SelectOfScalar[EmergencyRepeat]:

@@ -169,9 +169,19 @@ def test_repeats_keep_their_hours_and_a_server_that_was_off_makes_up_for_none(
 
 def test_one_that_still_sounds_is_not_doubled(ready: Session, house: House, now: datetime) -> None:
     flood = raise_prepared(ready, house.leader, ["thon-dong"], "lu", {}, now, "press-0001")
-    on_air(ready, flood, now)
+    on_air(ready, flood, now + timedelta(minutes=14))
     assert air_due_repeats(ready, now + timedelta(minutes=15)) == []
     assert next_repeat(ready, now) == now + timedelta(minutes=30)
+
+
+def test_one_that_waits_for_its_turn_at_some_pole_is_said_again_at_the_others(
+    ready: Session, house: House, now: datetime
+) -> None:
+    flood = raise_prepared(ready, house.leader, ["thon-dong"], "lu", {}, now, "press-0001")
+    on_air(ready, flood, now)
+    flood.duration_ms = 30_000
+    ready.add(flood)
+    assert len(air_due_repeats(ready, now + timedelta(minutes=15))) == 1
 
 
 def test_stopping_an_emergency_ends_its_repeats_also_between_two_of_them(
