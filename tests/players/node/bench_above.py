@@ -1,4 +1,9 @@
-"""An emergency over whatever sounds, at a node as a process: PortAudio and VLC on a sound card that is recorded."""
+"""An emergency over whatever sounds, at a node as a process: PortAudio and VLC on a sound card that is recorded.
+
+Not of the suite, for it listens to a machine that may be busy: `pytest -s tests/players/node/bench_above.py` prints for
+a programme, a relay, a live announcement and another emergency how soon after the order each was silent, and how soon
+the emergency sounded.
+"""
 
 import asyncio
 import json
