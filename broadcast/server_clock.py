@@ -54,6 +54,11 @@ class ServerClock:
 
     def __call__(self) -> datetime:
         """The present instant."""
+        if self.state is ClockState.BY_POLES:  # the machine's clock may have been put right
+            self._judge(())
+        return self._carried()
+
+    def _carried(self) -> datetime:
         return self._system() + self._ahead
 
     @property
@@ -102,11 +107,11 @@ class ServerClock:
             self._ahead, self.state = timedelta(), ClockState.SOUND
             return
         # What was heard before the clock jumped does not fit any more, and falls out here.
-        fitting = [ahead for ahead in aheads if self._is_believable(self() + ahead)]
+        fitting = [ahead for ahead in aheads if self._is_believable(self._carried() + ahead)]
         if fitting and (self.state is not ClockState.BY_POLES or abs(median_low(fitting)) > APART):
             self._ahead += median_low(fitting)
             self.state = ClockState.BY_POLES
-        elif self.state is not ClockState.BY_POLES or not self._is_believable(self()):
+        elif self.state is not ClockState.BY_POLES or not self._is_believable(self._carried()):
             self._ahead, self.state = timedelta(), ClockState.HELD
 
     def _is_believable(self, at: datetime) -> bool:
