@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
@@ -17,16 +18,15 @@ def worked_ahead(work: Callable[[_Item], _Done], items: Iterable[_Item]) -> Iter
     What `work` raises is raised in its turn. Whoever stops before the end waits for nothing that was begun.
     """
     coming, under_way = iter(items), deque[tuple[_Item, Future[_Done]]]()
+    for item in islice(coming, 1):
+        yield item, work(item)
     hands = ThreadPoolExecutor(_AT_ONCE, "ahead")
     try:
-        many = 1
         while True:
-            while len(under_way) < many and (item := next(coming, None)) is not None:
-                under_way.append((item, hands.submit(work, item)))
+            under_way.extend((item, hands.submit(work, item)) for item in islice(coming, _AT_ONCE - len(under_way)))
             if not under_way:
                 return
             item, done = under_way.popleft()
             yield item, done.result()
-            many = _AT_ONCE
     finally:
         hands.shutdown(wait=False, cancel_futures=True)

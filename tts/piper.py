@@ -51,8 +51,8 @@ _NOT_LOADED: tuple[type[Exception], ...] = (
 _NOT_SPOKEN: tuple[type[Exception], ...] = (ValueError, KeyError, IndexError, RuntimeError, MemoryError, *_ORT_ERRORS)
 _LOG_ERRORS_ONLY = 3
 _SHRINK_EVERY = 16
-_WINDOW = 200
-"""Frames; 2.3 s of a medium voice. Longer ones take more memory, shorter ones more work done twice."""
+_WINDOW = 250
+"""Frames; 2.9 s of a medium voice. Longer ones take more memory, shorter ones more work done twice."""
 _REACHES = 4
 
 _Array = NDArray[Any]
