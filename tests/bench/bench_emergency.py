@@ -44,6 +44,8 @@ from tests.bench.load.work import dice, sentences
 
 SOUNDS_WITHIN_S = 10.0
 SETTLES_S = 1.0
+OVER_S = 3.0
+"""So long after a press is over the next comes: the server publishes what has ended two seconds after it."""
 TOLD_WITHIN_S = 30.0
 """So long is waited for the last word of every node of a press, before the next: one press at a time is measured."""
 _OPEN = frozenset({"pending", "cued", "playing"})
@@ -172,7 +174,7 @@ class Series:
     async def _close(self, series: str, pressed: "Pressed") -> None:
         await self._button.stop(pressed.broadcast)
         known = await self._told(pressed.broadcast)
-        await asyncio.sleep(SETTLES_S)
+        await asyncio.sleep(OVER_S)
         for line in self._tape.news():
             pressed.count(line)
         for name in pressed.names:
