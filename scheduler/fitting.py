@@ -92,7 +92,9 @@ def fit_in(session: Session, zones: Sequence[Zone], airing: Airing, now: datetim
 
 def _others(session: Session, airing: Airing, since: datetime, until: datetime, now: datetime) -> list[_Planned]:
     own = f"b-{airing.bulletin_id}-" if airing.bulletin_id else None
-    lines = [line for line in load_lines(session, max(since, now), until) if line.reason is None]
+    begins = max(since, now)
+    ahead = [line for line in load_lines(session, begins, until) if line.starts_at >= begins or line.late_from]
+    lines = [line for line in ahead if line.reason is None]
     guessed = lengths_of(session, [line.broadcast for line in lines if line.lasts is None])
 
     def lasts(line: Line) -> timedelta:

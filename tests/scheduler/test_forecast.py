@@ -22,6 +22,7 @@ from broadcast.zones import list_zones
 from players.messages import ClipRef, NodeConfig, Outcome, Urgency, Volume
 from players.node.airing import QUEUE_PATIENCE as POLES_PATIENCE
 from players.node.windows import gain_db_at
+from scheduler.fitting import Airing, fit_in
 from scheduler.forecast import QUEUE_PATIENCE, Line, Relay, foresee, lines_of_node, lines_of_zones, load_lines
 from scheduler.forecast_sound import SAMPLE_RATE, separator, write_forecast
 from scheduler.week import Block, Fate, load_week
@@ -185,6 +186,9 @@ def test_who_comes_while_another_sounds_waits_for_it_in_the_forecast_and_in_the_
     at = first_at + timedelta(seconds=5)
     begin_due(unit, at)
     assert heard_by(unit, at) == waits
+    (zone,) = (one for one in list_zones(unit) if one.slug == "thon-dong")
+    (day,) = fit_in(unit, [zone], Airing(now + timedelta(hours=2), LASTS, N), at).days
+    assert (day.sessions, day.lasts) == (2, 2 * LASTS), "what sounds is counted once"
     met = block_at(unit, "Hai", at)
     assert (met.fate, met.starts_at) == (Fate.TROUBLE, first_at + LASTS)
     assert "“Một”" in met.troubles[0]
@@ -195,7 +199,6 @@ def test_who_comes_while_another_sounds_waits_for_it_in_the_forecast_and_in_the_
     assert second.state is BroadcastState.ON_AIR, "the server does not know that it waits"
     assert heard_by(unit, at) == [("Một", begun), ("Hai", begun + LASTS)]
     assert block_at(unit, "Hai", at).fate is Fate.PAST
-    (zone,) = (one for one in list_zones(unit) if one.slug == "thon-dong")
     blocks = [block.line.broadcast for block in load_week(unit, zone, MONDAY, at).days[0].blocks]
     assert sorted(blocks) == sorted([first.id, second.id]), "each is shown once"
 
