@@ -195,7 +195,7 @@ async def test_a_typed_text_becomes_sound_and_a_line_of_the_as_run_log(commune: 
 
         # 3, 4  approved, it becomes speech between chimes: a clip in the store
         await leader.get("/duyet")
-        await leader.get(leader.attributes("a.main-act")["href"])
+        await leader.get(leader.attributes("form.acts a.button")["href"])
         await leader.send('form:has(button[value="approve"])', button="act=approve", heard="yes")
         rendering = await _until(
             lambda: stage.one(
