@@ -5,7 +5,6 @@ A real server, two real poles that play to nowhere, bulletins in each state; som
 """
 
 import argparse
-import asyncio
 import io
 import os
 import re
@@ -26,7 +25,7 @@ from broadcast.residents import set_public
 from scheduler.clock import utc_now
 from tests.fakes.piper_voice import VOICE_NAME, vietnamese_voice_dir
 from tests.web.e2e.conftest import CHROMIUM, FLAGS, NODE, NODES, SCREENS, House, People, free_port, process
-from web.demo.client import Client, Tokens
+from web.demo.client import Tokens
 from web.demo.commune import prepare_commune
 
 FOLDER = Path("docs/screenshots")
@@ -62,13 +61,13 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="loalang-screenshots-") as scratch, ExitStack() as stack:
         house, tokens = _running(Path(scratch), stack)
-        asyncio.run(_waiting(house, tokens))
+        _waiting(house, tokens)
         browser = stack.enter_context(sync_playwright()).chromium.launch(
             executable_path=CHROMIUM, args=[*FLAGS, "--lang=vi"], env={**os.environ, "LANGUAGE": "vi"}
         )
         stack.callback(browser.close)
         for screen in SCREENS:
-            broadcast = asyncio.run(_aired(house, tokens))
+            broadcast = _aired(house, tokens)
             for name, page in _pages(house, browser, screen, broadcast):
                 _keep(_picture(page), out / f"{name}-{screen}.png")
                 if name in DARK and screen == "phone":
@@ -103,26 +102,32 @@ def _place(folder: Path, slug: str) -> None:
     engine.dispose()
 
 
-async def _waiting(house: House, tokens: Tokens) -> None:
+def _waiting(house: House, tokens: Tokens) -> None:
     """A bulletin that waits for the leader, and a resident's word."""
-    async with httpx.AsyncClient(base_url=house.url, trust_env=False, timeout=60) as http:
+    with _http(house) as http:
         headers = {"authorization": f"Bearer {tokens.officer}"}
         noon = (utc_now() + timedelta(days=1)).replace(hour=10, minute=0, second=0, microsecond=0)
         body = {"title": "Tiêm phòng dại", "script": NOTICE, "zones": ["thon-tay"], "airs_at": noon.isoformat()}
-        bulletin = (await http.post("/api/bulletins", json=body, headers=headers)).raise_for_status().json()["id"]
-        (await http.post(f"/api/bulletins/{bulletin}/submit", json={}, headers=headers)).raise_for_status()
+        bulletin = http.post("/api/bulletins", json=body, headers=headers).raise_for_status().json()["id"]
+        http.post(f"/api/bulletins/{bulletin}/submit", json={}, headers=headers).raise_for_status()
         said = {"kind": "too-loud", "loa": "dong-1", "words": "Sáng sớm loa to quá, nhà có cháu nhỏ."}
-        (await http.post("/cong-khai/gop-y", data=said, follow_redirects=True)).raise_for_status()
+        http.post("/cong-khai/gop-y", data=said, follow_redirects=True).raise_for_status()
 
 
-async def _aired(house: House, tokens: Tokens) -> str:
+def _aired(house: House, tokens: Tokens) -> str:
     """A bulletin that sounds; gives its broadcast."""
-    client = Client(house.url, tokens)
-    try:
-        bulletin = await client.air_now("Họp thôn Đông", LONG_NOTICE, ("thon-dong",))
-        return (await client.broadcasts_of(bulletin))[0]
-    finally:
-        await client.close()
+    officer, leader = ({"authorization": f"Bearer {token}"} for token in (tokens.officer, tokens.leader))
+    with _http(house) as http:
+        body = {"title": "Họp thôn Đông", "script": LONG_NOTICE, "zones": ["thon-dong"], "airs_now": True}
+        bulletin = http.post("/api/bulletins", json=body, headers=officer).raise_for_status().json()["id"]
+        http.post(f"/api/bulletins/{bulletin}/submit", json={}, headers=officer).raise_for_status()
+        http.post(f"/api/bulletins/{bulletin}/approve", json={"revision": 1}, headers=leader).raise_for_status()
+        answer = http.get(f"/api/bulletins/{bulletin}", headers=officer).raise_for_status()
+    return str(answer.json()["broadcasts"][0])
+
+
+def _http(house: House) -> httpx.Client:
+    return httpx.Client(base_url=house.url, trust_env=False, timeout=60)
 
 
 def _pages(house: House, browser: Browser, screen: str, broadcast: str) -> Iterator[tuple[str, Page]]:
