@@ -18,7 +18,7 @@ from tests.e2e.tls_commune import NODE, TlsCommune
 from web.auth import cookie_name
 from web.settings import DATABASE_FILE
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 PAGE = f"/cum-loa/{NODE}"
 
 
