@@ -1,0 +1,134 @@
+"""The pages as people use them, with real poles: a pole's, the administrator's; also without scripts."""
+
+import re
+
+import pyotp
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.web.e2e.accessibility import grave_findings
+from tests.web.e2e.conftest import People
+from tests.web.e2e.test_journeys import no_sideways_scrolling
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+SLOWLY = 90_000
+"""Milliseconds that rendering or a pole may take on a busy machine."""
+
+
+def look_over(page: Page) -> None:
+    """It fits its screen and axe finds nothing serious."""
+    assert no_sideways_scrolling(page), page.url
+    assert grave_findings(page) == [], page.url
+
+
+def until(page: Page, wanted: Locator, path: str) -> None:
+    """Load a page that is not live again until it shows what is waited for."""
+    for _ in range(60):
+        page.goto(path)
+        try:
+            expect(wanted.first).to_be_attached(timeout=1000)
+        except AssertionError:
+            continue
+        return
+    expect(wanted.first).to_be_attached()
+
+
+@pytest.mark.parametrize("screen", ["desktop", "phone"])
+def test_a_pole_is_placed_by_touch_tried_out_and_watched(people: People, screen: str) -> None:
+    admin, officer = people.sign_in("quantri", screen), people.sign_in("canbo", screen)
+    admin.goto("/cum-loa/dong-1")
+    canvas = admin.locator('[data-map="place"][data-ready]')
+    expect(canvas).to_be_visible()
+    canvas.click(position={"x": 120, "y": 90})
+    expect(admin.get_by_label("Vĩ độ")).to_have_value(re.compile(r"^\d+[.,]\d{6}$"))
+    look_over(admin)
+    admin.get_by_role("button", name="Lưu", exact=True).click()
+    expect(admin.get_by_text("Đã lưu cụm loa.")).to_be_visible()
+
+    officer.goto("/")
+    pole = officer.locator('[data-map="watch"] [data-pole="dong-1"]')
+    expect(pole.locator(".sign-online, .sign-playing")).to_be_visible()
+    look_over(officer)
+    admin.get_by_role("button", name="Thử loa ngay").click()
+    expect(admin.get_by_text("Đã gửi lệnh thử loa.")).to_be_visible()
+    expect(pole.locator(".sign-playing")).to_be_visible(timeout=SLOWLY)  # without reloading
+    expect(pole).to_have_attribute("aria-label", re.compile("Đang phát"))
+    expect(officer.locator('[data-node="tay-1"]')).to_contain_text("Đang kết nối")
+    expect(pole.locator(".sign-online")).to_be_visible(timeout=SLOWLY)
+    until(admin, admin.locator("[data-trial]", has_text="Đã phát"), "/cum-loa/dong-1/tai-cho")
+    look_over(admin)
+    assert people.complaints == []
+
+
+def test_a_pole_is_placed_and_tried_out_without_scripts(people: People) -> None:
+    admin = people.sign_in("quantri", "phone", scripts=False)
+    admin.goto("/cum-loa/tay-1")
+    admin.get_by_label("Vĩ độ").fill("20,9478")
+    admin.get_by_label("Kinh độ").fill("105,8014")
+    admin.get_by_role("button", name="Lưu", exact=True).click()
+    expect(admin.get_by_text("Đã lưu cụm loa.")).to_be_visible()
+    admin.goto("/cum-loa/tay-1/tai-cho")
+    admin.get_by_role("button", name="Thử loa ngay").click()
+    until(admin, admin.locator("[data-trial]", has_text="Đã phát"), "/cum-loa/tay-1/tai-cho")
+
+
+@pytest.mark.parametrize(("screen", "scripts"), [("desktop", True), ("phone", False)])
+def test_the_administrator_adds_a_person_a_factor_a_token_and_a_backup(
+    people: People, screen: str, *, scripts: bool
+) -> None:
+    admin = people.sign_in("quantri", screen, scripts=scripts)
+    username = f"moi-{screen}"
+
+    def seen(path: str) -> None:
+        admin.goto(path)
+        if scripts:
+            look_over(admin)
+
+    seen("/nguoi-dung")
+    admin.get_by_label("Họ tên hoặc chức danh").fill("Cán bộ mới")
+    admin.get_by_label("Tên đăng nhập (không dấu)").fill(username)
+    admin.get_by_label("Vai trò").select_option(label="Cán bộ văn hóa")
+    admin.get_by_role("button", name="Thêm và lấy mật khẩu").click()
+    people.house.passwords[username] = admin.locator(".code").inner_text()
+    newcomer = people.sign_in(username, screen, scripts=scripts)
+    newcomer.goto("/hai-lop")
+    newcomer.get_by_role("button", name="Bắt đầu").click()
+    expect(newcomer.get_by_alt_text("Mã QR của xác thực hai lớp")).to_be_visible()
+    secret = newcomer.locator("[data-secret]").inner_text()
+    newcomer.get_by_label("Mã trên điện thoại").fill(pyotp.TOTP(secret).now())
+    newcomer.get_by_role("button", name="Bật xác thực hai lớp").click()
+    spare = newcomer.locator("[data-codes] code").first.inner_text()
+    if scripts:
+        look_over(newcomer)
+    enter_with_code(people, newcomer, username, spare)
+
+    seen("/ma-truy-cap")
+    admin.get_by_label("Dùng cho việc gì").fill(f"Bảng {screen}")
+    admin.get_by_label("xem", exact=True).check()
+    admin.get_by_role("button", name="Tạo và lấy mã").click()
+    token = admin.locator(".code").inner_text()
+    answer = admin.request.get("/api/nodes", headers={"authorization": f"Bearer {token}"})
+    assert answer.ok
+    seen("/sao-luu")
+    before = admin.locator("[data-backup]").count()
+    admin.get_by_label("Tôi biết tệp chứa khóa của xã").check()
+    admin.get_by_role("button", name="Sao lưu ngay").click()
+    expect(admin.get_by_text("Đã sao lưu xong.")).to_be_visible(timeout=SLOWLY)
+    expect(admin.locator("[data-backup]")).to_have_count(before + 1)
+    seen("/nhat-ky-he-thong?kiem=1")
+    expect(admin.locator("[data-verified]")).to_contain_text("Nhật ký nguyên vẹn.")
+    seen("/suc-khoe")
+    assert people.complaints == []
+
+
+def enter_with_code(people: People, page: Page, username: str, code: str) -> None:
+    """Sign out, and in again by password and code."""
+    page.goto("/them")
+    page.locator("main").get_by_role("button", name="Đăng xuất").click()
+    page.goto("/dang-nhap")
+    page.get_by_label("Tên đăng nhập").fill(username)
+    page.get_by_label("Mật khẩu").fill(people.house.passwords[username])
+    page.get_by_role("button", name="Đăng nhập").click()
+    page.get_by_label("Mã sáu số, hoặc một mã dự phòng").fill(code)
+    page.get_by_role("button", name="Vào", exact=True).click()
+    expect(page.locator("main h1")).to_have_text("Đang phát")
