@@ -87,7 +87,7 @@ async def test_sentences_are_listed_with_where_they_begin(browse: SignIn) -> Non
     assert [row.attributes["data-from"] for row in rows] == ["0", str(SCRIPT.index("Nhớ"))]
     begins = [one.attributes["data-from"] for one in officer.page.css(".reading p")]
     assert begins == [row.attributes["data-from"] for row in rows]
-    assert rows[1].css_first("p").text() == "Nhớ mang CCCD."
+    assert [text.text() for text in rows[1].css("p")] == ["Nhớ mang CCCD."]
     assert (await officer.http.get("/soan/cau/" + "0" * 64)).status_code == 404
     await shown(officer, "act=listen-sentences", script="  ")
     assert "Chưa có nội dung để đọc" in officer.text('#sound [role="alert"]')
