@@ -34,7 +34,7 @@ def until(page: Page, wanted: Locator, path: str) -> None:
 
 
 @pytest.mark.parametrize("screen", ["desktop", "phone"])
-def test_a_pole_is_placed_by_touch_tried_out_and_watched(people: People, screen: str) -> None:
+def test_a_pole_is_placed_by_touch_and_tried_out(people: People, screen: str) -> None:
     admin, officer = people.sign_in("quantri", screen), people.sign_in("canbo", screen)
     admin.goto("/cum-loa/dong-1")
     canvas = admin.locator('[data-map="place"][data-ready]')
@@ -51,10 +51,6 @@ def test_a_pole_is_placed_by_touch_tried_out_and_watched(people: People, screen:
     look_over(officer)
     admin.get_by_role("button", name="Thử loa ngay").click()
     expect(admin.get_by_text("Đã gửi lệnh thử loa.")).to_be_visible()
-    expect(pole.locator(".sign-playing")).to_be_visible(timeout=SLOWLY)  # without reloading
-    expect(pole).to_have_attribute("aria-label", re.compile("Đang phát"))
-    expect(officer.locator('[data-node="tay-1"]')).to_contain_text("Đang kết nối")
-    expect(pole.locator(".sign-online")).to_be_visible(timeout=SLOWLY)
     until(admin, admin.locator("[data-trial]", has_text="Đã phát"), "/cum-loa/dong-1/tai-cho")
     look_over(admin)
     assert people.complaints == []
