@@ -103,8 +103,7 @@ def _awaited(
     found: defaultdict[str, list[Placing]] = defaultdict(list)
     for one in planned:
         for placing in in_programme.get(one.programme_id, ()):
-            like = calendar[one.on].like_weekday if one.on in calendar else None
-            if placing.goes_into(one.zone_ids, one.on, one.on.weekday() if like is None else like):
+            if placing.goes_into(one.zone_ids, one.on, calendar.get(one.on, CommuneDay()).weekday(one.on)):
                 found[one.id].append(placing)
     return dict(found)
 

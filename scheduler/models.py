@@ -26,6 +26,10 @@ class CommuneDay:
     like_weekday: int | None = None
     """It follows the timetable of this weekday (0 = Monday)."""
 
+    def weekday(self, on: date) -> int:
+        """The weekday as which the commune holds that day (0 = Monday)."""
+        return on.weekday() if self.like_weekday is None else self.like_weekday
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -48,7 +48,7 @@ def _days(entry: Entry, first: date, last: date, calendar: Mapping[date, Commune
 
 
 def _is_due(entry: Entry, day: date, commune_day: CommuneDay) -> bool:
-    weekday = day.weekday() if commune_day.like_weekday is None else commune_day.like_weekday
+    weekday = commune_day.weekday(day)
     return (
         weekday in entry.weekdays
         or day in entry.dates
