@@ -12,12 +12,12 @@ from sqlmodel import Session, col, select
 
 from broadcast.budget import Budget, refusals
 from broadcast.budget import Session as Sounding
-from broadcast.communes import get_commune, local_zone, windows_of_commune
-from broadcast.lifecycle import why_text
+from broadcast.hours import Hours, load_hours
+from broadcast.lifecycle import WhyNot, why_text
 from broadcast.models import Broadcast, BroadcastState, Zone, row_id
 from broadcast.rules import load_budgets
 from broadcast.views import broadcast_rows
-from broadcast.windows import fits_windows, say_windows
+from broadcast.windows import say_windows
 from players.messages import Urgency
 from scheduler.advice import Advice, AdviceKind, without_nodes
 from scheduler.conflicts import Span, find_overlaps
@@ -72,22 +72,28 @@ class _Planned:
 
 def fit_in(session: Session, zones: Sequence[Zone], airing: Airing, now: datetime) -> Fit:
     """Look at the day on which it would be aired, in these villages. Only reads."""
-    commune = get_commune(session)
-    local = local_zone(commune)
+    hours = load_hours(session)
+    local = hours.zone
     begins = datetime.combine(airing.starts_at.astimezone(local).date(), time(), local)
     others = _others(session, airing, begins, begins + timedelta(days=1), now)
     budgets = load_budgets(session)
     days = tuple(_day(zone, others, budgets.get(row_id(zone.id), Budget())) for zone in zones)
-    quiet = not fits_windows(windows_of_commune(commune), local, airing.starts_at, airing.lasts)
-    advice = without_nodes(session, zones)
-    if quiet:
-        windows = say_windows(windows_of_commune(commune)) or "không có"
-        said = f"Ngoài giờ được phép phát của xã ({windows}), sẽ không phát."
-        advice.append(Advice(AdviceKind.QUIET_HOURS, said, airing.starts_at))
-    else:
-        advice += _refused(zones, airing, others, budgets, local)
+    closed = _closed(hours, airing)
+    advice = [*without_nodes(session, zones), *(closed or _refused(zones, airing, others, budgets, local))]
     advice += _met(zones, airing, others, local)
     return Fit(days, tuple(advice))
+
+
+def _closed(hours: Hours, airing: Airing) -> list[Advice]:
+    """What the commune's hours have against it."""
+    why = hours.why_closed(airing.starts_at, airing.lasts)
+    if why is None:
+        return []
+    if why is WhyNot.MOURNING_DAY:
+        return [_never(why, airing.starts_at)]
+    windows = say_windows(hours.windows) or "không có"
+    said = f"Ngoài giờ được phép phát của xã ({windows}), sẽ không phát."
+    return [Advice(AdviceKind.QUIET_HOURS, said, airing.starts_at)]
 
 
 def _others(session: Session, airing: Airing, since: datetime, until: datetime, now: datetime) -> list[_Planned]:
@@ -122,6 +128,10 @@ def _day(zone: Zone, others: Iterable[_Planned], budget: Budget) -> VillageDay:
     return VillageDay(zone.name, len(there), total, budget.sessions_a_day, budget.day_minutes)
 
 
+def _never(refused: WhyNot, at: datetime | None = None) -> Advice:
+    return Advice(AdviceKind.REFUSED, f"Sẽ không phát. {why_text(refused)}", at)
+
+
 def _refused(
     zones: Sequence[Zone], airing: Airing, others: Sequence[_Planned], budgets: dict[int, Budget], local: ZoneInfo
 ) -> list[Advice]:
@@ -137,7 +147,7 @@ def _refused(
     soundings.append(Sounding(_OWN, frozenset(ids.values()), airing.starts_at, airing.lasts))
     refused = refusals(soundings, budgets, local)
     titles = {one.id: one.title for one in others}
-    said = [Advice(AdviceKind.REFUSED, f"Sẽ không phát. {why_text(refused[_OWN])}")] if _OWN in refused else []
+    said = [_never(refused[_OWN])] if _OWN in refused else []
     before = refusals([one for one in soundings if one.id != _OWN], budgets, local)
     pushed = [id_ for id_ in refused if id_ != _OWN and id_ not in before]
     return said + [

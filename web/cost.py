@@ -10,7 +10,6 @@ from broadcast.errors import BroadcastError
 from broadcast.models import Clip
 from broadcast.reading_rules import rules_of
 from broadcast.said_script import ClipMark, split_said
-from broadcast.typed_text import MAX_SCRIPT
 from broadcast.zones import list_zones
 from players.messages import Urgency
 from scheduler.fitting import Airing, Fit, fit_in
@@ -30,7 +29,7 @@ class Cost:
 
 def cost_of(door: Door, typed: Typed, bulletin_id: str) -> Cost | None:
     """Reckon it by the words; none when there is nothing to say."""
-    if (not typed.written.strip() and not typed.parts) or len(typed.written) > MAX_SCRIPT:
+    if not typed.is_sayable:
         return None
     with door.read() as session:
         try:

@@ -7,7 +7,6 @@ from broadcast.communes import get_commune, voice_for
 from broadcast.errors import InvalidInput
 from broadcast.renderings import want_sentences
 from broadcast.said_script import ClipMark, split_said
-from broadcast.typed_text import MAX_SCRIPT
 from players.messages import Urgency
 from web.deps import Door
 from web.pages.listen import take_turn
@@ -30,7 +29,7 @@ def require_words(typed: Typed) -> None:
     Raises:
         InvalidInput: nothing is typed, or too much.
     """
-    if not (typed.script.strip() or typed.parts) or len(typed.written) > MAX_SCRIPT:
+    if not typed.is_sayable:
         raise InvalidInput("nothing-to-say", "Chưa có nội dung để đọc, hoặc nội dung quá dài.", "script")
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from broadcast.bulletin_parts import PartDraft
 from broadcast.errors import InvalidInput
 from broadcast.models import PartKind
+from broadcast.typed_text import MAX_SCRIPT
 from players.messages import Urgency
 from tts.normalize import detect_legacy
 from web.deps import Fields
@@ -34,6 +35,11 @@ class Typed:
     def written(self) -> str:
         """All texts in their order."""
         return written_in(self.script, self.parts)
+
+    @property
+    def is_sayable(self) -> bool:
+        """Whether there is anything to say, and not too much of it."""
+        return bool(self.written.strip() or self.parts) and len(self.written) <= MAX_SCRIPT
 
 
 def typed_in(form: Fields) -> Typed:

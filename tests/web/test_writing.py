@@ -4,8 +4,11 @@ from datetime import time, timedelta
 
 import pytest
 
+from broadcast.communes import get_commune
 from broadcast.db import session_of
+from broadcast.models import SpecialDayKind
 from broadcast.rules import Rules, set_commune_rules
+from broadcast.special_days import set_special_day
 from players.messages import Window
 from tests.web.conftest import NOW, Browser, Commune, SignIn
 from web.other_readings import other_readings
@@ -110,6 +113,13 @@ async def test_length_and_the_villages_day_are_said_before_anything_is_kept(brow
     assert "Ngoài giờ được phép phát của xã" in officer.text('[data-advice="quiet-hours"]')
     await shown(officer, "act=read", **there | {"script": "Tin dài. " * 2000})
     assert "Sẽ không phát." in officer.text('[data-advice="refused"]')
+    with session_of(commune.engine) as session:
+        set_special_day(
+            session, get_commune(session), on=NOW.date() + timedelta(days=1), name="Quốc tang",
+            kind=SpecialDayKind.MOURNING, like_weekday=None, now=NOW, actor="leader",
+        )  # fmt: skip
+    await shown(officer, "act=read", **there)
+    assert "Ngày để tang: chỉ phát tin khẩn cấp." in officer.text('[data-advice="refused"]')
     await shown(officer, "act=read", **there | {"zones": []})
     assert officer.page.css_first("[data-days]") is None
 

@@ -55,7 +55,8 @@ if (user && form) {
   const draft = read(key);
   if (draft && !sameAs(draft.fields)) {
     found.hidden = false;
-    found.querySelector("time").textContent = new Date(draft.at).toLocaleString("vi-VN", {
+    const language = document.documentElement.lang === "vi" ? "vi-VN" : "en-GB";
+    found.querySelector("time").textContent = new Date(draft.at).toLocaleString(language, {
       hour: "2-digit", minute: "2-digit", day: "2-digit", month: "2-digit",
     });
     found.querySelector("[data-take]").addEventListener("click", () => {
