@@ -11,9 +11,10 @@ from sqlmodel import Session, col, select
 
 from broadcast.audit import record
 from broadcast.communes import get_commune
-from broadcast.errors import InvalidInput, NotFound
+from broadcast.errors import InvalidInput
 from broadcast.models import Commune, Node, Zone
 from broadcast.nodes import get_node
+from broadcast.zones import get_zone
 
 MIN_POINTS, MAX_POINTS = 3, 500
 _DECIMALS = 6
@@ -89,18 +90,6 @@ def set_outline(session: Session, slug: str, outline: Iterable[Point], now: date
     zone.outline = [[longitude, latitude] for latitude, longitude in points]
     session.add(zone)
     record(session, now, actor, "set-outline", slug, {"points": len(points)})
-    return zone
-
-
-def get_zone(session: Session, slug: str) -> Zone:
-    """A village by its slug.
-
-    Raises:
-        NotFound: there is no such village.
-    """
-    zone = session.exec(select(Zone).where(Zone.slug == slug)).one_or_none()
-    if zone is None:
-        raise NotFound("no-zone", "Không có khu vực này.")
     return zone
 
 

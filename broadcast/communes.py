@@ -1,6 +1,6 @@
 """The commune this server speaks for. One server, one commune."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,11 +12,12 @@ from broadcast.models import Commune
 from broadcast.typed_text import clean_line, clean_slug
 from broadcast.windows import stored_windows, windows_of
 from players.messages import Urgency, Window
+from tts.chimes import TUNES, Chime
 
 DEFAULT_VOICE = "vi_VN-vais1000-medium"
 SLOWEST, FASTEST = 0.7, 1.3
 """How fast a voice may read, against its own speed: beyond these a horn is not understood."""
-_RATE = "loalang_rate"
+_RATE, _TUNES = "loalang_rate", "loalang_tunes"
 
 
 def create_commune(
@@ -123,6 +124,48 @@ def rate_of(session: Session) -> float:
         session.info[_RATE] = session.exec(select(Commune.rate)).first() or 1.0
     rate: float = session.info[_RATE]
     return rate
+
+
+def set_tune(session: Session, chime: Chime, tune: str, actor: str, now: datetime) -> Commune:
+    """Choose what sounds before and after that kind of broadcast from now on; what is rendered stays as it is.
+
+    Raises:
+        InvalidInput: that kind has no such tune.
+    """
+    if tune not in TUNES[chime]:
+        raise InvalidInput("unknown-tune", "Không có nhạc hiệu này.", "tune")
+    commune = get_commune(session)
+    before = commune.chimes.get(chime, TUNES[chime][0])
+    if before != tune:
+        chosen = {**commune.chimes, chime.value: tune}
+        commune.chimes = {kind: name for kind, name in chosen.items() if name != TUNES[Chime(kind)][0]}
+        session.add(commune)
+        session.info.pop(_TUNES, None)
+        said = {"before": before, "after": tune}
+        record(session, now, actor, "set-chime", chime.value, said)
+    return commune
+
+
+def tunes_of(session: Session) -> Mapping[str, str]:
+    """The tune of each kind of chime that is not the first; looked up once in a unit of work."""
+    if _TUNES not in session.info:
+        session.info[_TUNES] = session.exec(select(Commune.chimes)).first() or {}
+    tunes: dict[str, str] = session.info[_TUNES]
+    return tunes
+
+
+def rename_commune(session: Session, name: str, actor: str, now: datetime) -> Commune:
+    """Call the commune otherwise on screens; its slug stays.
+
+    Raises:
+        InvalidInput: the name cannot be used.
+    """
+    commune = get_commune(session)
+    before, commune.name = commune.name, clean_line(name, "name")
+    session.add(commune)
+    if commune.name != before:
+        record(session, now, actor, "rename-commune", commune.slug, {"before": before, "after": commune.name})
+    return commune
 
 
 def local_zone(commune: Commune) -> ZoneInfo:

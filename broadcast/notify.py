@@ -8,7 +8,7 @@ from sqlmodel import Session, col, delete, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from broadcast.communes import get_commune
-from broadcast.models import Alarm, AlarmKind, AlarmNotice, NoticeChannel, NoticeEvent
+from broadcast.models import Alarm, AlarmKind, AlarmNotice, NoticeChannel, NoticeEvent, Webhook
 
 MAX_WAITING = 1000
 """Notices that wait for one channel; beyond it the oldest is given up."""
@@ -46,19 +46,28 @@ def document_of(alarm: Alarm, event: NoticeEvent, commune: str, now: datetime) -
 def queue_notice(
     session: Session, channels: Collection[NoticeChannel], alarm: Alarm, event: NoticeEvent, now: datetime
 ) -> None:
-    """Have it told, in the same unit of work as what happened. That telling fails is told on the page only."""
-    if not channels or alarm.kind is AlarmKind.NOTIFY_FAILED:
+    """Have it told, in the same unit of work as what happened. That telling fails is told on the page only.
+
+    By the channels that the settings name, and to each webhook that the commune has added itself.
+    """
+    if alarm.kind is AlarmKind.NOTIFY_FAILED:
         return
-    document = document_of(alarm, event, get_commune(session).slug, now)
-    for channel in sorted(channels):
-        session.add(AlarmNotice(channel=channel, event=event, document=document, created_at=now))
+    ways: list[tuple[NoticeChannel, int | None]] = [(channel, None) for channel in sorted(channels)]
+    own = session.exec(select(Webhook.id).where(col(Webhook.is_active)).order_by(col(Webhook.id)))
+    ways += [(NoticeChannel.WEBHOOK, webhook_id) for webhook_id in own]
+    document = document_of(alarm, event, get_commune(session).slug, now) if ways else {}
+    for channel, webhook_id in ways:
+        notice = AlarmNotice(channel=channel, webhook_id=webhook_id, event=event, document=document, created_at=now)
+        session.add(notice)
         session.flush()
-        _give_up_beyond(session, channel, now)
+        _give_up_beyond(session, channel, webhook_id, now)
 
 
-def due_notices(session: Session, channel: NoticeChannel, now: datetime) -> list[AlarmNotice]:
-    """What is to be sent now, the oldest first."""
-    rows = session.exec(_waiting(channel).order_by(col(AlarmNotice.id)).limit(AT_ONCE))
+def due_notices(
+    session: Session, channel: NoticeChannel, now: datetime, webhook_id: int | None = None
+) -> list[AlarmNotice]:
+    """What is to be sent now, the oldest first; to one of the commune's own webhooks when it is named."""
+    rows = session.exec(_waiting(channel, webhook_id).order_by(col(AlarmNotice.id)).limit(AT_ONCE))
     return [row for row in rows if row.try_after is None or row.try_after <= now]
 
 
@@ -120,18 +129,19 @@ def forget_old_notices(session: Session, now: datetime) -> None:
     session.exec(delete(AlarmNotice).where(col(AlarmNotice.done_at) < now - KEPT))
 
 
-def _give_up_beyond(session: Session, channel: NoticeChannel, now: datetime) -> None:
-    count = session.exec(select(func.count()).select_from(_waiting(channel).subquery())).one()
+def _give_up_beyond(session: Session, channel: NoticeChannel, webhook_id: int | None, now: datetime) -> None:
+    count = session.exec(select(func.count()).select_from(_waiting(channel, webhook_id).subquery())).one()
     if count > MAX_WAITING:
-        oldest = _waiting(channel).order_by(col(AlarmNotice.id)).limit(count - MAX_WAITING)
+        oldest = _waiting(channel, webhook_id).order_by(col(AlarmNotice.id)).limit(count - MAX_WAITING)
         for notice in session.exec(oldest):
             notice.done_at, notice.error = now, "too many waited"
             session.add(notice)
         session.flush()
 
 
-def _waiting(channel: NoticeChannel) -> SelectOfScalar[AlarmNotice]:
-    return select(AlarmNotice).where(AlarmNotice.channel == channel, col(AlarmNotice.done_at).is_(None))
+def _waiting(channel: NoticeChannel, webhook_id: int | None) -> SelectOfScalar[AlarmNotice]:
+    to_it = (AlarmNotice.channel == channel, col(AlarmNotice.webhook_id).is_not_distinct_from(webhook_id))
+    return select(AlarmNotice).where(*to_it, col(AlarmNotice.done_at).is_(None))
 
 
 def _by_id(session: Session, ids: Collection[int]) -> Sequence[AlarmNotice]:

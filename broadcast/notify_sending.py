@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from broadcast.communes import get_commune, local_zone
 from broadcast.db import reading, session_of
-from broadcast.models import Alarm, AlarmKind, AlarmNotice, NoticeChannel, NoticeEvent, row_id
+from broadcast.models import Alarm, AlarmKind, AlarmNotice, NoticeChannel, NoticeEvent, Webhook, row_id
 from broadcast.notify import (
     NotifyFailed,
     compute_pause,
@@ -24,6 +24,7 @@ from broadcast.notify import (
 )
 from broadcast.notify_mail import MailOptions, send_mail, write_mail
 from broadcast.notify_webhook import WebhookOptions, send_webhook
+from broadcast.webhooks import active_webhooks, get_webhook
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,16 @@ class NotifyOptions:
     mail: MailOptions | None = None
     gather: timedelta = timedelta(seconds=20)
     pause: timedelta = timedelta(minutes=5)
+    allows_inner: bool = False
+    """Whether the commune's own webhooks may be on this machine or in an inner network."""
+
+
+@dataclass(slots=True)
+class _Rest:
+    """How long a webhook that did not take what it was told is left alone."""
+
+    failed_in_a_row: int = 0
+    until: datetime | None = None
 
 
 class Notifier:
@@ -47,18 +58,18 @@ class Notifier:
         self._engine = engine
         self._options = options
         self._clock = clock
-        self._failed_in_a_row = 0
-        self._rests_until: datetime | None = None
+        self._rests: dict[int | None, _Rest] = {}
+        """By the webhook's id; none: the settings' own."""
 
     @property
     def channels(self) -> frozenset[NoticeChannel]:
-        """The ways that are set up."""
+        """The ways that the settings name."""
         found = {NoticeChannel.WEBHOOK: self._options.webhook, NoticeChannel.MAIL: self._options.mail}
         return frozenset(channel for channel, options in found.items() if options is not None)
 
     async def run(self) -> None:
         """Send what is due, until cancelled."""
-        while self.channels:
+        while True:
             try:
                 await self.send_due()
             # What waits is in the database: whatever went wrong with one notice, the next look tries again.
@@ -84,20 +95,35 @@ class Notifier:
         else:
             raise NotifyFailed(f"{channel} is not set up")
 
+    async def try_webhook(self, webhook_id: int) -> None:
+        """Send a test to one of the commune's own webhooks, now.
+
+        Raises:
+            NotFound: there is no such webhook.
+            NotifyFailed: it did not go out.
+        """
+        webhook, document = await asyncio.to_thread(self._own_webhook, webhook_id)
+        await send_webhook(webhook, document, "test", self._clock())
+
     async def _send_webhooks(self) -> None:
-        webhook = self._options.webhook
-        if webhook is None or (self._rests_until is not None and self._clock() < self._rests_until):
+        targets = await asyncio.to_thread(self._webhooks)
+        await asyncio.gather(*(self._send_to(webhook_id, webhook) for webhook_id, webhook in targets.items()))
+
+    async def _send_to(self, webhook_id: int | None, webhook: WebhookOptions) -> None:
+        """Tell one webhook what waits for it; one that does not answer holds up no other."""
+        rest = self._rests.setdefault(webhook_id, _Rest())
+        if rest.until is not None and self._clock() < rest.until:
             return
-        for notice in await asyncio.to_thread(self._due, NoticeChannel.WEBHOOK):
+        for notice in await asyncio.to_thread(self._due, NoticeChannel.WEBHOOK, webhook_id):
             try:
                 await send_webhook(webhook, notice.document, str(notice.id), self._clock())
             except NotifyFailed as error:
                 # The others would fare alike; but one that is never taken must not hold them up for ever.
-                self._failed_in_a_row += 1
-                self._rests_until = self._clock() + compute_pause(self._failed_in_a_row)
+                rest.failed_in_a_row += 1
+                rest.until = self._clock() + compute_pause(rest.failed_in_a_row)
                 await asyncio.to_thread(self._note_failed, [notice], error)
                 return
-            self._failed_in_a_row = 0
+            rest.failed_in_a_row = 0
             await asyncio.to_thread(self._note_sent, [notice])
 
     async def _send_mail(self) -> None:
@@ -125,9 +151,24 @@ class Notifier:
             commune = get_commune(session)
         send_mail(options, write_mail(options, commune.name, documents, local_zone(commune), self._clock()))
 
-    def _due(self, channel: NoticeChannel) -> list[AlarmNotice]:
+    def _webhooks(self) -> dict[int | None, WebhookOptions]:
+        found: dict[int | None, WebhookOptions] = {}
+        if self._options.webhook is not None:
+            found[None] = self._options.webhook
         with reading(self._engine) as session:
-            return due_notices(session, channel, self._clock())
+            return found | {row_id(one.id): self._as_options(one) for one in active_webhooks(session)}
+
+    def _own_webhook(self, webhook_id: int) -> tuple[WebhookOptions, dict[str, Any]]:
+        with reading(self._engine) as session:
+            webhook = self._as_options(get_webhook(session, webhook_id))
+        return webhook, self._test_document()
+
+    def _as_options(self, webhook: Webhook) -> WebhookOptions:
+        return WebhookOptions(webhook.url, webhook.secret, self._options.allows_inner)
+
+    def _due(self, channel: NoticeChannel, webhook_id: int | None = None) -> list[AlarmNotice]:
+        with reading(self._engine) as session:
+            return due_notices(session, channel, self._clock(), webhook_id)
 
     def _note_sent(self, notices: Collection[AlarmNotice]) -> None:
         with session_of(self._engine) as session:

@@ -293,6 +293,7 @@ def _due_of(rendering: Rendering) -> _Due:
         voice=FALLBACK_VOICE if is_given_up else rendering.voice,
         chime=Chime(rendering.chime) if rendering.chime else None,
         closing_chime=rendering.has_closing_chime,
+        tune=rendering.tune,
         twice=rendering.is_read_twice,
         rate=rendering.rate,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from broadcast.communes import rate_of
+from broadcast.communes import rate_of, tunes_of
 from broadcast.errors import InvalidInput
 from broadcast.models import Rendering, RenderingState
 from broadcast.reading_rules import ReadingRules, rules_of
@@ -100,8 +100,8 @@ def sentence_keys(session: Session, script: str, voice: str) -> list[str]:
 
 def chime_key(session: Session, chime: Chime, *, closing: bool = False) -> str:
     """The key of the rendering that `want_chime` wants. Only reads."""
-    rate = rate_of(session)
-    return compute_key(None, [], "", chime.value, has_closing_chime=closing, is_read_twice=False, rate=rate)
+    rate, tune = rate_of(session), tunes_of(session).get(chime, "")
+    return compute_key(None, [], "", chime.value, has_closing_chime=closing, is_read_twice=False, rate=rate, tune=tune)
 
 
 def want_chime(session: Session, chime: Chime, urgency: Urgency, now: datetime, *, closing: bool = False) -> Rendering:
@@ -162,12 +162,15 @@ def compute_key(
     has_closing_chime: bool,
     is_read_twice: bool,
     rate: float,
+    tune: str = "",
 ) -> str:
     """SHA-256 of what was written and of all that decides how it sounds.
 
     Two texts that are read alike today may be read otherwise tomorrow: they share a clip, not a rendering.
     """
     said = [_RECIPE, script, sentences, voice, chime, has_closing_chime, is_read_twice, rate]
+    if tune:  # what was made before there was a choice keeps its key
+        said.append(tune)
     asked = json.dumps(said, ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()
 
@@ -201,7 +204,7 @@ def _wanted(
     rules_sha256: str | None = None,
 ) -> list[Rendering]:
     """The renderings of wishes with what is said of each; those that are not there are made."""
-    rate = rate_of(session)
+    rate, tunes = rate_of(session), tunes_of(session)
     keys = [
         compute_key(
             wish.script,
@@ -211,6 +214,7 @@ def _wanted(
             has_closing_chime=wish.has_closing_chime,
             is_read_twice=wish.is_read_twice,
             rate=rate,
+            tune=tunes.get(wish.chime or "", ""),
         )
         for wish, sentences in read
     ]
@@ -219,6 +223,7 @@ def _wanted(
         rendering = known.get(key)
         if rendering is None:
             rendering = known[key] = _new(key, wish, sentences, rate, now)
+            rendering.tune = tunes.get(rendering.chime or "", "")
         elif rendering.state is not RenderingState.RENDERED:
             _want_again(rendering, wish.urgency, now)
         rendering.is_only_heard &= wish.is_only_heard

@@ -11,7 +11,7 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 from sqlmodel import Session, col, delete, select
 
 from broadcast.audit import record
-from broadcast.errors import Conflict, InvalidInput, NotFound
+from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from broadcast.models import ApiToken, Commune, Role, User, UserSession, row_id
 from broadcast.typed_text import clean_line, clean_slug
 from broadcast.zones import zones_by_slug
@@ -42,9 +42,7 @@ def add_user(
     username = clean_slug(username, "username")
     if session.exec(select(User.id).where(User.username == username)).first() is not None:
         raise Conflict("user-exists", f"Đã có tài khoản «{username}».")
-    if (role is Role.VILLAGE_HEAD) != (zone is not None):
-        raise InvalidInput("zone-of-head", "Trưởng thôn, và chỉ trưởng thôn, gắn với một thôn.", "zone")
-    zone_id = None if zone is None else row_id(zones_by_slug(session, [zone], field="zone")[0].id)
+    zone_id = _zone_id_for(session, role, zone)
     password = _generate_password()
     user = User(
         commune_id=row_id(commune.id),
@@ -58,6 +56,29 @@ def add_user(
     session.add(user)
     record(session, now, actor, "add-user", username, {"role": role.value, "zone": zone})
     return user, password
+
+
+def change_user(
+    session: Session, username: str, *, name: str, role: Role, zone: str | None, now: datetime, actor: str
+) -> User:
+    """Call somebody otherwise, or give them another role or village: then they are signed out and their tokens end.
+
+    Raises:
+        NotFound: there is no such user.
+        NotAllowed: somebody would take the administration from themselves.
+        InvalidInput: as `add_user`.
+    """
+    user = get_user(session, username)
+    zone_id = _zone_id_for(session, role, zone)
+    if username == actor and role is not user.role:
+        raise NotAllowed("own-role", "Bạn không thể tự đổi vai trò của mình.")
+    user.name = clean_line(name, "name")
+    if (user.role, user.zone_id) != (role, zone_id):
+        user.role, user.zone_id = role, zone_id
+        _end_all(session, user, now)
+    session.add(user)
+    record(session, now, actor, "change-user", username, {"name": user.name, "role": role.value, "zone": zone})
+    return user
 
 
 def reset_password(session: Session, username: str, now: datetime, actor: str = "loalang") -> str:
@@ -194,6 +215,12 @@ def token_user(session: Session, token: str, now: datetime) -> tuple[User, ApiTo
         return None
     user = session.get(User, row.user_id)
     return (user, row) if user is not None and user.is_active else None
+
+
+def _zone_id_for(session: Session, role: Role, zone: str | None) -> int | None:
+    if (role is Role.VILLAGE_HEAD) != (zone is not None):
+        raise InvalidInput("zone-of-head", "Trưởng thôn, và chỉ trưởng thôn, gắn với một thôn.", "zone")
+    return None if zone is None else row_id(zones_by_slug(session, [zone], field="zone")[0].id)
 
 
 def _set_password(session: Session, user: User, password: str, now: datetime, actor: str) -> None:

@@ -3,16 +3,40 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, func, select
 
 from broadcast.audit import record
 from broadcast.collation import vietnamese_key
-from broadcast.errors import Conflict, InvalidInput
-from broadcast.models import Commune, NodeZone, User, Zone, row_id
+from broadcast.errors import Conflict, InvalidInput, NotFound
+from broadcast.models import (
+    BroadcastZone,
+    BulletinZone,
+    Commune,
+    EntryZone,
+    NodeZone,
+    OfflineToken,
+    PhoneContact,
+    User,
+    Zone,
+    row_id,
+)
 from broadcast.typed_text import clean_line, clean_slug
 
+_HOLDS = {
+    "{count} cụm loa": col(NodeZone.zone_id),
+    "{count} tài khoản trưởng thôn": col(User.zone_id),
+    "{count} lịch phát": col(EntryZone.zone_id),
+    "{count} bản tin": col(BulletinZone.zone_id),
+    "{count} lượt phát": col(BroadcastZone.zone_id),
+    "{count} số điện thoại gọi khẩn": col(PhoneContact.zone_id),
+    "{count} thẻ phát khẩn cấp": col(OfflineToken.zone_id),
+}
+"""What names a village, and by which column."""
 
-def create_zone(session: Session, commune: Commune, *, slug: str, name: str, now: datetime) -> Zone:
+
+def create_zone(
+    session: Session, commune: Commune, *, slug: str, name: str, now: datetime, actor: str = "loalang"
+) -> Zone:
     """Add a village.
 
     Raises:
@@ -24,8 +48,56 @@ def create_zone(session: Session, commune: Commune, *, slug: str, name: str, now
         raise Conflict("zone-exists", f"Đã có khu vực với tên ngắn «{slug}».")
     zone = Zone(commune_id=row_id(commune.id), slug=slug, name=clean_line(name, "name"))
     session.add(zone)
-    record(session, now, "loalang", "create-zone", slug, {"name": zone.name})
+    record(session, now, actor, "create-zone", slug, {"name": zone.name})
     return zone
+
+
+def get_zone(session: Session, slug: str) -> Zone:
+    """A village by its slug.
+
+    Raises:
+        NotFound: there is no such village.
+    """
+    zone = session.exec(select(Zone).where(Zone.slug == slug)).one_or_none()
+    if zone is None:
+        raise NotFound("no-zone", "Không có khu vực này.")
+    return zone
+
+
+def rename_zone(session: Session, slug: str, name: str, now: datetime, actor: str) -> Zone:
+    """Call a village otherwise on screens; its slug stays.
+
+    Raises:
+        NotFound: there is no such village.
+        InvalidInput: the name cannot be used.
+    """
+    zone = get_zone(session, slug)
+    before, zone.name = zone.name, clean_line(name, "name")
+    session.add(zone)
+    if zone.name != before:
+        record(session, now, actor, "rename-zone", slug, {"before": before, "after": zone.name})
+    return zone
+
+
+def uses_of_zone(session: Session, zone: Zone) -> list[str]:
+    """What is bound to a village, in words; of nothing none. Also what is over: the as-run log names its villages."""
+    counted = {said: session.exec(select(func.count()).where(held == zone.id)).one() for said, held in _HOLDS.items()}
+    return [said.format(count=count) for said, count in counted.items() if count]
+
+
+def remove_zone(session: Session, slug: str, now: datetime, actor: str) -> None:
+    """Forget a village that nothing is bound to.
+
+    Raises:
+        NotFound: there is no such village.
+        Conflict: something is bound to it; it says what.
+    """
+    zone = get_zone(session, slug)
+    uses = uses_of_zone(session, zone)
+    if uses:
+        raise Conflict("zone-in-use", f"Chưa xóa được «{zone.name}»: còn {', '.join(uses)}.")
+    session.delete(zone)
+    record(session, now, actor, "remove-zone", slug, {"name": zone.name})
 
 
 def list_zones(session: Session) -> Sequence[Zone]:

@@ -69,6 +69,8 @@ class Framing:
     chime: Chime | None = None
     closing: bool = False
     rate: float = 1.0
+    tune: str = ""
+    """Which of the chime's (`tts.chimes.TUNES`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,9 @@ def make_clip(
     return ClipFile(data, sha256, duration_ms, reader.engine.name, reader.engine.voice, places.said_at())
 
 
-def make_signal(chime: Chime, *, times: int = 1, closing: bool = False, level: Level | None = None) -> ClipFile:
+def make_signal(
+    chime: Chime, *, times: int = 1, closing: bool = False, level: Level | None = None, tune: str = ""
+) -> ClipFile:
     """A clip of the chime alone, for words that come in clips of their own or, of an emergency, never.
 
     Args:
@@ -207,12 +211,13 @@ def make_signal(chime: Chime, *, times: int = 1, closing: bool = False, level: L
         times: how often.
         closing: the sound after the words instead of the one before them.
         level: how loud; the house level if left out.
+        tune: which of the chime's.
 
     Raises:
         ClipError: the encoder failed.
     """
     level = level or Level()
-    sound = _closing_piece(chime, level) if closing else _opening_piece(chime, level)
+    sound = _closing_piece(chime, level, tune) if closing else _opening_piece(chime, level, tune)
     data, count = encode_clip([sound] * times, level)
     return ClipFile(data, hashlib.sha256(data).hexdigest(), round(count * 1000 / MIX_RATE), "chime", chime.value)
 
@@ -313,16 +318,16 @@ def _told(
 def _framing_pieces(framing: Framing, level: Level) -> tuple[list[NDArray[np.int16]], list[NDArray[np.int16]]]:
     if framing.chime is None:
         return [], []
-    after = [_closing_piece(framing.chime, level)] if framing.closing else []
-    return [_opening_piece(framing.chime, level)], after
+    after = [_closing_piece(framing.chime, level, framing.tune)] if framing.closing else []
+    return [_opening_piece(framing.chime, level, framing.tune)], after
 
 
-def _opening_piece(chime: Chime, level: Level) -> NDArray[np.int16]:
-    return rested(_levelled(opening_chime(chime, MIX_RATE), level), _AFTER_CHIME_MS)
+def _opening_piece(chime: Chime, level: Level, tune: str) -> NDArray[np.int16]:
+    return rested(_levelled(opening_chime(chime, MIX_RATE, tune), level), _AFTER_CHIME_MS)
 
 
-def _closing_piece(chime: Chime, level: Level) -> NDArray[np.int16]:
-    closing = _levelled(closing_chime(chime, MIX_RATE), level)
+def _closing_piece(chime: Chime, level: Level, tune: str) -> NDArray[np.int16]:
+    closing = _levelled(closing_chime(chime, MIX_RATE, tune), level)
     return joined([rested(_NOTHING, _BEFORE_CLOSING_MS), rested(closing, 0)])
 
 

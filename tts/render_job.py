@@ -36,6 +36,8 @@ class RenderJob(_Line):
     voice: str
     chime: Chime | None = None
     closing_chime: bool = False
+    tune: str = ""
+    """Which of the chime's (`tts.chimes.TUNES`); what is none of them is the first."""
     twice: bool = False
     """Say it all a second time, after "xin nhắc lại"."""
     rate: float = Field(default=1.0, ge=0.5, le=2.0)

@@ -89,9 +89,9 @@ def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderF
 
 def _made(job: RenderJob, chain: VoiceChain, store: ClipStore, *, speaks: bool) -> ChainedClip:
     if not job.sentences and job.chime is not None:
-        return chain.make_chime(job.chime, closing=job.closing_chime)
+        return chain.make_chime(job.chime, closing=job.closing_chime, tune=job.tune)
     passages = tuple(_passage(sentence, store) for sentence in job.sentences)
-    framing = Framing(job.chime, job.closing_chime, job.rate)
+    framing = Framing(job.chime, job.closing_chime, job.rate, job.tune)
     return chain.make_clip(twice(passages) if job.twice else passages, job.voice if speaks else FALLBACK_VOICE, framing)
 
 

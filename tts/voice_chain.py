@@ -85,9 +85,9 @@ class VoiceChain:
             return self._reader(FALLBACK_VOICE), _why(error)
         return reader, None
 
-    def make_chime(self, chime: Chime, *, closing: bool = False) -> ChainedClip:
+    def make_chime(self, chime: Chime, *, closing: bool = False, tune: str = "") -> ChainedClip:
         """A chime alone, at the level of the words that are spoken here."""
-        return ChainedClip(make_signal(chime, closing=closing, level=self._level))
+        return ChainedClip(make_signal(chime, closing=closing, level=self._level, tune=tune))
 
     def make_clip(
         self,
@@ -119,7 +119,7 @@ class VoiceChain:
             if not urgent:
                 raise
             _log.exception("no voice can speak; the emergency's signal is given alone")
-            signal = make_signal(Chime.EMERGENCY, times=_SIGNAL_TIMES, level=self._level)
+            signal = make_signal(Chime.EMERGENCY, times=_SIGNAL_TIMES, level=self._level, tune=framing.tune)
             return ChainedClip(signal, f"{reason}; {_why(error)}", f"{log}; {error}")
 
     def _reader(self, voice: str) -> Reader:

@@ -305,7 +305,7 @@ def _notify_options(given: NotifySettings) -> NotifyOptions:
             authorities=given.smtp_ca,
         )
     gather, pause = timedelta(seconds=given.mail_gather_s), timedelta(seconds=given.mail_pause_s)
-    return NotifyOptions(webhook, mail, gather, pause)
+    return NotifyOptions(webhook, mail, gather, pause, given.allow_inner)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from broadcast.models.airing import (
     StoredReport,
     WireVersion,
 )
-from broadcast.models.alarms import Alarm, AlarmKind, AlarmNotice, MorningCheck, NoticeChannel, NoticeEvent
+from broadcast.models.alarms import Alarm, AlarmKind, AlarmNotice, MorningCheck, NoticeChannel, NoticeEvent, Webhook
 from broadcast.models.approval import ApprovalRule, Delegation
 from broadcast.models.audit import AuditEntry
 from broadcast.models.bulletins import Bulletin, BulletinZone
@@ -140,6 +140,7 @@ __all__ = [
     "User",
     "UserSession",
     "UtcInstant",
+    "Webhook",
     "WhenEmpty",
     "WireVersion",
     "Zone",

@@ -82,11 +82,26 @@ class NoticeEvent(StrEnum):
     ACKNOWLEDGED = "acknowledged"
 
 
+class Webhook(SQLModel, table=True):
+    """A program that the commune has told of its alarms, beside the one that the settings may name."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    commune_id: int = Field(foreign_key="commune.id", index=True)
+    name: str = Field(max_length=100)
+    url: str = Field(max_length=500)
+    secret: str = Field(repr=False, max_length=100)
+    """What its posts are signed with: kept as it is, because signing takes it."""
+    is_active: bool = True
+    created_at: datetime = Field(sa_type=UtcInstant)
+
+
 class AlarmNotice(SQLModel, table=True):
     """Somebody is to be told of an alarm: kept until that succeeded or was given up."""
 
     id: int | None = Field(default=None, primary_key=True)
     channel: NoticeChannel = Field(sa_type=EnumText(NoticeChannel))
+    webhook_id: int | None = Field(default=None, foreign_key="webhook.id", index=True)
+    """Which of the commune's own webhooks; none: mail, or the webhook of the settings."""
     event: NoticeEvent = Field(sa_type=EnumText(NoticeEvent))
     document: dict[str, Any] = Field(sa_type=JSON)
     """The alarm as it was then (`broadcast.notify.document_of`)."""

@@ -38,6 +38,8 @@ class Commune(SQLModel, table=True):
     """Grows when every pole is to take a new key of its own and a new password at the broker."""
     map_ground: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """A picture to lie under the map: `{"sha256", "type", "south", "west", "north", "east"}`, degrees; empty: none."""
+    chimes: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    """Its tune for each kind of chime (`tts.chimes.TUNES`) where it is not the first."""
     is_public: bool = False
     """Whether residents see, without signing in, what was aired."""
 

@@ -40,6 +40,8 @@ class Rendering(SQLModel, table=True):
     voice: str
     chime: str | None = None
     """The chime before it (`tts.chimes.Chime`), if any."""
+    tune: str = Field(default="", max_length=64)
+    """Which of that chime's tunes (`tts.chimes.TUNES`); empty: the first."""
     has_closing_chime: bool = False
     is_read_twice: bool = False
     rate: float = 1.0

@@ -3,12 +3,14 @@ from datetime import datetime, timedelta
 import pytest
 from sqlmodel import Session, select
 
+from broadcast.communes import set_tune
 from broadcast.errors import InvalidInput
 from broadcast.models import Broadcast, BroadcastPart, Clip, Rendering, RenderingState, row_id
 from broadcast.rendering import MAX_ATTEMPTS, due_rendering, store_failed, store_rendered
-from broadcast.renderings import want_rendering
+from broadcast.renderings import chime_key, want_chime, want_rendering
 from players.messages import Urgency
 from tests.broadcast.conftest import House
+from tts.chimes import TUNES, Chime
 from tts.render_job import Rendered
 
 
@@ -101,3 +103,25 @@ def test_two_texts_that_sound_the_same_share_a_clip(unit: Session, house: House,
 def test_a_text_with_nothing_to_say_is_refused(unit: Session, house: House, now: datetime) -> None:
     with pytest.raises(InvalidInput, match="nothing-to-say"):
         want_rendering(unit, " \n ", "v", None, Urgency.NORMAL, now)
+
+
+def test_a_chosen_tune_is_another_clip_and_the_first_keeps_its_key(unit: Session, house: House, now: datetime) -> None:
+    usual = want_rendering(unit, "Chào bà con.", "v", "normal", Urgency.NORMAL, now)
+    without = want_rendering(unit, "Chào bà con.", "v", None, Urgency.NORMAL, now)
+    set_tune(unit, Chime.NORMAL, "drum", "quantri", now)
+    chosen = want_rendering(unit, "Chào bà con.", "v", "normal", Urgency.NORMAL, now)
+    assert (chosen.tune, usual.tune) == ("drum", "")
+    assert chosen.key != usual.key
+    assert want_rendering(unit, "Chào bà con.", "v", None, Urgency.NORMAL, now).key == without.key
+    set_tune(unit, Chime.NORMAL, TUNES[Chime.NORMAL][0], "quantri", now)
+    assert want_rendering(unit, "Chào bà con.", "v", "normal", Urgency.NORMAL, now).key == usual.key
+    with pytest.raises(InvalidInput, match="unknown-tune"):
+        set_tune(unit, Chime.DRILL, "siren", "quantri", now)
+
+
+def test_an_emergency_sounds_by_its_own_tune(unit: Session, house: House, now: datetime) -> None:
+    usual = chime_key(unit, Chime.EMERGENCY)
+    set_tune(unit, Chime.EMERGENCY, "siren", "quantri", now)
+    wanted = want_chime(unit, Chime.EMERGENCY, Urgency.EMERGENCY, now)
+    assert wanted.key == chime_key(unit, Chime.EMERGENCY) != usual
+    assert wanted.tune == "siren"

@@ -3,13 +3,14 @@ from datetime import datetime, timedelta
 import pytest
 from sqlmodel import Session, select
 
-from broadcast.errors import Conflict, InvalidInput, NotFound
+from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from broadcast.models import Role, UserSession
 from broadcast.permissions import ALLOWED, Action, may
 from broadcast.tokens import end_token, tokens_of
 from broadcast.users import (
     add_user,
     change_password,
+    change_user,
     close_session,
     make_token,
     open_session,
@@ -113,6 +114,24 @@ def test_names_are_unique_and_a_head_has_a_village(unit: Session, house: House, 
     ]:
         with pytest.raises(InvalidInput, match=code):
             add_user(unit, house.commune, username="ai", name="Ai", role=role, zone=zone, now=now)
+
+
+def test_another_role_ends_what_was_opened_by_the_old_one(unit: Session, house: House, now: datetime) -> None:
+    cookie, _ = open_session(unit, house.officer, now)
+    change_user(unit, "canbo", name="Bà Sáu", role=Role.OFFICER, zone=None, now=now, actor="quantri")
+    assert session_user(unit, cookie, now) is not None
+    change_user(unit, "canbo", name="Bà Sáu", role=Role.VILLAGE_HEAD, zone="thon-tay", now=now, actor="quantri")
+    assert session_user(unit, cookie, now) is None
+    assert (house.officer.name, house.officer.role) == ("Bà Sáu", Role.VILLAGE_HEAD)
+    with pytest.raises(InvalidInput, match="zone-of-head"):
+        change_user(unit, "canbo", name="Bà Sáu", role=Role.LEADER, zone="thon-tay", now=now, actor="quantri")
+
+
+def test_nobody_takes_the_administration_from_themselves(unit: Session, house: House, now: datetime) -> None:
+    with pytest.raises(NotAllowed, match="own-role"):
+        change_user(unit, "quantri", name="Q", role=Role.LEADER, zone=None, now=now, actor="quantri")
+    change_user(unit, "quantri", name="Ông Bảy", role=Role.ADMINISTRATOR, zone=None, now=now, actor="quantri")
+    assert house.administrator.name == "Ông Bảy"
 
 
 def test_every_action_is_somebodys(house: House) -> None:

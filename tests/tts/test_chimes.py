@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tts.chimes import Chime, closing_chime, opening_chime
+from tts.chimes import TUNES, Chime, closing_chime, opening_chime
 from tts.horn import shape_for_horn
 from tts.speech import Speech
 
@@ -42,20 +42,39 @@ def alike(one: Speech, other: Speech) -> tuple[float, float]:
     return rhythm, float(np.dot(pitches(one), pitches(other)))
 
 
+EVERY_TUNE = [(chime, tune) for chime, tunes in TUNES.items() for tune in tunes]
+
+
 @pytest.mark.parametrize("shape", [lambda speech: speech, shape_for_horn], ids=["plain", "horn"])
-@pytest.mark.parametrize(("one", "other"), list(combinations(Chime, 2)))
-def test_no_two_openings_are_alike_in_both_rhythm_and_pitch(one: Chime, other: Chime, shape: object) -> None:
+@pytest.mark.parametrize(
+    ("one", "other"), [pair for pair in combinations(EVERY_TUNE, 2) if pair[0][0] is not pair[1][0]]
+)
+def test_no_two_kinds_open_alike_in_both_rhythm_and_pitch(
+    one: tuple[Chime, str], other: tuple[Chime, str], shape: object
+) -> None:
+    """Whatever tunes a commune chooses."""
     assert callable(shape)
-    rhythm, pitch = alike(shape(opening_chime(one, RATE)), shape(opening_chime(other, RATE)))
+    (first, tune), (second, other_tune) = one, other
+    rhythm, pitch = alike(shape(opening_chime(first, RATE, tune)), shape(opening_chime(second, RATE, other_tune)))
     assert min(rhythm, pitch) < 0.7, (rhythm, pitch)
 
 
-@pytest.mark.parametrize("other", [Chime.NORMAL, Chime.PRIORITY, Chime.DRILL])
-def test_an_emergency_is_unlike_all_others_in_both(other: Chime) -> None:
+@pytest.mark.parametrize("tune", TUNES[Chime.EMERGENCY])
+@pytest.mark.parametrize("other", [one for one in EVERY_TUNE if one[0] is not Chime.EMERGENCY])
+def test_an_emergency_is_unlike_all_others_in_both(tune: str, other: tuple[Chime, str]) -> None:
     """A drill, above all, must not be taken for one."""
-    rhythm, pitch = alike(opening_chime(Chime.EMERGENCY, RATE), opening_chime(other, RATE))
+    kind, other_tune = other
+    rhythm, pitch = alike(opening_chime(Chime.EMERGENCY, RATE, tune), opening_chime(kind, RATE, other_tune))
     assert rhythm < 0.7
     assert pitch < 0.7
+
+
+@pytest.mark.parametrize("chime", list(Chime))
+def test_tunes_of_one_kind_are_other_sounds_and_an_unknown_one_is_the_first(chime: Chime) -> None:
+    sounds = [opening_chime(chime, RATE, tune).samples.tobytes() for tune in TUNES[chime]]
+    assert len(set(sounds)) == len(TUNES[chime])
+    assert opening_chime(chime, RATE, "of a later version").samples.tobytes() == sounds[0]
+    assert opening_chime(chime, RATE).samples.tobytes() == sounds[0]
 
 
 @pytest.mark.parametrize("chime", list(Chime))
@@ -65,7 +84,7 @@ def test_a_measure_of_likeness_that_knows_the_same_sound(chime: Chime) -> None:
 
 
 def test_each_urgency_begins_longer_than_it_ends() -> None:
-    for chime in Chime:
-        opening, closing = opening_chime(chime, RATE), closing_chime(chime, RATE)
+    for chime, tune in EVERY_TUNE:
+        opening, closing = opening_chime(chime, RATE, tune), closing_chime(chime, RATE, tune)
         assert opening.duration_s >= closing.duration_s > 0.5
         assert float(np.abs(opening.samples).max()) <= 1.0

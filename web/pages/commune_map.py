@@ -7,12 +7,12 @@ from typing import Annotated, Any, ClassVar
 from fastapi import APIRouter, Depends, Response
 from starlette.responses import FileResponse, JSONResponse
 
-from broadcast.commune_map import Bounds, Point, get_zone, read_geojson, set_ground, set_outline
+from broadcast.commune_map import Bounds, Point, read_geojson, set_ground, set_outline
 from broadcast.communes import get_commune
 from broadcast.errors import BroadcastError, InvalidInput
 from broadcast.models import Zone
 from broadcast.permissions import Action
-from broadcast.zones import list_zones
+from broadcast.zones import get_zone, list_zones
 from web.deps import Door, Fields, PostedForm, SignedIn, allowed
 from web.errors import SAID, Refusal, refusal_of
 from web.map_picture import MAX_BYTES, keep_picture, picture_path
