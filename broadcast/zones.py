@@ -23,13 +23,13 @@ from broadcast.models import (
 from broadcast.typed_text import clean_line, clean_slug
 
 _HOLDS = {
-    "{count} cụm loa": col(NodeZone.zone_id),
-    "{count} tài khoản trưởng thôn": col(User.zone_id),
-    "{count} lịch phát": col(EntryZone.zone_id),
-    "{count} bản tin": col(BulletinZone.zone_id),
-    "{count} lượt phát": col(BroadcastZone.zone_id),
-    "{count} số điện thoại gọi khẩn": col(PhoneContact.zone_id),
-    "{count} thẻ phát khẩn cấp": col(OfflineToken.zone_id),
+    "cụm loa ({count})": col(NodeZone.zone_id),
+    "tài khoản trưởng thôn ({count})": col(User.zone_id),
+    "lịch phát ({count})": col(EntryZone.zone_id),
+    "bản tin ({count})": col(BulletinZone.zone_id),
+    "lượt phát ({count})": col(BroadcastZone.zone_id),
+    "số điện thoại gọi khẩn ({count})": col(PhoneContact.zone_id),
+    "thẻ phát khẩn cấp ({count})": col(OfflineToken.zone_id),
 }
 """What names a village, and by which column."""
 

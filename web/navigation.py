@@ -30,6 +30,11 @@ _MENU: tuple[tuple[str, str, str, Action | None], ...] = (
     ("/tu-dien", "Từ điển", "book", None),
     ("/giong-doc", "Giọng đọc", "voice", Action.MANAGE_VOICES),
     ("/nguon-tin", "Nguồn tin", "inbox", Action.MANAGE_SOURCES),
+    ("/quan-tri", "Quản trị", "gear", Action.MANAGE_USERS),
+    ("/thon", "Xã và các thôn", "people", Action.MANAGE_NODES),
+    ("/nhac-hieu", "Nhạc hiệu", "voice", Action.MANAGE_VOICES),
+    ("/gio-phat", "Giờ phát và hạn mức", "calendar", Action.EDIT_RULES),
+    ("/webhook", "Webhook", "warn", Action.MANAGE_USERS),
     ("/nguoi-dung", "Người dùng", "people", Action.MANAGE_USERS),
     ("/nhat-ky-he-thong", "Nhật ký hệ thống", "log", Action.READ_AUDIT),
     ("/sao-luu", "Sao lưu", "inbox", Action.MANAGE_USERS),
@@ -38,7 +43,7 @@ _MENU: tuple[tuple[str, str, str, Action | None], ...] = (
 _SELDOM = frozenset(
     {
         "/ban-ghi", "/kiem-tra-sang", "/san-sang", "/khan-cap/cac-thon", "/khan-cap/khong-mang", "/tu-dien",
-        "/giong-doc", "/nguon-tin", "/nhat-ky-he-thong", "/suc-khoe",
+        "/giong-doc", "/nguon-tin", "/nhat-ky-he-thong", "/suc-khoe", "/thon", "/nhac-hieu", "/gio-phat", "/webhook",
     }
 )  # fmt: skip
 """What is not a day's work, or is led to from the page where it is wanted."""
@@ -100,6 +105,13 @@ NOTICES: Mapping[str, str] = {
     "da-luu-cum-loa": "Đã lưu cụm loa.",
     "dang-thu-loa": "Đã gửi lệnh thử loa. Kết quả hiện ở dưới khi cụm loa báo về.",
     "dang-khoi-dong-lai": "Đã gửi lệnh khởi động lại. Kết quả hiện ở dưới khi cụm loa báo về.",
+    "da-luu-thon": "Đã lưu thôn.",
+    "da-xoa-thon": "Đã xóa thôn.",
+    "da-luu-ten-xa": "Đã đổi tên xã.",
+    "da-luu-tai-khoan": "Đã lưu tài khoản.",
+    "da-luu-webhook": "Đã lưu webhook.",
+    "da-bo-webhook": "Đã bỏ webhook.",
+    "da-chon-nhac-hieu": "Đã chọn nhạc hiệu. Bản tin tạo âm thanh từ bây giờ sẽ dùng tiếng này.",
     "da-luu-ban-do": "Đã lưu bản đồ.",
     "da-luu-lich": "Đã lưu. Các cụm loa nhận lịch mới ngay.",
 }

@@ -97,6 +97,7 @@ def environment() -> Environment:
         "DELIVERY": words.DELIVERY,
         "PRESENCE": words.PRESENCE,
         "FEEDBACK": words.FEEDBACK,
+        "NOTICE": words.NOTICE,
         "RETURN_REASONS": words.RETURN_REASONS,
         "LEFT_ALONE": LEFT_ALONE_TEXTS,
         "WEEKDAYS": words.WEEKDAYS,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from broadcast.models import BroadcastState, BulletinState, DeliveryState, FeedbackKind, Role
+from broadcast.models import BroadcastState, BulletinState, DeliveryState, FeedbackKind, NoticeEvent, Role
 from players.messages import Urgency
 from players.presence import PresenceState
 from tts.spoken import SpanKind
@@ -98,6 +98,14 @@ STYLE: dict[str, tuple[str, dict[str, str]]] = {
     ),
 }
 """How numbers may be said: for each field of `tts.normalize.ReadingStyle` its legend and its choices."""
+NOTICE: Words[NoticeEvent] = Words(
+    {
+        NoticeEvent.OPENED: "cảnh báo mới",
+        NoticeEvent.OVER: "đã hết",
+        NoticeEvent.ACKNOWLEDGED: "đã có người nhận",
+    }
+)
+"""What a program is told of an alarm."""
 FEEDBACK: Words[FeedbackKind] = Words(
     {
         FeedbackKind.NOT_HEARD: "Tôi không nghe được",

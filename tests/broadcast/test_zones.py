@@ -33,8 +33,8 @@ def test_one_with_something_bound_to_it_stays_and_says_what(unit: Session, house
     )  # fmt: skip
     unit.flush()
     uses = uses_of_zone(unit, get_zone(unit, "thon-dong"))
-    assert uses == ["1 cụm loa", "1 tài khoản trưởng thôn", "1 bản tin"]
-    with pytest.raises(Conflict, match="còn 1 cụm loa, 1 tài khoản trưởng thôn, 1 bản tin"):
+    assert uses == ["cụm loa (1)", "tài khoản trưởng thôn (1)", "bản tin (1)"]
+    with pytest.raises(Conflict, match=r"còn cụm loa \(1\), tài khoản trưởng thôn \(1\), bản tin \(1\)"):
         remove_zone(unit, "thon-dong", NOW, "quantri")
 
 

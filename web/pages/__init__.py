@@ -1,6 +1,7 @@
 """The pages, one file each. They hold no rules: they ask `broadcast` and show what it says."""
 
 from web.pages import (
+    administration,
     alarms,
     approval_rules,
     as_run,
@@ -12,6 +13,7 @@ from web.pages import (
     cap_feed,
     cap_sources,
     cap_waiting,
+    chimes,
     commune_map,
     compose,
     emergency,
@@ -47,7 +49,9 @@ from web.pages import (
     timetable,
     tokens,
     users,
+    villages,
     voices,
+    webhooks,
     week,
     week_move,
 )
@@ -107,6 +111,10 @@ ROUTERS = (
     audit_log.router,
     backups.router,
     health.router,
+    administration.router,
+    villages.router,
+    chimes.router,
+    webhooks.router,
     tokens.router,
 )
 """Pages for who is signed in; every form on them carries the session's CSRF token."""

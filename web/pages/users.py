@@ -1,19 +1,20 @@
 """The people of the commune (administrator), and everybody's own password."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Response
 
 from broadcast.communes import get_commune
-from broadcast.errors import BroadcastError, InvalidInput
+from broadcast.errors import BroadcastError, InvalidInput, NotFound
 from broadcast.models import Role, User, Zone
 from broadcast.permissions import Action
 from broadcast.second_factor import end as end_second_factor
 from broadcast.users import (
     add_user,
     change_password,
+    change_user,
     end_sessions,
     get_user,
     list_users,
@@ -38,6 +39,7 @@ class UsersPage(Page):
     template: ClassVar[str] = "users.html"
     users: Sequence[User]
     zones: Sequence[Zone]
+    names_of_zones: Mapping[int | None, str]
     roles: Sequence[Role]
     own: str
     password: str = ""
@@ -46,6 +48,21 @@ class UsersPage(Page):
     name: str = ""
     role: str = ""
     zone: str = ""
+    problem: Refusal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserPage(Page):
+    """One person: what they are called, and what they may do."""
+
+    template: ClassVar[str] = "user.html"
+    user: User
+    zones: Sequence[Zone]
+    roles: Sequence[Role]
+    own: str
+    name: str
+    role: str
+    zone: str
     problem: Refusal | None = None
 
 
@@ -81,6 +98,34 @@ def add(form: PostedForm, door: Administrator) -> Response:
     except BroadcastError as error:
         return _show(door, form, problem=refusal_of(error))
     return _show(door, password=password, password_for=user.name)
+
+
+@router.get("/nguoi-dung/{username}")
+def show_user(username: str, door: Administrator) -> Response:
+    """One of them."""
+    return _show_one(door, username)
+
+
+@router.post("/nguoi-dung/{username}")
+def change(username: str, form: PostedForm, door: Administrator) -> Response:
+    """Keep their name, role and village."""
+    try:
+        with door.work() as session:
+            change_user(
+                session,
+                username,
+                name=form.text("name"),
+                role=_role_in(form),
+                zone=form.text("zone") or None,
+                now=door.now,
+                actor=door.user.username,
+            )
+    except NotFound:
+        raise
+    except BroadcastError as error:
+        return _show_one(door, username, form, refusal_of(error))
+    door.station.doubt_visitors()
+    return door.go("/nguoi-dung", "da-luu-tai-khoan")
 
 
 @router.post("/nguoi-dung/{username}/mat-khau")
@@ -178,6 +223,7 @@ def _show(
     page = UsersPage(
         users=users,
         zones=zones,
+        names_of_zones={zone.id: zone.name for zone in zones},
         roles=tuple(Role),
         own=door.user.username,
         password=password,
@@ -186,6 +232,23 @@ def _show(
         name=form.text("name") if form else "",
         role=form.text("role") if form else "",
         zone=form.text("zone") if form else "",
+        problem=problem,
+    )
+    return door.show(page, problem.status if problem else 200)
+
+
+def _show_one(door: Door, username: str, form: Fields | None = None, problem: Refusal | None = None) -> Response:
+    with door.read() as session:
+        user, zones = get_user(session, username), list_zones(session)
+    own_zone = next((zone.slug for zone in zones if zone.id == user.zone_id), "")
+    page = UserPage(
+        user=user,
+        zones=zones,
+        roles=tuple(Role),
+        own=door.user.username,
+        name=form.text("name") if form else user.name,
+        role=form.text("role") if form else user.role.value,
+        zone=form.text("zone") if form else own_zone,
         problem=problem,
     )
     return door.show(page, problem.status if problem else 200)
