@@ -10,7 +10,7 @@ APT_RUN := python3-venv mosquitto espeak-ng ffmpeg fonts-dejavu-core libportaudi
 APT_TEST := snapserver snapclient fonts-freefont-ttf pulseaudio pulseaudio-utils chromium libnss3-tools iproute2 iptables icecast2
 APT := $(APT_RUN) $(APT_TEST)
 
-.PHONY: help setup apt demo test check format texts screenshots images clean constraints bench-normalize bench-speech bench-planner bench-crash bench-load bench-emergency bench-sync bench-pages node-wheels
+.PHONY: help setup apt demo test check format texts screenshots images clean constraints bench-normalize bench-speech bench-planner bench-crash bench-load bench-emergency bench-sync bench-pages bench-return node-wheels
 
 help:
 	@echo 'make demo    a commune on this machine, speaking (Ctrl-C ends it)'
@@ -100,6 +100,9 @@ bench-sync: setup
 
 bench-pages: setup
 	@$(BIN)/python -m tests.bench.bench_pages $(PAGES)
+
+bench-return: setup
+	@unshare --net sh -c 'ip link set dev lo up && $(BIN)/pytest -q -s tests/players/node/bench_return.py'
 
 screenshots: setup
 	@$(BIN)/python -m tests.screenshots

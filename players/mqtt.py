@@ -13,6 +13,7 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from players.errors import CertificateUnknown, CredentialRefused, SubscriptionRefused, TransportClosed
+from players.left_behind import until_left_behind
 from players.transport import Connection, Incoming
 
 T = TypeVar("T")
@@ -21,6 +22,11 @@ log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 15
 CONNECT_WITHIN_S = 5.0
+"""The broker's answer. The line to it, before that, takes a quick try, so that one that is back is not waited for:"""
+QUICK_TRY_S = 1.0
+PATIENT_TRY_S = 4.0
+"""each fifth try has the patience that a line with long ways needs."""
+TRIES_TO_PATIENCE = 5
 ANSWER_WITHIN_S = 10.0
 """How long the broker may take to acknowledge before the connection counts as gone."""
 INBOX_MESSAGES = 5000
@@ -70,6 +76,15 @@ class _Client(aiomqtt.Client):
             self._connected.set_exception(aiomqtt.MqttError("the connection was lost before the broker answered"))
         super()._on_disconnect(*arguments)
 
+    def reach_within(self, limit_s: float) -> None:
+        """How long a connection may take until the broker can be asked to let us in."""
+        self._client.connect_timeout = limit_s
+
+    def line(self) -> socket.socket | None:
+        """What it is connected by."""
+        line = self._client.socket()
+        return line if isinstance(line, socket.socket) else None
+
     def hang_up(self) -> None:
         """End a connection on which the broker's answer did not come; it must not be let in later, unseen."""
         self._client.disconnect()
@@ -78,10 +93,11 @@ class _Client(aiomqtt.Client):
 class MqttConnection:
     """A `Connection` to a broker."""
 
-    def __init__(self, client: aiomqtt.Client) -> None:
+    def __init__(self, client: _Client, host: str, port: int) -> None:
         self._client = client
         self._inbox: asyncio.Queue[Incoming | None] = asyncio.Queue()
         self._reader = asyncio.create_task(self._read())
+        self._watch = asyncio.create_task(self._end_when_left_behind(host, port))
 
     async def subscribe(self, *topics: str) -> None:
         """See `Connection`."""
@@ -106,9 +122,18 @@ class MqttConnection:
         raise TransportClosed("the connection was lost")
 
     async def stop_reading(self) -> None:
-        """End the reading task; called when the context is left."""
-        self._reader.cancel()
-        await asyncio.wait({self._reader})
+        """End the tasks; called when the context is left."""
+        tasks = {self._reader, self._watch}
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    async def _end_when_left_behind(self, host: str, port: int) -> None:
+        line = self._client.line()
+        if line is not None:
+            await until_left_behind(line, host, port)
+            log.info("the line is back and this connection still waits: it is given up")
+            self._reader.cancel()
 
     async def _read(self) -> None:
         try:
@@ -162,6 +187,7 @@ class MqttTransport:
         self._password = password
         self._will = will
         self._tls = tls
+        self._tries = 0
         if tls is not None:
             tls.sslsocket_class = _ClosingSocket
 
@@ -172,9 +198,12 @@ class MqttTransport:
     async def connect(self) -> AsyncIterator[Connection]:
         """See `Transport`."""
         client = self._client()
+        self._tries += 1
+        client.reach_within(QUICK_TRY_S if self._tries % TRIES_TO_PATIENCE else PATIENT_TRY_S)
         with _foreign_errors():
             await _enter(client)
-        connection = MqttConnection(client)
+        self._tries = 0
+        connection = MqttConnection(client, self._host, self._port)
         try:
             yield connection
         finally:

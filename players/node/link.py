@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5
 SHORT_PAUSE_S = 1.5
-"""A line that comes back within `SHORT_FOR_S` is taken within this: what should sound does within two seconds."""
+"""From try to try: a line that comes back within `SHORT_FOR_S` is taken within this, and what should sound does within
+two seconds."""
+LEAST_PAUSE_S = 0.3
 SHORT_FOR_S = 600.0
 LONGEST_PAUSE_S = 8.0
 """After that, and where the node is refused: each try costs the SIM card a little."""
@@ -100,14 +102,14 @@ class Link:
 
     async def run(self) -> None:
         """Connect, and again when the connection is lost, until cancelled."""
-        with watching_line(self._try_now.set):
+        with watching_line(self._try_now.set, self.connect_anew):
             await self._stay_connected()
 
     async def _stay_connected(self) -> None:
         pause_s: float | None = None
         lost_at = self._clock.monotonic()
         while True:
-            began, trouble = self._clock.monotonic(), None
+            began, trouble, was_connected = self._clock.monotonic(), None, False
             try:
                 async with self._transport.connect() as connection:
                     await self._session(connection)
@@ -119,14 +121,15 @@ class Link:
                     self._duties.not_let_in(error)
             finally:
                 if self._connection is not None:
-                    self._connection = None
+                    self._connection, was_connected = None, True
                     lost_at = self._clock.monotonic()
                     self._duties.connection_changed(connected=False)
             now = self._clock.monotonic()
             pause_s = pause_after(pause_s, now - began, longest_pause(trouble, now - lost_at))
             if self._duties.needs_server():
                 pause_s = FIRST_PAUSE_S
-            await _wait(self._try_now, pause_s)
+            tried_s = 0.0 if was_connected else now - began
+            await _wait(self._try_now, max(LEAST_PAUSE_S, pause_s - tried_s))
             self._try_now.clear()
             self._anew.clear()
 

@@ -173,7 +173,7 @@ async def test_a_timetable_signed_by_another_commune_changes_nothing(
 async def test_when_the_line_returns_what_should_sound_does_within_two_seconds(
     door: FakeDoor, port: int, wired: FakeServer, new_clip: MakeClip, tmp_path: Path
 ) -> None:
-    """The best of five tries counts: this machine may be busy with other things."""
+    """Two of at most five tries count: this machine may be busy with other things."""
     node = Command(tmp_path / "node")
     web_port = int(door.url.rsplit(":", 1)[1])
     async with line_to(port) as broker_line, line_to(web_port) as web_line:
@@ -199,9 +199,9 @@ async def test_when_the_line_returns_what_should_sound_does_within_two_seconds(
             playing = next(one for one in wired.reports if (one.broadcast, one.outcome) == (name, "playing"))
             assert playing.started_at is not None
             took_s.append((playing.started_at - returned_at).total_seconds())
-            if took_s[-1] < 2:
-                break
             await wired.order(Stop(**wired.fresh(f"stop-{number}"), broadcast=name))
             await wired.until_final(name)
+            if (quick := [took for took in took_s if took < 2])[1:]:
+                break
         await node.end(signal.SIGTERM)
-    assert min(took_s) < 2, took_s
+    assert len(quick) >= 2, took_s

@@ -57,7 +57,7 @@ def test_it_is_longer_where_the_line_is_long_gone_or_the_node_is_refused(
 
 async def test_a_change_of_the_network_is_heard_and_nothing_after_the_watch() -> None:
     changed = asyncio.Event()
-    with watching_line(changed.set):
+    with watching_line(changed.set, changed.set):
         if not address("add"):
             pytest.skip("needs to give this machine an address more: run it as root")
         try:
