@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+from pydantic import ValidationError
 from sqlmodel import Session, and_, col, or_, select
 
 from broadcast.airings import clips_of_each
@@ -36,6 +38,7 @@ from broadcast.rules import load_budgets
 from broadcast.volumes import volumes_for
 from broadcast.zones import list_zones, zones_of_each_node
 from players.messages import (
+    MOST_EMERGENCIES,
     CuedBroadcast,
     Emergencies,
     NodeConfig,
@@ -55,6 +58,7 @@ LISTED_AFTER = timedelta(hours=24)
 """What has begun stays listed this long: a pole that let others sound first plays it then, one that was off says so."""
 
 _B = BroadcastState
+_M = TypeVar("_M")
 _TOLD_BY_NODES = frozenset({WhyNot.NODES_SILENT.value, WhyNot.NO_NODE_PLAYED.value})
 
 
@@ -70,6 +74,8 @@ class Documents:
     """Poles that had a configuration once and are no longer ours: the broker is to forget it."""
     news: tuple[WireVersion, ...] = ()
     """What says something new: `keep_versions` before it is published."""
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """What could not be made, by its topic or the broadcast's id, and why: all else is there without it."""
 
     @property
     def listed(self) -> set[str]:
@@ -87,6 +93,19 @@ class _Desk:
     versions: dict[str, WireVersion]
     budgets: Mapping[int, Budget]
     news: dict[str, WireVersion] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def each(self, makers: Iterable[tuple[str, Callable[[], _M]]]) -> dict[str, _M]:
+        """What can be made of these, each by itself: one that the wire cannot carry holds up no other."""
+        made = {}
+        for name, make in makers:
+            try:
+                made[name] = make()
+            except ValidationError as error:
+                first = error.errors(include_url=False, include_input=False)[0]
+                self.broken[name] = f"{error.title}.{'.'.join(map(str, first['loc']))}: {first['msg']}"
+                self.news.pop(name, None)
+        return made
 
     def version_of(self, topic: str, content: Mapping[str, Any]) -> int:
         """The document's version: its own while it says the same, else the next."""
@@ -106,27 +125,24 @@ def build_documents(session: Session, now: datetime) -> Documents:
     """
     commune = get_commune(session)
     desk = _Desk(session, commune, now, _known_versions(session), load_budgets(session))
-    items = dict(_items(session, now))
+    items = desk.each(_items(session, now))
     plays, messages = list(_active_plays(session, now)), build_pack(session)
     zones, zones_of = list_zones(session), zones_of_each_node(session)
+    poles = [node for node in list_nodes(session) if node.public_key is not None and zones_of.get(node.id)]
     offline = offline_of_zones(session, now)
     gone = select(Node.slug).where(col(Node.revoked_at).is_not(None)).order_by(col(Node.slug))
     found = Documents(
         gone_nodes=tuple(session.exec(gone)),
-        timetables={f"zones/{zone.slug}/timetable": _timetable(desk, zone, items) for zone in zones},
-        configs={
-            f"nodes/{node.slug}/config": config
-            for node in list_nodes(session)
-            if (config := _config(desk, node, zones_of.get(node.id, ()))) is not None
-        },
-        emergencies={f"zones/{zone.slug}/emergencies": _emergencies(desk, zone, plays) for zone in zones},
-        packs={
-            _pack_topic(zone): _pack(desk, zone, messages, offline[row_id(zone.id)])
+        timetables=desk.each((_timetable_topic(zone), partial(_timetable, desk, zone, items)) for zone in zones),
+        configs=desk.each((_config_topic(node), partial(_config, desk, node, zones_of[node.id])) for node in poles),
+        emergencies=desk.each((_emergencies_topic(zone), partial(_emergencies, desk, zone, plays)) for zone in zones),
+        packs=desk.each(
+            (_pack_topic(zone), partial(_pack, desk, zone, messages, offline[row_id(zone.id)]))
             for zone in zones
             if messages or _pack_topic(zone) in desk.versions
-        },
+        ),
     )
-    return replace(found, news=tuple(desk.news.values()))
+    return replace(found, news=tuple(desk.news.values()), broken=desk.broken)
 
 
 def keep_versions(session: Session, news: Iterable[WireVersion]) -> None:
@@ -134,6 +150,18 @@ def keep_versions(session: Session, news: Iterable[WireVersion]) -> None:
     for known in news:
         session.merge(known)
     session.flush()
+
+
+def _timetable_topic(zone: Zone) -> str:
+    return f"zones/{zone.slug}/timetable"
+
+
+def _config_topic(node: Node) -> str:
+    return f"nodes/{node.slug}/config"
+
+
+def _emergencies_topic(zone: Zone) -> str:
+    return f"zones/{zone.slug}/emergencies"
 
 
 def _pack_topic(zone: Zone) -> str:
@@ -165,18 +193,15 @@ def _timetable(desk: _Desk, zone: Zone, items: Mapping[str, CuedBroadcast]) -> T
     query = select(BroadcastZone.broadcast_id).where(BroadcastZone.zone_id == zone.id)
     of_zone = set(desk.session.exec(query.where(col(BroadcastZone.broadcast_id).in_(list(items)))))
     content = {"zone": zone.slug, "broadcasts": tuple(item for key, item in items.items() if key in of_zone)}
-    version = desk.version_of(f"zones/{zone.slug}/timetable", content)
+    version = desk.version_of(_timetable_topic(zone), content)
     return Timetable(commune=desk.commune.slug, version=version, issued_at=desk.now, **content)
 
 
-def _config(desk: _Desk, node: Node, its_zones: Sequence[Zone]) -> NodeConfig | None:
-    zones = tuple(zone.slug for zone in its_zones)
-    if node.public_key is None or not zones:
-        return None
+def _config(desk: _Desk, node: Node, its_zones: Sequence[Zone]) -> NodeConfig:
     content = {
         "node": node.slug,
         "name": node.name,
-        "zones": zones,
+        "zones": tuple(zone.slug for zone in its_zones),
         "timezone": desk.commune.timezone,
         "windows": windows_of_commune(desk.commune),
         "gain_db": desk.commune.gain_db,
@@ -188,7 +213,7 @@ def _config(desk: _Desk, node: Node, its_zones: Sequence[Zone]) -> NodeConfig | 
         "delay_ms": node.delay_ms,
         "data_mb": node.data_mb,
     }
-    version = desk.version_of(f"nodes/{node.slug}/config", content)
+    version = desk.version_of(_config_topic(node), content)
     return NodeConfig(commune=desk.commune.slug, version=version, issued_at=desk.now, **content)
 
 
@@ -204,12 +229,19 @@ def _rules(zone: Zone, budget: Budget) -> ZoneRules:
 
 
 def _emergencies(desk: _Desk, zone: Zone, plays: Iterable[tuple[IssuedOrder, Play]]) -> Emergencies:
-    content = {"zone": zone.slug, "active": tuple(play for issued, play in plays if zone.slug in issued.zones)}
-    version = desk.version_of(f"zones/{zone.slug}/emergencies", content)
+    content = {"zone": zone.slug, "active": _most_urgent([play for issued, play in plays if zone.slug in issued.zones])}
+    version = desk.version_of(_emergencies_topic(zone), content)
     return Emergencies(commune=desk.commune.slug, version=version, issued_at=desk.now, **content)
 
 
-def _items(session: Session, now: datetime) -> Iterator[tuple[str, CuedBroadcast]]:
+def _most_urgent(plays: Sequence[Play]) -> tuple[Play, ...]:
+    """As many as a document holds, in their order: the worst, and of equals the newest, are what a pole sounds."""
+    by_rank = sorted(plays, key=lambda play: -1 if play.item.severity is None else play.item.severity.rank)
+    kept = {play.order for play in by_rank[-MOST_EMERGENCIES:]}
+    return tuple(play for play in plays if play.order in kept)
+
+
+def _items(session: Session, now: datetime) -> Iterator[tuple[str, Callable[[], CuedBroadcast]]]:
     """All that the timetables list, in order: what is ready and may sound, and what began not long ago."""
     is_coming = and_(
         # On the air and yet to come: the clock was ahead for a moment.
@@ -239,7 +271,8 @@ def _items(session: Session, now: datetime) -> Iterator[tuple[str, CuedBroadcast
         join_ms = broadcast.duration_ms if relays else None
         yield (
             broadcast.id,
-            CuedBroadcast(
+            partial(
+                CuedBroadcast,
                 broadcast=broadcast.id,
                 urgency=broadcast.urgency,
                 starts_at=broadcast.starts_at,

@@ -11,7 +11,7 @@ from broadcast.emergency import drilled_texts, said_texts
 from broadcast.models import Clip, PreparedMessage, Rendering, RenderingState
 from broadcast.prepared import list_prepared
 from broadcast.renderings import chime_key, sentence_keys, want_chime, want_sentences
-from players.messages import MAX_CLIPS, ClipRef, Urgency
+from players.messages import MAX_CLIPS, MOST_PREPARED, ClipRef, Urgency
 from players.messages import PreparedMessage as HeldMessage
 from tts.chimes import Chime
 
@@ -69,7 +69,7 @@ def build_pack(session: Session) -> tuple[HeldMessage, ...]:
 
 
 def _messages(session: Session) -> Sequence[PreparedMessage]:
-    return list_prepared(session, None)
+    return list_prepared(session, None)[:MOST_PREPARED]
 
 
 def _wordings(session: Session, message: PreparedMessage) -> tuple[_Wording, _Wording]:

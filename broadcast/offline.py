@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from broadcast.audit import record
 from broadcast.communes import get_commune
-from broadcast.errors import InvalidInput, NotAllowed, NotFound
+from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from broadcast.models import (
     Broadcast,
     BroadcastState,
@@ -25,7 +25,16 @@ from broadcast.prepared import get_prepared
 from broadcast.users import get_user
 from broadcast.zones import zones_by_slug
 from players.errors import WireError
-from players.messages import LocalOrder, OfflineCard, Outcome, PlaybackReport, PoleKey, Reason, Urgency
+from players.messages import (
+    MOST_NEIGHBOURS,
+    LocalOrder,
+    OfflineCard,
+    Outcome,
+    PlaybackReport,
+    PoleKey,
+    Reason,
+    Urgency,
+)
 from players.offline import Card, claimed, jwk_of, new_card, open_local
 
 LONGEST = timedelta(days=366)
@@ -61,6 +70,7 @@ def issue_card(
         NotAllowed: the issuer may not give cards, or the person may raise no emergency there.
         NotFound: there is no such person.
         InvalidInput: the village is not known, or the days are out of bounds.
+        Conflict: the village's poles can keep no more cards.
     """
     require(issuer, Action.MANAGE_NODES)
     holder, (zone,) = get_user(session, username), zones_by_slug(session, [zone_slug], field="zone")
@@ -68,6 +78,9 @@ def issue_card(
         raise InvalidInput("out-of-range", f"Thẻ có hạn từ 1 đến {LONGEST.days} ngày.", "days")
     if not may(holder, Action.RAISE_EMERGENCY) or holder.zone_id not in {None, zone.id}:
         raise NotAllowed("not-for-this-holder", "Người này không có quyền phát khẩn cấp ở thôn đó.")
+    in_force = select(OfflineToken.id).where(OfflineToken.zone_id == zone.id, col(OfflineToken.valid_until) > now)
+    if len(session.exec(in_force).all()) >= MOST_NEIGHBOURS:
+        raise Conflict("too-many-cards", f"Thôn này đã có {MOST_NEIGHBOURS} thẻ còn hạn. Hãy chờ thẻ cũ hết hạn.")
     token = OfflineToken(
         user_id=row_id(holder.id),
         zone_id=row_id(zone.id),
@@ -132,7 +145,7 @@ def cards(session: Session, now: datetime) -> list[CardRow]:
 
 
 def offline_of_zones(session: Session, now: datetime) -> Mapping[int, ZoneOffline]:
-    """By the village's id: its button, the keys of its poles, and its cards. Only reads."""
+    """By the village's id: its button, the keys of its poles as far as a pack holds them, and its cards. Only reads."""
     poles: dict[int, list[PoleKey]] = {}
     query = select(NodeZone.zone_id, Node).join(Node).where(col(Node.revoked_at).is_(None))
     for zone_id, node in session.exec(query.order_by(col(Node.slug))):
@@ -153,7 +166,9 @@ def offline_of_zones(session: Session, now: datetime) -> Mapping[int, ZoneOfflin
         )
     return {
         row_id(zone.id): ZoneOffline(
-            zone.button_key, tuple(poles.get(row_id(zone.id), ())), tuple(held.get(row_id(zone.id), ()))
+            zone.button_key,
+            tuple(poles.get(row_id(zone.id), ())[:MOST_NEIGHBOURS]),
+            tuple(held.get(row_id(zone.id), ())),
         )
         for zone in session.exec(select(Zone))
     }

@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import Engine
 
@@ -19,15 +20,26 @@ from broadcast.jumped_over import has_jumped_over, plan_jumped_over
 from broadcast.models import User
 from broadcast.renderings import want_lost_clip
 from broadcast.returning import unheard_plays
-from players.errors import TransportClosed
+from players.errors import MalformedMessage, TransportClosed
 from players.hub import Hub
-from players.messages import MAX_PUSHED_CLIP_BYTES, ClipRef, NodeActivity, PlaybackReport, Urgency
+from players.messages import (
+    MAX_PUSHED_CLIP_BYTES,
+    ClipRef,
+    Emergencies,
+    NodeActivity,
+    NodeConfig,
+    PlaybackReport,
+    PreparedPack,
+    Timetable,
+    Urgency,
+)
 from players.presence import PresenceBoard, PresenceState
 from tts.clip_store import ClipStore
 from tts.errors import ClipError
 
 log = logging.getLogger(__name__)
 
+_D = TypeVar("_D", Emergencies, PreparedPack, Timetable, NodeConfig)
 _AT_A_TIME = 20
 _REPEAT_EVERY = timedelta(seconds=5)
 POLES_RETURN_WITHIN = timedelta(seconds=12)
@@ -67,6 +79,8 @@ class Playout:
         self._on_change = on_change
         self._listeners: list[Callable[[], None]] = []
         self._published: dict[str, int] = {}
+        self.broken: Mapping[str, str] = {}
+        """Documents that could not be made, with why: the poles go on with those they have."""
         self._poles_return_within = poles_return_within
         self._connected_at: datetime | None = None
         self._repeated: dict[tuple[str, str], datetime] = {}
@@ -322,31 +336,38 @@ class Playout:
             found = await look_at(self._engine, documents.build_documents, self._clock())
             if found.news:
                 await work_on(self._engine, documents.keep_versions, found.news)
-            await self._publish_new(found)
+            self._note_broken({**found.broken, **await self._publish_new(found)})
             if await work_on(self._engine, airtime.mark_cued, found.listed):
                 self._on_change("broadcasts")
 
-    async def _publish_new(self, found: Documents) -> None:
-        for topic, emergencies in found.emergencies.items():
-            if self._is_news(topic, emergencies.version):
-                await self._hub.publish_emergencies(emergencies)
-                self._published[topic] = emergencies.version
-        for topic, pack in found.packs.items():
-            if self._is_news(topic, pack.version):
-                await self._hub.publish_pack(pack)
-                self._published[topic] = pack.version
-        for topic, timetable in found.timetables.items():
-            if self._is_news(topic, timetable.version):
-                await self._hub.publish_timetable(timetable)
-                self._published[topic] = timetable.version
-        for topic, config in found.configs.items():
-            if self._is_news(topic, config.version):
-                await self._hub.publish_config(config)
-                self._published[topic] = config.version
+    async def _publish_new(self, found: Documents) -> dict[str, str]:
+        """Publish what is new; what the wire could not carry, with why."""
+        broken = await self._publish_each(self._hub.publish_emergencies, found.emergencies)
+        broken |= await self._publish_each(self._hub.publish_pack, found.packs)
+        broken |= await self._publish_each(self._hub.publish_timetable, found.timetables)
+        broken |= await self._publish_each(self._hub.publish_config, found.configs)
         gone = [node for node in found.gone_nodes if self._is_news(f"gone {node}", 0)]
         if gone:
             await self._hub.forget_documents(nodes=gone)
             self._published.update({f"gone {node}": 0 for node in gone})
+        return broken
+
+    async def _publish_each(self, publish: Callable[[_D], Awaitable[None]], those: Mapping[str, _D]) -> dict[str, str]:
+        broken = {}
+        for topic, document in those.items():
+            if self._is_news(topic, document.version):
+                try:
+                    await publish(document)
+                    self._published[topic] = document.version
+                except MalformedMessage as error:  # too large: it holds up no other
+                    broken[topic] = str(error)
+        return broken
+
+    def _note_broken(self, broken: Mapping[str, str]) -> None:
+        if broken != self.broken:
+            for name, why in broken.items():
+                log.error("%s cannot be published: %s", name, why)
+            self.broken = broken
 
     def _is_news(self, topic: str, version: int) -> bool:
         return self._published.get(topic) != version

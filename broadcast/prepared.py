@@ -18,7 +18,7 @@ from broadcast.models import PreparedMessage, PreparedPurpose, User, row_id
 from broadcast.permissions import Action, require
 from broadcast.prepared_texts import DRAFTS, Draft
 from broadcast.typed_text import MAX_EMERGENCY, clean_line, clean_slug, clean_text
-from players.messages import Severity
+from players.messages import MOST_PREPARED, Severity
 
 MAX_SLOT = 80
 MAX_SLOTS = 6
@@ -137,11 +137,13 @@ def add_prepared(session: Session, user: User, key: str, form: PreparedForm, now
 
     Raises:
         NotAllowed: the user may not.
-        Conflict: the key is taken.
+        Conflict: the key is taken, or the poles can hold no more.
         InvalidInput: a field cannot be used.
     """
     require(user, Action.EDIT_PREPARED)
     key = clean_slug(key, "key")
+    if form.is_active:
+        _require_room(session)
     if session.exec(select(PreparedMessage.id).where(PreparedMessage.key == key)).first() is not None:
         raise Conflict("prepared-exists", f"Đã có mẫu tin với tên ngắn «{key}».")
     places = [message.position for message in list_prepared(session, None, only_active=False)]
@@ -162,12 +164,15 @@ def edit_prepared(session: Session, user: User, key: str, form: PreparedForm, no
     Raises:
         NotFound: there is no such message.
         NotAllowed, InvalidInput: as `add_prepared`.
-        Conflict: the server needs it (all-clear, correction, drill), so that it cannot be switched off.
+        Conflict: the server needs it (all-clear, correction, drill), so that it cannot be switched off; or it would be
+            switched on, and the poles can hold no more.
     """
     require(user, Action.EDIT_PREPARED)
     message = get_prepared(session, key)
     if message.purpose is not PreparedPurpose.ALERT and not form.is_active:
         raise Conflict("prepared-needed", "Mẫu tin này luôn cần có, không tắt được.")
+    if form.is_active and not message.is_active:
+        _require_room(session)
     return _changed(session, user, message, form, now, "edit-prepared")
 
 
@@ -189,6 +194,11 @@ def _changed(
     detail = message.model_dump(mode="json", exclude={"id", "commune_id", "key", "position"})
     record(session, now, user.username, action, message.key, detail)
     return message
+
+
+def _require_room(session: Session) -> None:
+    if len(list_prepared(session, None)) >= MOST_PREPARED:
+        raise Conflict("prepared-full", f"Cụm loa giữ tối đa {MOST_PREPARED} mẫu tin. Hãy tắt bớt một mẫu.")
 
 
 def _first(commune_id: int, place: int, draft: Draft) -> PreparedMessage:

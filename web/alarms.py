@@ -1,7 +1,7 @@
 """What is wrong right now, in words a commune officer can act on. `broadcast.alarms` makes alarms of it that stay."""
 
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -84,6 +84,7 @@ class Surroundings:
         looks = [self._look_at_node(row, open_keys, now) for row in node_rows(session) if _is_ours(row)]
         facts = [fact for look in looks for fact in look.facts]
         facts += [*_of_processes(station.processes), *_of_wire(station), *_of_steps(station.runner.troubles)]
+        facts += _of_documents(station.playout.broken)
         facts += _of_clock(station.clock, local_zone(get_commune(session)))
         facts += _of_disk(shutil.disk_usage(station.settings.data_dir).free, open_keys)
         facts += _of_refusals(station.hub.refusals, now)
@@ -238,6 +239,12 @@ def _of_steps(troubles: Iterable[Trouble]) -> Iterator[Fact]:
     for trouble in troubles:
         title = f"Một bước của máy chủ gặp lỗi: {trouble.step}"
         yield Fact(AlarmKind.SERVER_STEP, trouble.step, title, trouble.error)
+
+
+def _of_documents(broken: Mapping[str, str]) -> Iterator[Fact]:
+    for name, why in broken.items():
+        title = f"Không gửi được lịch hoặc cấu hình cho cụm loa: {name}"
+        yield Fact(AlarmKind.SERVER_STEP, name, title, f"Cụm loa giữ bản cũ. {why}")
 
 
 def _some(names: Iterable[str]) -> str:

@@ -14,6 +14,9 @@ from players.messages.orders import Play
 from players.messages.parts import (
     MAX_CLIPS,
     MOST_CARDS,
+    MOST_EMERGENCIES,
+    MOST_NEIGHBOURS,
+    MOST_PREPARED,
     ClipRef,
     CuedBroadcast,
     Message,
@@ -97,7 +100,7 @@ class Emergencies(Versioned):
     """Down, retained, `zones/<zone>/emergencies`: the whole list of emergencies still valid in a zone."""
 
     zone: Slug
-    active: tuple[Play, ...] = Field(max_length=64)
+    active: tuple[Play, ...] = Field(max_length=MOST_EMERGENCIES)
 
 
 class PreparedMessage(Message):
@@ -139,11 +142,11 @@ class PreparedPack(Versioned):
     """Down, retained, `zones/<zone>/prepared`: what is fetched before all else and never makes room for anything."""
 
     zone: Slug
-    messages: tuple[PreparedMessage, ...] = Field(max_length=64)
+    messages: tuple[PreparedMessage, ...] = Field(max_length=MOST_PREPARED)
     button: Slug | None = None
     """Which of them the buttons of the zone's poles start; none: they start nothing."""
-    poles: tuple[PoleKey, ...] = Field(default=(), max_length=500)
-    cards: tuple[OfflineCard, ...] = Field(default=(), max_length=500)
+    poles: tuple[PoleKey, ...] = Field(default=(), max_length=MOST_NEIGHBOURS)
+    cards: tuple[OfflineCard, ...] = Field(default=(), max_length=MOST_NEIGHBOURS)
 
     @property
     def clips(self) -> tuple[ClipRef, ...]:

@@ -31,6 +31,12 @@ MAX_CLIPS = 64
 MAX_RELAYS = 4
 """Relays in one broadcast."""
 MOST_CARDS = 999_999_999
+MOST_EMERGENCIES = 64
+"""Emergencies that a zone's poles are told of at once."""
+MOST_PREPARED = 64
+"""Messages that a pole holds ready."""
+MOST_NEIGHBOURS = 500
+"""Poles, and as many cards, that a zone's pack names."""
 
 
 class Urgency(StrEnum):

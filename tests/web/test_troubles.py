@@ -13,12 +13,16 @@ from sqlalchemy import Connection, event
 from sqlmodel import select
 
 from broadcast.alarms import SEEN_EVERY
+from broadcast.communes import get_commune
 from broadcast.models import Bulletin
+from broadcast.nodes import create_node, pair_node
+from broadcast.zones import create_zone
 from players.broker_watch import BrokerWatch
 from players.child import ChildPhase
 from players.memory import MemoryTransport
+from players.signing import NodeKey
 from players.topics import Topics
-from tests.web.conftest import Browser, Clock, Commune, Programs, SignIn
+from tests.web.conftest import NOW, Browser, Clock, Commune, Programs, SignIn
 
 LONG = "Họp lúc 8h. " * 400
 BULLETIN = {"title": "Tin", "script": LONG, "zones": ["thon-dong"], "airs_now": True}
@@ -222,3 +226,19 @@ async def test_a_long_text_is_kept_in_the_form_and_named(browse: SignIn, tmp_pat
     assert officer.answer.status_code == 422
     assert "tối đa 20000 ký tự" in officer.page.text().replace(".", "")
     assert officer.text('textarea[name="script"]') == "x" * 100_000
+
+
+async def test_a_document_that_could_not_be_made_is_told_on_the_first_page(
+    app: FastAPI, browse: SignIn, commune: Commune
+) -> None:
+    with commune.work() as session:
+        house, names = get_commune(session), [f"xom-{number}" for number in range(65)]
+        for name in names:
+            create_zone(session, house, slug=name, name=name, now=NOW)
+        session.flush()
+        _, code = create_node(session, house, "khap-noi", "Khắp nơi", names, NOW)
+        pair_node(session, code, NodeKey.generate().public_jwk(), NOW)
+    await app.state.station.playout.publish_documents()
+    await look(app)
+    shown = [alarm for alarm in alarms(await browse("officer")) if "nodes/khap-noi/config" in alarm]
+    assert len(shown) == 1
