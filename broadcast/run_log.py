@@ -75,12 +75,15 @@ class Approval:
 
 
 def approvals_of(session: Session, broadcast_id: str) -> list[Approval]:
-    """Who approved the bulletins in a broadcast, and when."""
-    keys = [part.rendering_key for part in parts_of(session, broadcast_id)]
-    says_it = or_(col(Bulletin.rendering_key).in_(keys), col(Bulletin.programme_key).in_(keys))
-    own = select(Broadcast.bulletin_id).where(Broadcast.id == broadcast_id, col(Broadcast.bulletin_id).is_not(None))
+    """Who approved the bulletin of a broadcast, or all that its programme says, and when."""
+    broadcast = session.get(Broadcast, broadcast_id)
+    if broadcast is not None and broadcast.bulletin_id is not None:
+        said = col(Bulletin.id) == broadcast.bulletin_id  # another one may say the same
+    else:
+        keys = [part.rendering_key for part in parts_of(session, broadcast_id)]
+        said = or_(col(Bulletin.rendering_key).in_(keys), col(Bulletin.programme_key).in_(keys))
     query = select(Bulletin, User.name).join(User, col(User.id) == col(Bulletin.decided_by_id))
-    query = query.where(or_(says_it, col(Bulletin.id).in_(own)), Bulletin.state == BulletinState.APPROVED)
+    query = query.where(said, Bulletin.state == BulletinState.APPROVED)
     return [
         Approval(bulletin.title, bulletin.script, name, bulletin.decided_at)
         for bulletin, name in session.exec(query.order_by(col(Bulletin.title), col(Bulletin.id)))

@@ -5,10 +5,11 @@ from sqlmodel import Session
 
 from broadcast.airings import end_before_start, ensure_deliveries
 from broadcast.as_run import store_reports
+from broadcast.bulletins import approve_bulletin, submit_bulletin, write_bulletin
 from broadcast.lifecycle import WhyNot
 from broadcast.models import Broadcast, BroadcastState
 from broadcast.nodes import set_node_zones
-from broadcast.run_log import as_run_log
+from broadcast.run_log import approvals_of, as_run_log
 from broadcast.stopping import cancel_broadcast
 from players.messages import Outcome, Reason
 from tests.broadcast.airing_kit import LASTS, Pole, add_broadcast, add_pole
@@ -73,3 +74,18 @@ def test_nothing_is_missing_whatever_became_of_it(
         (unheard.id, "missed", True, timedelta(minutes=5)),
         (waiting.id, "planned", True, timedelta()),
     ]
+
+
+def test_the_log_names_who_approved_that_bulletin_not_another_of_the_same_words(
+    unit: Session, house: House, now: datetime
+) -> None:
+    ids = []
+    for title in ("Tuần này", "Tuần trước"):
+        script, zones = "Mời bà con họp.", ["thon-dong"]
+        bulletin = write_bulletin(
+            unit, house.officer, title=title, script=script, zones=zones, airs_at=now + IN_AN_HOUR, now=now
+        )
+        submit_bulletin(unit, bulletin.id, house.officer, now)
+        approve_bulletin(unit, bulletin.id, house.leader, 1, now)
+        ids.append(f"b-{bulletin.id}-r1")
+    assert [[one.title for one in approvals_of(unit, id_)] for id_ in ids] == [["Tuần này"], ["Tuần trước"]]
