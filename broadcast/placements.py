@@ -82,6 +82,17 @@ def place_campaign(
     return made
 
 
+def checked_zone_ids(session: Session, bulletin: Bulletin, campaign: Campaign) -> set[int]:
+    """The villages for which a campaign would place the bulletin. Only reads.
+
+    Raises:
+        InvalidInput: as `place_campaign`.
+    """
+    _check_campaign(session, campaign)
+    meant = _zone_ids(session, bulletin, campaign.zones)
+    return set(meant) or set(session.exec(select(BulletinZone.zone_id).where(BulletinZone.bulletin_id == bulletin.id)))
+
+
 def remove_placement(session: Session, bulletin: Bulletin, placement_id: int, now: datetime, actor: str) -> None:
     """Take a bulletin out of a programme again.
 

@@ -84,7 +84,7 @@ def advice_for(session: Session, entry_id: int, now: datetime) -> list[Advice]:
     coming = load_coming(session, now, AHEAD)
     own = {id_ for id_, one in coming.planned.items() if one.entry_id == entry_id}
     zones = zones_of_entry(session, entry)
-    found = [*without_nodes(session, zones), *_look(session, coming, own)]
+    found = [*without_nodes(session, zones), *advice_about(session, coming, own)]
     if not own and entry.is_active and _is_never_due(session, entry, now, coming):
         found.append(Advice(AdviceKind.NEVER_DUE, "Trong hạn của lịch này không còn ngày phát nào: sẽ không phát."))
     if own and own <= coming.unknown:
@@ -102,7 +102,7 @@ def advice_of_programmes(session: Session, programme_ids: Collection[int], now: 
     own = {id_ for id_, one in coming.planned.items() if one.programme_id in programme_ids}
     spoken_to = {zone_id for id_ in own for zone_id in coming.planned[id_].zone_ids}
     zones = [zone for zone in list_zones(session) if row_id(zone.id) in spoken_to]
-    found = [*without_nodes(session, zones), *_look(session, coming, own)]
+    found = [*without_nodes(session, zones), *advice_about(session, coming, own)]
     times = (
         Airtime(
             span.starts_at,
@@ -116,7 +116,8 @@ def advice_of_programmes(session: Session, programme_ids: Collection[int], now: 
     return ProgrammeAdvice(tuple(found[:_SAID_AT_MOST]), tuple(times))
 
 
-def _look(session: Session, coming: Coming, own: Set[str]) -> list[Advice]:
+def advice_about(session: Session, coming: Coming, own: Set[str]) -> list[Advice]:
+    """What is to be known of these of the coming broadcasts."""
     found = [*_refused(session, coming, own), *_overlaps(coming, own), *_touching(coming, own)]
     waiting = {placing.bulletin.id for id_ in own for placing in coming.awaited.get(id_, ())}
     if waiting:

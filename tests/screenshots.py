@@ -22,7 +22,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from broadcast.commune_map import place_node, set_outline
 from broadcast.db import open_engine, session_of
 from broadcast.residents import set_public
+from broadcast.webhooks import WebhookDraft, add_webhook
 from scheduler.clock import utc_now
+from tests.broadcast.test_notify_sending import receiving
 from tests.fakes.piper_voice import VOICE_NAME, vietnamese_voice_dir
 from tests.web.e2e.conftest import CHROMIUM, FLAGS, NODE, NODES, SCREENS, House, People, free_port, process
 from web.demo.client import Tokens
@@ -47,9 +49,15 @@ OUTLINES = {
 PEOPLE = ("canbo", "lanhdao", "truongthon-dong", "quantri")
 """Each page is shown as the first of these sees it."""
 MORE = {
-    "canbo": ("/lich-phat/tuan", "/24-gio-toi", "/bao-cao", "/mau-tin", "/cum-loa/dong-1", "/cong-khai"),
-    "quantri": ("/cum-loa/dong-1", "/cum-loa/dong-1/tai-cho", "/ban-do", "/gio-phat", "/hai-lop", "/nguon-tin-cap"),
-}
+    "canbo": (
+        "/lich-phat/tuan", "/lich-phat/moi", "/24-gio-toi", "/bao-cao", "/mau-tin", "/chuong-trinh", "/ngay-dac-biet",
+        "/cum-loa/dong-1", "/cong-khai",
+    ),
+    "quantri": (
+        "/cum-loa/dong-1", "/cum-loa/dong-1/tai-cho", "/ban-do", "/ban-do/thon/thon-dong", "/thon/thon-dong",
+        "/vai-tro", "/quy-tac-duyet", "/khan-cap/quy-dinh", "/hai-lop", "/ma-truy-cap", "/nguon-tin-cap", "/webhook/1",
+    ),
+}  # fmt: skip
 """What no menu names."""
 
 
@@ -80,7 +88,7 @@ def main() -> int:
 
 def _running(folder: Path, stack: ExitStack) -> tuple[House, Tokens]:
     vietnamese_voice_dir(folder / "voices")
-    os.environ["LOALANG_VOICE__DIRECTORY"] = str(folder / "voices")
+    os.environ |= {"LOALANG_VOICE__DIRECTORY": str(folder / "voices"), "LOALANG_NOTIFY__ALLOW_INNER": "true"}
     seeded, tokens = prepare_commune(f"sqlite:///{folder / 'loalang.sqlite3'}", folder, VOICE_NAME)
     house = House(folder, free_port(), free_port(), dict(seeded.passwords))
     stack.callback(house.stop)
@@ -89,6 +97,7 @@ def _running(folder: Path, stack: ExitStack) -> tuple[House, Tokens]:
         box = house.pair(*node)
         _place(folder, node[0])
         stack.enter_context(process([*NODE, "run", "--data", str(box)], folder / f"{node[0]}.log"))
+    _tell(folder, stack.enter_context(receiving()).url)
     return house, tokens
 
 
@@ -99,6 +108,14 @@ def _place(folder: Path, slug: str) -> None:
         for village, outline in OUTLINES.items():
             set_outline(session, village, outline, utc_now(), "quantri")
         set_public(session, utc_now(), "quantri", is_public=True)
+    engine.dispose()
+
+
+def _tell(folder: Path, url: str) -> None:
+    """A program that is told of alarms."""
+    engine = open_engine(f"sqlite:///{folder / 'loalang.sqlite3'}")
+    with session_of(engine) as session:
+        add_webhook(session, WebhookDraft("Phòng trực ban", url), utc_now(), "quantri", allows_inner=True)
     engine.dispose()
 
 
@@ -133,6 +150,9 @@ def _http(house: House) -> httpx.Client:
 def _pages(house: House, browser: Browser, screen: str, broadcast: str) -> Iterator[tuple[str, Page]]:
     """Each page once, with its name: what the menus lead to, and some that no menu names."""
     people, shown = People(browser, house), set[str]()
+    page = people.open(screen)
+    page.goto("/dang-nhap")
+    yield "dang-nhap", page
     for username in PEOPLE:
         page = people.sign_in(username, screen)
         page.goto("/")

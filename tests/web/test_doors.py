@@ -150,6 +150,7 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /chuong-trinh/{programme_id}/thu-tu": WRITERS,
     "GET /ban-tin/{bulletin_id}/xep": WRITERS,
     "POST /ban-tin/{bulletin_id}/xep": WRITERS,
+    "POST /ban-tin/{bulletin_id}/xep/uoc": WRITERS,
     "GET /ngay-dac-biet": WRITERS,
     "POST /ngay-dac-biet": WRITERS,
     "GET /nhat-ky": SIGNED_IN,

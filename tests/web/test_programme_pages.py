@@ -169,6 +169,42 @@ async def test_where_a_placed_bulletin_is_heard_beyond_its_villages_and_how_long
     assert leader.text("[data-beyond]") == beyond
 
 
+async def test_conflicts_and_quota_are_shown_before_a_bulletin_is_placed(
+    browse: SignIn, commune: Commune, programme: int
+) -> None:
+    with commune.work() as session:
+        set_commune_rules(session, Rules(windows=ALL_DAY, sessions_a_day=2, session_minutes=1), NOW, "leader")
+        for airs_at in (time(17), time(17, 1)):
+            draft = EntryDraft(programme_id=programme, zones=("thon-dong",), airs_at=airs_at, from_on=date(2026, 9, 22))
+            add_entry(session, draft, NOW, "officer")
+        bulletin = write_bulletin(
+            session, get_user(session, "officer"), title="Họp thôn", script="Xin mời bà con đến họp. " * 50,
+            zones=["thon-dong"], programmes=[], now=NOW,
+        ).id  # fmt: skip
+    officer = await browse("officer")
+    await officer.get(f"/ban-tin/{bulletin}/xep")
+    assert "Chọn chương trình và ngày" in officer.text("#ahead")
+    await officer.send("#campaign", "act=look", programmes=[str(programme)])
+    assert officer.text("#ahead [data-lasts]").startswith("Mỗi lần đọc khoảng 1 phút")
+    assert "sẽ không phát" in officer.text('#ahead [data-advice="refused"]')
+    assert "chồng lên" in officer.text('#ahead [data-advice="overlap"]')
+    assert "2 lượt" in officer.text("#ahead [data-days]")
+    assert "mức 2 lượt" in officer.text("#ahead [data-days]")
+    assert "checked" in officer.attributes(f'#campaign input[name=programmes][value="{programme}"]')
+    with commune.work() as session:
+        assert session.exec(select(Placement)).all() == []  # it was only looked at
+    typed = {"programmes": str(programme), "from_on": "2026-09-22", "until_on": "2026-09-21", "weekdays": "1"}
+    secret = officer.attributes('#act input[name="csrf"]')["value"]
+    asked = {**typed, "times": "1", "zones": "thon-dong", "csrf": secret}
+    answer = await officer.http.post(f"/ban-tin/{bulletin}/xep/uoc", data=asked)
+    assert (answer.status_code, "Chọn chương trình và ngày" in answer.text) == (200, True)
+    answer = await officer.http.post(f"/ban-tin/{bulletin}/xep/uoc", data=asked | {"until_on": "2026-09-22"})
+    assert "Ngày 22/09/2026, kể cả bản tin này:" in answer.text
+    none_then = asked | {"from_on": "2027-06-01", "until_on": "2027-06-02"}
+    answer = await officer.http.post(f"/ban-tin/{bulletin}/xep/uoc", data=none_then)
+    assert "không phát ở khu vực đã chọn" in answer.text
+
+
 async def test_who_saves_a_programme_is_shown_what_it_meets(browse: SignIn, commune: Commune, programme: int) -> None:
     with commune.work() as session:
         draft = EntryDraft(programme_id=programme, zones=("thon-dong",), airs_at=time(17), from_on=date(2026, 9, 22))

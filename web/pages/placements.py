@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from broadcast.bulletins import get_bulletin, zones_of_bulletin
 from broadcast.entries import EVERY_DAY
-from broadcast.errors import BroadcastError
+from broadcast.errors import BroadcastError, InvalidInput
 from broadcast.models import Bulletin, BulletinState, Placement, row_id
 from broadcast.permissions import Action
 from broadcast.placements import (
@@ -25,6 +25,7 @@ from broadcast.placements import (
 from broadcast.programmes import list_programmes
 from broadcast.reach import Reach, reach_of
 from scheduler.advice import ProgrammeAdvice, advice_of_programmes
+from scheduler.campaigns import CampaignOutlook, outlook_of_campaign
 from web.deps import Door, Fields, PostedForm, allowed
 from web.errors import Refusal, refusal_of
 from web.planning import plan_programmes
@@ -80,7 +81,18 @@ class PlacementsPage(Page):
     until_on: str = ""
     times: str = "1"
     outlook: ProgrammeAdvice
+    """Of the programmes that it is placed in."""
+    ahead: CampaignOutlook | None = None
+    """How it would be as the form has it now."""
     problem: Refusal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AheadFragment(Page):
+    """How it would be as the form has it now; none while that says too little."""
+
+    template: ClassVar[str] = "placing_ahead.html"
+    ahead: CampaignOutlook | None
 
 
 @router.get("/ban-tin/{bulletin_id}/xep")
@@ -92,6 +104,8 @@ def show_placements(bulletin_id: str, door: Planner) -> Response:
 @router.post("/ban-tin/{bulletin_id}/xep")
 def act_on_placements(bulletin_id: str, form: PostedForm, door: Planner) -> Response:
     """Place the bulletin, or take it out of a programme."""
+    if form.text("act") == "look":
+        return _look_ahead(door, bulletin_id, form)
     try:
         with door.work() as session:
             bulletin = get_bulletin(session, bulletin_id, door.user)
@@ -109,6 +123,31 @@ def act_on_placements(bulletin_id: str, form: PostedForm, door: Planner) -> Resp
     plan_programmes(door, touched)
     door.station.nudge()
     return door.go(f"/ban-tin/{bulletin_id}/xep", "da-luu-lich")
+
+
+@router.post("/ban-tin/{bulletin_id}/xep/uoc")
+def reckon_placing(bulletin_id: str, form: PostedForm, door: Planner) -> Response:
+    """What placing it so would do, while the form is filled in."""
+    try:
+        return door.show(AheadFragment(ahead=_ahead(door, bulletin_id, form)))
+    except InvalidInput:
+        return door.show(AheadFragment(ahead=None))  # the form says what is wrong when it is sent
+
+
+def _look_ahead(door: Door, bulletin_id: str, form: Fields) -> Response:
+    """The same without scripts: the page with what was typed, and what it would do."""
+    page = _with_typed(_page(door, bulletin_id), form)
+    try:
+        return door.show(replace(page, ahead=_ahead(door, bulletin_id, form)))
+    except InvalidInput as error:
+        problem = refusal_of(error)
+        return door.show(replace(page, problem=problem), problem.status)
+
+
+def _ahead(door: Door, bulletin_id: str, form: Fields) -> CampaignOutlook:
+    with door.read() as session:
+        bulletin = get_bulletin(session, bulletin_id, door.user)
+        return outlook_of_campaign(session, bulletin, _campaign_in(form), door.now)
 
 
 def say_placement(placement: Placement, zone_names: dict[int | None, str]) -> str:

@@ -162,8 +162,8 @@ class People:
     complaints: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
 
-    def sign_in(self, username: str, screen: str = "desktop", *, scripts: bool = True, at: str = "") -> Page:
-        """`at`: by another way to the server than straight to it."""
+    def open(self, screen: str = "desktop", *, scripts: bool = True, at: str = "") -> Page:
+        """A window of nobody's yet. `at`: by another way to the server than straight to it."""
         width, height = SCREENS[screen]
         context = self.chromium.new_context(
             base_url=at or self.house.url,
@@ -177,6 +177,11 @@ class People:
         page = context.new_page()
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        return page
+
+    def sign_in(self, username: str, screen: str = "desktop", *, scripts: bool = True, at: str = "") -> Page:
+        """The same, with somebody signed in."""
+        page = self.open(screen, scripts=scripts, at=at)
         page.goto("/dang-nhap")
         page.get_by_label("Tên đăng nhập").fill(username)
         page.get_by_label("Mật khẩu").fill(self.house.passwords[username])
