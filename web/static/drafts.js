@@ -30,9 +30,12 @@ if (user) {
 
 if (user && form) {
   const first = typed();
+  const draft = read(key);
+  // A page that only shows again what was typed has given nothing to the server yet.
+  const isKept = !draft || !sameAs(draft.fields);
   const keep = () => {
     try {
-      if (sameAs(first)) localStorage.removeItem(key);
+      if (isKept && sameAs(first)) localStorage.removeItem(key);
       else localStorage.setItem(key, JSON.stringify({ at: Date.now(), fields: typed() }));
     } catch (error) {
       if (error.name !== "QuotaExceededError") throw error;
@@ -52,8 +55,7 @@ if (user && form) {
   });
 
   const found = document.querySelector("[data-draft-found]");
-  const draft = read(key);
-  if (draft && !sameAs(draft.fields)) {
+  if (draft && isKept) {
     found.hidden = false;
     const language = document.documentElement.lang === "vi" ? "vi-VN" : "en-GB";
     found.querySelector("time").textContent = new Date(draft.at).toLocaleString(language, {

@@ -1,6 +1,13 @@
-// A pole's clock and punctuality, drawn by uPlot.
+// A pole's clock and punctuality, drawn by uPlot, which is fetched once the page itself can be used.
 
 const card = document.querySelector("[data-graphs]");
+if (document.readyState !== "complete") {
+  await new Promise((done) => window.addEventListener("load", done, {once: true}));
+}
+await new Promise((done, failed) => {
+  const library = Object.assign(document.createElement("script"), {src: card.dataset.library, onload: done, onerror: failed});
+  document.head.append(library);
+});
 const answer = await fetch(card.dataset.graphs);
 const data = answer.ok ? await answer.json() : {clock: [[]], lateness: [[]]};
 const locale = document.documentElement.lang === "en" ? "en-GB" : "vi-VN";

@@ -53,7 +53,7 @@ def test_a_bulletin_from_typing_to_the_log(people: People, screen: str) -> None:
     expect(officer.locator(".head")).to_contain_text("Chờ duyệt")
 
     leader.goto("/duyet")
-    leader.locator(".card", has_text=title).get_by_role("link", name="Nghe, đọc và quyết định").click()
+    leader.locator(".card", has_text=title).get_by_role("link", name="Xem cách đọc và chi tiết").click()
     expect(leader.locator(".reading")).to_contain_text("mười bốn giờ ba mươi")
     officer.goto("/")
     assert no_sideways_scrolling(leader)
@@ -125,7 +125,7 @@ def test_everything_needed_works_without_javascript(people: People) -> None:
     officer.get_by_role("button", name="Gửi duyệt").click()
     expect(officer.locator(".head")).to_contain_text("Chờ duyệt")
     leader.goto("/duyet")
-    leader.get_by_role("link", name="Nghe, đọc và quyết định").first.click()
+    leader.get_by_role("link", name="Xem cách đọc và chi tiết").first.click()
     leader.get_by_label("Tôi đã nghe bản tin này").check()
     leader.get_by_role("button", name="Duyệt cho phát").click()
     expect(leader.get_by_text("Đã duyệt.")).to_be_visible()

@@ -94,7 +94,7 @@ def write_around(page: Page, title: str, recording: str) -> None:
 def hear_and_approve(page: Page, title: str) -> str:
     """As the leader does; the address of the whole sound."""
     page.goto("/duyet")
-    page.locator(".card", has_text=title).get_by_role("link", name="Nghe, đọc và quyết định").click()
+    page.locator(".card", has_text=title).get_by_role("link", name="Xem cách đọc và chi tiết").click()
     expect(page.locator(".parts li")).to_have_count(3)
     assert length_of(page.locator(".parts audio")) > 1
     page.get_by_role("button", name="Nghe thử").click()
