@@ -111,6 +111,7 @@ _WHY_TEXTS: Mapping[WhyNot | Reason, str] = {
     Reason.PREEMPTED: "Bị lượt phát ưu tiên hơn cắt ngang.",
     Reason.TOO_LATE: "Cụm loa nhận được khi đã quá giờ phát.",
     Reason.CLOCK_DISTRUSTED: "Đồng hồ của cụm loa không tin cậy được.",
+    Reason.DATA_SPARED: "Dung lượng SIM tháng này gần hết, phần còn lại để dành cho tin khẩn cấp.",
     Reason.CLIP_UNAVAILABLE: "Cụm loa không tải được âm thanh.",
     Reason.CLIP_CORRUPT: "Âm thanh tải về bị hỏng.",
     Reason.RELAY_FAILED: "Phần tiếp âm hoặc phát trực tiếp không nghe được hết.",

@@ -166,6 +166,8 @@ class Reason(StrEnum):
     DAY_FULL = "day-full"
     TOO_LATE = "too-late"
     CLOCK_DISTRUSTED = "clock-distrusted"
+    DATA_SPARED = "data-spared"
+    """It would have had to be streamed, and what is left of the month's data is for emergencies."""
     CLIP_UNAVAILABLE = "clip-unavailable"
     CLIP_CORRUPT = "clip-corrupt"
     STREAM_FAILED = "stream-failed"

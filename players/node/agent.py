@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from players.messages import Heartbeat, PlaybackReport
 from players.node.airing import needs_server, next_wake
 from players.node.condition import Condition
 from players.node.cueing import Cueing, kept_clips, made_room
-from players.node.data_budget import ahead_by_budget
+from players.node.data_budget import FURTHEST, ahead_by_budget, month_at
 from players.node.errors import ClipRefused
 from players.node.events import (
     Action,
@@ -57,7 +58,15 @@ class Agent:
         self._was_trusted = False
         self._leaving = asyncio.Event()
         self._keeper = Keeper(parts.store, parts.clock, lambda: self._state)
-        self._player = Player(parts.outputs, parts.clips, parts.clock, parts.stream_of, parts.relay_of, self.emit)
+        self._player = Player(
+            parts.outputs,
+            parts.clips,
+            parts.clock,
+            parts.stream_of,
+            parts.relay_of,
+            self.emit,
+            lambda: self._state.spares_data,
+        )
         self._condition = Condition(parts, self._keeper, lambda: self._state)
         self._spread: Callable[[bytes], None] = _nobody_hears
         self._status_file = StatusFile(parts.data_dir)
@@ -150,7 +159,7 @@ class Agent:
     async def _apply(self, event: Event) -> None:
         former = self._state
         now = self._clock.now()
-        self._state, actions = step(former, event, now)
+        self._state, actions = step(self._spared(former), event, now)
         await self._keeper.save(self._state, [action.report for action in actions if isinstance(action, Tell)])
         self._tell_trust(is_trusted=now.trusted)
         for action in actions:
@@ -158,10 +167,11 @@ class Agent:
         if former.zones != self._state.zones:
             self._link.zones_changed()
         if former.config is not self._state.config:
-            self._renewing.compare(self._state.config)
+            self._follow_config()
         if former is not self._state:
             self._cueing.nudge()
-        if self._state.has_pack and not former.has_pack:
+        has_other = (former.packs, former.clips) != (self._state.packs, self._state.clips)
+        if has_other and self._state.has_pack and not former.has_pack:
             self._announce("pack", clips=len(self._state.pack_clips))
 
     def _tell_trust(self, *, is_trusted: bool) -> None:
@@ -228,9 +238,21 @@ class Agent:
         """How long before its minute a clip is fetched, by what is left of the month's data."""
         config, meter = self._state.config, self._parts.meter
         if config is None or config.data_mb is None or meter is None:
-            return self._parts.ahead
+            return max(self._parts.ahead, FURTHEST)
         zone, budget = ZoneInfo(config.timezone), config.data_mb * 1_000_000
         return ahead_by_budget(self._parts.ahead, budget, meter.usage, self._clock.now().at, zone)
+
+    def _follow_config(self) -> None:
+        config, meter, clock = self._state.config, self._parts.meter, self._clock
+        self._renewing.compare(config)
+        if config is not None and meter is not None:
+            timezone = config.timezone
+            meter.count_by(lambda: month_at(clock.now(), timezone))
+
+    def _spared(self, state: NodeState) -> NodeState:
+        """The state with what the month's data allow by now."""
+        spares = self._ahead() is None
+        return state if state.spares_data is spares else replace(state, spares_data=spares)
 
     def _known_time(self) -> datetime | None:
         now = self._clock.now()

@@ -79,11 +79,16 @@ def way_of(state: NodeState, track: Track, now: Instant) -> Way | None:
     """How it could be played, now."""
     if state.has_clips(track.item) or (is_piecewise(track.item) and count_ready(state, track.item)):
         return Way.FILES
-    if state.abilities.stream_output is None or track.item.stream is None:
+    if state.abilities.stream_output is None or track.item.stream is None or _is_spared(state, track):
         return None
     if state.abilities.pulls and now.at < track.item.starts_at - PATIENT_STREAM_LEAD:
         return None
     return Way.STREAM
+
+
+def _is_spared(state: NodeState, track: Track) -> bool:
+    """Whether nothing more may be carried for it."""
+    return state.spares_data and not track.is_emergency
 
 
 def go_lead(state: NodeState) -> timedelta:
@@ -182,6 +187,8 @@ def _expired(state: NodeState, track: Track, now: Instant) -> Ending:
     if track.trouble is not None:
         return track.trouble
     if way_of(state, track, now) is None:
+        if _is_spared(state, track):
+            return Ending(Outcome.MISSED, Reason.DATA_SPARED)
         return Ending(Outcome.FAILED, Reason.CLIP_UNAVAILABLE)
     return Ending(Outcome.MISSED, Reason.TOO_LATE)
 

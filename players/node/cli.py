@@ -23,7 +23,7 @@ from players.node.errors import SettingsWrong
 from players.node.local_start import starting_here
 from players.node.lock import locked
 from players.node.opening import opened_parts
-from players.node.pairing import load_identity, pair
+from players.node.pairing import load_identity, pair, prepare_data_dir
 from players.node.settings import NodeSettings, load_settings, write_settings
 from players.node.trust import choose_trust
 
@@ -88,10 +88,11 @@ def _pair(options: argparse.Namespace) -> int:
             "or pair with --ca-fingerprint",
             file=sys.stderr,
         )
-    with httpx.Client(trust_env=False, verify=door.context) as client:
-        reply = pair(settings.server.url, invitation.code, options.data, client)
+    prepare_data_dir(options.data)
     server = settings.server.model_copy(update={"authority": door.authority})
-    write_settings(options.data, settings.model_copy(update={"server": server}))
+    with locked(options.data), httpx.Client(trust_env=False, verify=door.context) as client:
+        reply = pair(settings.server.url, invitation.code, options.data, client)
+        write_settings(options.data, settings.model_copy(update={"server": server}))
     print(f"{reply.node} ({reply.node_name}), {reply.commune_name}")
     return 0
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from players.messages import DataUsage
+from players.node.clock import Instant
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +37,17 @@ _KEEP_EVERY_BYTES = 256 * 1024
 
 
 def ahead_by_budget(
-    usual: timedelta, budget_bytes: int | None, usage: DataUsage, at: datetime, zone: ZoneInfo
+    usual: timedelta, budget_bytes: int, usage: DataUsage, at: datetime, zone: ZoneInfo
 ) -> timedelta | None:
     """How long before its minute a planned clip is fetched; none: not at all, what is left is for emergencies.
 
     Args:
-        usual: where nothing is to be spared.
-        budget_bytes: of a month; none is no limit.
+        usual: where data have to be spared, and can be.
+        budget_bytes: of a month.
         usage: what this month has taken.
         at: the present.
         zone: the commune's, by whose months it is counted.
     """
-    if budget_bytes is None:
-        return usual
     spendable = budget_bytes * (1 - RESERVED)
     left = (spendable - usage.total) / spendable
     if left <= 0:
@@ -57,6 +56,11 @@ def ahead_by_budget(
     if left < due * SHORT:
         return min(usual, NEAREST)
     return max(usual, FURTHEST) if left > due * AMPLE else usual
+
+
+def month_at(now: Instant, timezone: str) -> str | None:
+    """The month, `2026-03`, as somebody there calls it; none while the time is not known."""
+    return f"{now.at.astimezone(ZoneInfo(timezone)):%Y-%m}" if now.trusted else None
 
 
 def _month_left(local: datetime) -> float:
@@ -80,6 +84,11 @@ class Meter:
         self._lock = Lock()
         self._usage = _load(self._path)
         self._unkept = 0
+
+    def count_by(self, month: Callable[[], str | None]) -> None:
+        """From now on count by these months: the commune's, where they were not known before."""
+        with self._lock:
+            self._month = month
 
     @property
     def usage(self) -> DataUsage:

@@ -23,7 +23,9 @@ def locked(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise DataDirInUse(f"{data_dir}: another loalang-node plays from here") from error
+            raise DataDirInUse(
+                f"{data_dir}: another loalang-node plays from here; end it first (systemctl stop loalang-node)"
+            ) from error
         yield
     finally:
         os.close(descriptor)

@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -17,7 +16,7 @@ from players.node.board_clock import linux_board
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
-from players.node.data_budget import Meter
+from players.node.data_budget import Meter, month_at
 from players.node.events import Way
 from players.node.fetch import CONNECT_TIMEOUT_S, STALL_TIMEOUT_S
 from players.node.health import HealthProbe, find_mmcli, probe_volume
@@ -27,7 +26,7 @@ from players.node.parts import Announce, NodeParts
 from players.node.pinned import PinnedHttp, StreamRelay, radio_url
 from players.node.settings import NodeSettings, OutputSection
 from players.node.state import Abilities, NodeState
-from players.node.store import NodeStore
+from players.node.store import STATE_FILE, NodeStore
 from players.tls import context_believing
 from players.topics import Topics
 from players.transport import Connection, Incoming, Transport
@@ -39,7 +38,7 @@ async def opened_parts(
 ) -> AsyncIterator[NodeParts]:
     """Everything opened, and closed again in reverse."""
     identity = credentials.reply
-    store = NodeStore(data_dir / "state.sqlite3")
+    store = NodeStore(data_dir / STATE_FILE)
     try:
         clock = NodeClock(max_error_s=settings.clock.max_error_s, kept=store.kept_time(), board=linux_board())
         outputs = behind_amplifier(choose_outputs(settings.output, clock), settings.amplifier, clock.monotonic)
@@ -52,7 +51,8 @@ async def opened_parts(
         )
         blank = NodeState(identity.node, identity.commune, identity.zones, abilities)
         state = store.load(blank)
-        meter = Meter(data_dir, partial(_month, clock, "UTC" if state.config is None else state.config.timezone))
+        timezone = "UTC" if state.config is None else state.config.timezone
+        meter = Meter(data_dir, lambda: month_at(clock.now(), timezone))
         async with (
             _closing(meter),
             _opened(outputs),
@@ -95,11 +95,6 @@ async def _closing(meter: Meter) -> AsyncIterator[None]:
         yield
     finally:
         meter.close()
-
-
-def _month(clock: NodeClock, timezone: str) -> str | None:
-    now = clock.now()
-    return f"{now.at.astimezone(ZoneInfo(timezone)):%Y-%m}" if now.trusted else None
 
 
 def _client(settings: NodeSettings, credentials: Credentials, meter: Meter) -> httpx.AsyncClient:

@@ -9,18 +9,33 @@ from players.errors import KeyUnusable, MalformedMessage, PairingError
 from players.messages import PairingReply, PairingRequest
 from players.node.errors import NotPaired
 from players.node.software import software_version
+from players.node.store import STATE_FILE
 from players.signing import NodeKey, checked_public_jwk, write_secret
 
 KEY_FILE = "node-key.json"
 PAIRING_KEY_FILE = "node-key-pairing.json"
 """The key that is shown to the server, until the identity that goes with it is kept."""
 IDENTITY_FILE = "identity.json"
+FORMER = "former-"
+"""Before the name of what a box had kept for the node that it was."""
 _LIMIT_S = 20.0
 _SHOWN = 200
 
 
+def prepare_data_dir(data_dir: Path) -> None:
+    """Make a node's directory, if there is none.
+
+    Raises:
+        KeyUnusable: it cannot be made.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise KeyUnusable(f"{data_dir}: {error.strerror}") from error
+
+
 def pair(server_url: str, code: str, data_dir: Path, client: httpx.Client) -> PairingReply:
-    """Show the code to the server and keep who we are, mode 0600. The key is made anew.
+    """Show the code to the server and keep who we are, mode 0600. The key is made anew; nothing must play from there.
 
     The key is on the disk before the server is asked: where it cannot be written, the code is not used up.
 
@@ -35,17 +50,15 @@ def pair(server_url: str, code: str, data_dir: Path, client: httpx.Client) -> Pa
         )
     except ValidationError as error:
         raise PairingError("a pairing code has 8 letters and digits, without 0, 1 and the like") from error
+    prepare_data_dir(data_dir)
     shown = data_dir / PAIRING_KEY_FILE
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise KeyUnusable(f"{data_dir}: {error.strerror}") from error
     key.save(shown)
     try:
         reply = _ask(server_url, request, client)
     except PairingError:
         shown.unlink(missing_ok=True)
         raise
+    _lay_aside_former_state(data_dir, reply)
     # The server takes the former key no more. Whatever is cut from here on, the next start finds the new one.
     (data_dir / KEY_FILE).unlink(missing_ok=True)
     write_secret(data_dir / IDENTITY_FILE, reply.to_json())
@@ -68,6 +81,24 @@ def load_identity(data_dir: Path) -> tuple[PairingReply, NodeKey]:
         raise NotPaired(f"{data_dir}: {error}; pair it again") from error
     _end_pairing(data_dir)
     return reply, NodeKey.load(data_dir / KEY_FILE)
+
+
+def _lay_aside_former_state(data_dir: Path, reply: PairingReply) -> None:
+    """What was planned for another node is not for this one; of it nothing but its sounds is used again."""
+    try:
+        former = PairingReply.from_json((data_dir / IDENTITY_FILE).read_bytes())
+        if (former.commune, former.node) == (reply.commune, reply.node):
+            return
+    except (OSError, MalformedMessage):
+        pass  # whose it was is not known
+    for end in ("", "-wal", "-shm"):  # a database and what belongs to it
+        kept = data_dir / f"{STATE_FILE}{end}"
+        try:
+            kept.replace(data_dir / f"{FORMER}{kept.name}")
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise KeyUnusable(f"{kept}: {error.strerror}") from error
 
 
 def _end_pairing(data_dir: Path) -> None:

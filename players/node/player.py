@@ -83,6 +83,7 @@ class Player:
         stream_url: the address of a broadcast's stream from a place in it.
         relay_url: the address of a relay, asked when it is opened.
         emit: takes what happened; called on the event loop.
+        spares_data: whether what is left of the month's data is for emergencies.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Player:
         stream_url: Callable[[CuedBroadcast, int], str],
         relay_url: Callable[[RelayPart], str],
         emit: Callable[[Event], None],
+        spares_data: Callable[[], bool],
     ) -> None:
         self._outputs = outputs
         self._clips = clips
@@ -100,6 +102,7 @@ class Player:
         self._stream_url = stream_url
         self._relay_url = relay_url
         self._emit = emit
+        self._spares_data = spares_data
         self._airings: dict[str, _Airing] = {}
         self._turn = asyncio.Lock()
         self._unopened = 0
@@ -141,7 +144,7 @@ class Player:
 
     async def _rehearse(self, order: Rehearse) -> None:
         """Open a clip as if it were to sound, and close it: nothing is told to start, so no amplifier opens."""
-        sources, error = PoleSources(self._outputs, self._clips, self._relay_url, 0.0), None
+        sources, error = PoleSources(self._outputs, self._clips, self._relay_url, 0.0, spares_data=True), None
         playing: Playing | None = None
         try:
             playing = await _within(PREPARE_WITHIN_S, sources.clips((order.clip,), 0), "the output does not prepare")
@@ -234,7 +237,8 @@ class Player:
         return medley
 
     def _sources(self, airing: _Airing) -> PoleSources:
-        return PoleSources(self._outputs, self._clips, self._relay_url, airing.gain_db)
+        spares_data = self._spares_data() and not airing.item.is_emergency
+        return PoleSources(self._outputs, self._clips, self._relay_url, airing.gain_db, spares_data=spares_data)
 
     async def _sound(self, airing: _Airing, playing: Playing) -> Event:
         """Wait for the word and for the turn, sound, and say how it ended."""
@@ -274,7 +278,7 @@ class Player:
         """A file that cannot be played is not kept: it is fetched again."""
         for clip in airing.item.clips:
             if len(airing.item.clips) == 1 or not await asyncio.to_thread(self._clips.is_whole, clip.sha256):
-                await asyncio.to_thread(self._clips.path(clip.sha256).unlink, missing_ok=True)
+                await asyncio.to_thread(self._clips.drop, clip.sha256)
                 self._emit(ClipTrouble(clip.sha256, Reason.CLIP_CORRUPT, "the clip on disk cannot be played"))
 
     def _silenced(self, airing: _Airing, sounded: Sounded) -> Silenced:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from players.errors import OutputMissing
+from players.errors import OutputFailed, OutputMissing
 from players.messages import ClipRef, Reason, RelayPart
 from players.node.cache import ClipStore
 from players.node.errors import ClipRefused
@@ -20,11 +20,14 @@ class PoleSources:
         clips: ClipStore,
         relay_url: Callable[[RelayPart], str],
         gain_db: float,
+        *,
+        spares_data: bool,
     ) -> None:
         self._outputs = outputs
         self._clips = clips
         self._relay_url = relay_url
         self._gain_db = gain_db
+        self._spares_data = spares_data
 
     async def clips(self, clips: tuple[ClipRef, ...], from_ms: int) -> Playing:
         """See `medley.Sources`."""
@@ -47,4 +50,6 @@ class PoleSources:
         output = self._outputs.get(Way.STREAM)
         if output is None:
             raise OutputMissing("this pole's output plays no streams")
+        if self._spares_data:
+            raise OutputFailed("what is left of the month's data is for emergencies")
         return await output.prepare(Sound(url=self._relay_url(relay), gain_db=self._gain_db, is_live=True))

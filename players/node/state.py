@@ -168,6 +168,8 @@ class NodeState:
     is_decoding: bool = False
     """Its clip is there and being decoded."""
     trusted_since: datetime | None = None
+    spares_data: bool = False
+    """What is left of the month's data is for emergencies; found again at every start."""
     leaving: bool = False
     """The process is ending: nothing is begun any more."""
 

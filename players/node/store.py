@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS stopped (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tracks (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 """
+STATE_FILE = "state.sqlite3"
 _TABLES = ("documents", "versions", "orders", "stopped", "tracks")
 _TRACK = TypeAdapter(Track)
 KEPT_TIME = TypeAdapter(KeptTime)

@@ -16,6 +16,7 @@ from players.node.agent import Agent
 from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
+from players.node.data_budget import Meter
 from players.node.events import Way
 from players.node.health import HealthProbe
 from players.node.output import AudioOutput
@@ -103,7 +104,7 @@ class NodeBox:
 
     @asynccontextmanager
     async def running(
-        self, *, record: bool = True, output: AudioOutput | None = None, pulls: bool = True
+        self, *, record: bool = True, output: AudioOutput | None = None, pulls: bool = True, meter: Meter | None = None
     ) -> AsyncIterator[Agent]:
         """The node's process, as far as one can be had without one."""
         store = NodeStore(self.folder / "state.sqlite3")
@@ -137,6 +138,7 @@ class NodeBox:
                     jitter_s=0.2,
                     announce=lambda fields: self.events.append(dict(fields)),
                     health=HealthProbe(lambda: None, self.folder),
+                    meter=meter,
                     clock_improved=recording.write_sidecar if record else lambda: None,
                 )
             )

@@ -1,8 +1,10 @@
 """What the line carries, counted by kind over restarts and months, and what a small budget does to fetching."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -11,23 +13,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from players.errors import OutputFailed
 from players.memory import MemoryBroker, MemoryTransport
-from players.messages import ClipRef, DataUsage, Timetable, Urgency
+from players.messages import ClipRef, DataUsage, Outcome, Reason, RelayPart, Timetable, Urgency
+from players.node.airing import way_of
 from players.node.cache import ClipStore
 from players.node.clock import Instant
 from players.node.credentials import Credentials
 from players.node.cueing import wanted_clips
-from players.node.data_budget import FURTHEST, NEAREST, Meter, ahead_by_budget
+from players.node.data_budget import FURTHEST, NEAREST, Meter, ahead_by_budget, month_at
 from players.node.errors import ClipRefused
-from players.node.events import TimetableCame
+from players.node.events import ConfigCame, TimetableCame, Way
 from players.node.fetch import ClipFetcher
 from players.node.metered import MeteredHttp, MeteredTransport
 from players.node.opening import opened_parts
+from players.node.output import AudioOutput, Playing, Sound
 from players.node.settings import NodeSettings
+from players.node.sources import PoleSources
 from players.tickets import make_ticket
-from tests.fakes.fake_server import FakeDoor
+from tests.fakes.fake_server import FakeDoor, FakeServer
 from tests.players.node.conftest import NodeBox
-from tests.players.node.pole import DAWN, Pole, item
+from tests.players.node.pole import DAWN, Pole, config, item
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 MID_MONTH = datetime(2026, 4, 16, tzinfo=HANOI)
@@ -45,10 +51,6 @@ MB = 1_000_000
 def test_in_the_middle_of_a_month_of_a_thousand_megabytes(used_mb: int, ahead: timedelta | None) -> None:
     usage = DataUsage(month="2026-04", clips=used_mb * MB)
     assert ahead_by_budget(USUAL, 1000 * MB, usage, MID_MONTH, HANOI) == ahead
-
-
-def test_without_a_limit_it_is_as_usual() -> None:
-    assert ahead_by_budget(USUAL, None, DataUsage(month="2026-04", clips=10**12), MID_MONTH, HANOI) == USUAL
 
 
 @given(st.integers(0, 2000), st.integers(0, 2000), st.integers(0, 29 * 24))
@@ -85,6 +87,67 @@ def test_counts_outlive_the_process_and_end_with_the_communes_month(tmp_path: Pa
     months[0] = "2026-04"
     again.add("emergencies", 9)
     assert again.usage == DataUsage(month="2026-04", emergencies=9)
+
+
+@pytest.mark.parametrize("timezone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+async def test_a_new_pole_counts_by_the_communes_month_as_soon_as_it_knows_it(
+    box: NodeBox, server: FakeServer, tmp_path: Path, timezone: str
+) -> None:
+    meter = Meter(tmp_path / "counts", lambda: "1999-12")
+    async with box.running(record=False, meter=meter):
+        await server.configure(timezone=timezone)
+        await server.until(lambda: any(beat.clock_trusted for beat in server.heartbeats))
+        there = datetime.now(ZoneInfo(timezone))
+        await server.until(lambda: server.heartbeats[-1].data is not None)
+    assert meter.usage.month in {f"{at:%Y-%m}" for at in (there, there + timedelta(minutes=5))}
+
+
+def test_a_month_begins_where_the_commune_is() -> None:
+    at = datetime(2026, 3, 31, 18, 0, tzinfo=UTC)
+    assert month_at(Instant(at, True, at), "Asia/Ho_Chi_Minh") == "2026-04"
+    assert month_at(Instant(at, True, at), "UTC") == "2026-03"
+    assert month_at(Instant(at, False, at), "UTC") is None
+
+
+def test_from_the_last_tenth_nothing_is_streamed_but_emergencies() -> None:
+    pole = Pole(streams=True).feed(ConfigCame(config(1)))
+    starts_at = DAWN + timedelta(minutes=1)
+    soon = (
+        item("soon", starts_at, number=1, stream=True),
+        item("alarm", starts_at, Urgency.EMERGENCY, number=2, stream=True),
+    )
+    timetable = Timetable(commune="hoa-binh-an", version=1, issued_at=DAWN, zone="thon-dong", broadcasts=soon)
+    pole.feed(TimetableCame(timetable))
+    due = Instant(starts_at, True, DAWN)
+    for spares, expected in ((False, {"soon", "alarm"}), (True, {"alarm"})):
+        state = replace(pole.state, spares_data=spares)
+        ways = {name: way_of(state, track, due) for name, track in state.tracks.items()}
+        assert {name for name, way in ways.items() if way is Way.STREAM} == expected
+    pole.state = replace(pole.state, spares_data=True)
+    pole.run(600)
+    final = pole.final("soon")
+    assert (final.outcome, final.reason) == (Outcome.MISSED, Reason.DATA_SPARED)
+
+
+class Radio:
+    """An output that only notes what it is to open."""
+
+    def __init__(self) -> None:
+        self.asked: list[str | None] = []
+
+    async def prepare(self, sound: Sound) -> Playing:
+        self.asked.append(sound.url)
+        raise OutputFailed("nothing is heard")
+
+
+async def test_nor_is_a_relay(tmp_path: Path) -> None:
+    relay, radio = RelayPart(after_clips=1, starts_ms=0, lasts_ms=1000, source="/streams/x/0"), Radio()
+    for spares, why in ((False, "nothing is heard"), (True, "for emergencies")):
+        outputs = {Way.STREAM: cast("AudioOutput", radio)}
+        sources = PoleSources(outputs, ClipStore(tmp_path, 1 << 20), lambda of: of.source, 0.0, spares_data=spares)
+        with pytest.raises(OutputFailed, match=why):
+            await sources.relay(relay)
+    assert radio.asked == ["/streams/x/0"]
 
 
 def test_a_crash_forgets_little(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import httpx
 import pytest
 
 from players.errors import KeyUnusable, PairingError
-from players.messages import PairingRequest
+from players.messages import PairingReply, PairingRequest
 from players.node.errors import NotPaired
-from players.node.pairing import IDENTITY_FILE, KEY_FILE, PAIRING_KEY_FILE, load_identity, pair
+from players.node.pairing import FORMER, IDENTITY_FILE, KEY_FILE, PAIRING_KEY_FILE, load_identity, pair
+from players.node.store import STATE_FILE
 from players.signing import NodeKey
 from tests.fakes.small_disk import fill, small_disk
 from tests.players.samples import PAIRING_REPLY
@@ -23,12 +24,13 @@ class Server:
     def __init__(self) -> None:
         self.paired: list[str] = []
         self.refuses = False
+        self.reply: PairingReply = PAIRING_REPLY
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if self.refuses:
             return httpx.Response(403, json={"error": {"code": "no", "message": "Mã đã dùng.", "field": None}})
         self.paired.append(PairingRequest.from_json(request.content).public_key["x"])
-        return httpx.Response(200, content=PAIRING_REPLY.to_json())
+        return httpx.Response(200, content=self.reply.to_json())
 
 
 @pytest.fixture
@@ -104,3 +106,27 @@ def test_a_pole_that_was_cut_while_it_asked_is_not_paired(tmp_path: Path) -> Non
     NodeKey.generate().save(tmp_path / PAIRING_KEY_FILE)
     with pytest.raises(NotPaired):
         load_identity(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_kept"), [({}, True), ({"node": "tay-3"}, False), ({"commune": "xa-khac"}, False)]
+)
+def test_a_box_that_becomes_another_pole_plays_nothing_of_what_it_was(
+    server: Server, client: httpx.Client, tmp_path: Path, change: dict[str, str], *, is_kept: bool
+) -> None:
+    pair("http://server", CODE, tmp_path, client)
+    files = {f"{STATE_FILE}{end}" for end in ("", "-wal", "-shm")}
+    for name in files:
+        (tmp_path / name).write_text("what was planned for it")
+    server.reply = PAIRING_REPLY.model_copy(update=change)
+    pair("http://server", CODE, tmp_path, client)
+    kept = {path.name for path in tmp_path.iterdir()} - {KEY_FILE, IDENTITY_FILE}
+    assert kept == (files if is_kept else {f"{FORMER}{name}" for name in files})
+
+
+def test_of_a_box_that_nobody_knows_the_state_is_laid_aside(
+    server: Server, client: httpx.Client, tmp_path: Path
+) -> None:
+    (tmp_path / STATE_FILE).write_text("somebody's")
+    pair("http://server", CODE, tmp_path, client)
+    assert not (tmp_path / STATE_FILE).exists()

@@ -172,6 +172,20 @@ async def test_two_processes_never_share_a_directory(paired: Command, wired: Fak
     assert "another loalang-node plays from here" in said
 
 
+async def test_while_it_plays_it_is_not_paired_and_the_code_is_not_used_up(
+    paired: Command, door: FakeDoor, wired: FakeServer
+) -> None:
+    await paired.start()
+    await wired.until(lambda: bool(wired.heartbeats))
+    before = (paired.data / "identity.json").read_bytes()
+    asked = len(door.served)
+    status, said = await paired.pair(door)
+    assert status == 1
+    assert "end it first (systemctl stop loalang-node)" in said
+    assert (paired.data / "identity.json").read_bytes() == before
+    assert [request.path for request in door.served[asked:] if "pairing" in request.path] == []
+
+
 async def test_a_wrong_code_is_answered_with_the_servers_words(node: Command, door: FakeDoor) -> None:
     status, said = await node.pair(door, "--output", "silent")
     assert status == 1
