@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
@@ -21,11 +21,12 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BLOCK = 1 << 20
 MOST_RESERVED_BYTES = 16 * 1024**2
 """So much of the disk, at most, is left to the node's state and its reports."""
-_DRAFT = ".draft"
+_CLIP, _DRAFT = ".ogg", ".draft"
+_PROOF_BYTES = 4096
 
 
 class ClipStore:
-    """A folder of clips.
+    """A folder of clips. Whatever the disk does, it is a `ClipRefused` or a clip that is not there.
 
     Args:
         folder: made if it is not there.
@@ -33,34 +34,62 @@ class ClipStore:
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._max_bytes = max_bytes
+        self.error: str | None = None
+        """Why the disk refused what was last written; none again once it has taken something."""
+        with suppress(ClipRefused), self._writing():
+            folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, sha256: str) -> Path:
         """Where a clip lies when it is there."""
-        return self._folder / f"{sha256}.ogg"
+        return self._folder / f"{sha256}{_CLIP}"
 
     def part(self, sha256: str) -> Path:
         """Where a clip grows while it is fetched."""
         return self._folder / f"{sha256}.part"
 
     def scan(self) -> frozenset[str]:
-        """The clips that are there, by name. Drafts left by a crash are removed."""
-        for draft in self._folder.glob(f".*{_DRAFT}"):
-            draft.unlink(missing_ok=True)
-        return frozenset(path.stem for path in self._folder.glob("*.ogg"))
+        """The clips that are there, by name; none where the disk cannot be read. Drafts left by a crash are removed."""
+        try:
+            found = list(self._folder.iterdir())
+        except OSError as error:
+            self.error = self.error or _refusal(error).detail
+            return frozenset()
+        for path in found:
+            if path.suffix == _DRAFT:
+                _remove(path)
+        return frozenset(path.stem for path in found if path.suffix == _CLIP)
 
     def is_whole(self, sha256: str) -> bool:
         """Whether a clip is there and its bytes still have their hash; one that has rotted is removed."""
-        path = self.path(sha256)
         try:
-            right = _hash_of(path) == sha256
+            right = _hash_of(self.path(sha256)) == sha256
         except OSError:
             return False
         if not right:
-            path.unlink(missing_ok=True)
+            self.drop(sha256)
         return right
+
+    def drop(self, sha256: str) -> None:
+        """Throw a clip away, if the disk lets it."""
+        with suppress(ClipRefused), self._writing():
+            self.path(sha256).unlink(missing_ok=True)
+
+    def prove(self) -> None:
+        """Write something and throw it away: what a disk would refuse at its end is not fetched at all.
+
+        Raises:
+            ClipRefused: the disk is full, read-only or broken.
+        """
+        draft = self._new_draft()
+        try:
+            with self._writing(), draft.open("wb") as file:
+                file.write(bytes(_PROOF_BYTES))
+                _settle(file)
+        finally:
+            _remove(draft)
+        self.error = None
 
     def put(self, sha256: str, data: bytes, keep: Collection[str] = (), spare: Sequence[str] = ()) -> frozenset[str]:
         """Store a clip that came in one piece; `keep` and `spare` as in `make_room`.
@@ -69,35 +98,33 @@ class ClipStore:
             The clips that had to make room for it.
 
         Raises:
-            ClipRefused: its bytes do not have that hash, or the disk is full.
+            ClipRefused: its bytes do not have that hash, or the disk refuses them.
         """
         if len(data) > MAX_CLIP_BYTES or hashlib.sha256(data).hexdigest() != sha256:
             raise ClipRefused(Reason.CLIP_CORRUPT, f"the bytes that came are not clip {sha256[:12]}")
         removed = self.make_room(len(data), keep, spare)
-        draft = self._folder / f".{token_hex(8)}{_DRAFT}"
+        draft = self._new_draft()
         try:
-            with draft.open("wb") as file:
-                file.write(data)
-                _settle(file)
-            self._keep(draft, sha256)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise _refusal(error) from error
+            with self._writing():
+                with draft.open("wb") as file:
+                    file.write(data)
+                    _settle(file)
+                self._keep(draft, sha256)
+        finally:
+            _remove(draft)
+        self.error = None
         return removed
 
     def append(self, sha256: str, offset: int, data: bytes) -> None:
         """Add bytes to a clip that is being fetched; what lies beyond `offset` is dropped first.
 
         Raises:
-            ClipRefused: the disk is full.
+            ClipRefused: the disk refuses them.
         """
-        try:
-            with self.part(sha256).open("r+b" if offset else "wb") as file:
-                file.truncate(offset)
-                file.seek(offset)
-                file.write(data)
-        except OSError as error:
-            raise _refusal(error) from error
+        with self._writing(), self.part(sha256).open("r+b" if offset else "wb") as file:
+            file.truncate(offset)
+            file.seek(offset)
+            file.write(data)
 
     def part_size(self, sha256: str) -> int:
         """How many bytes of a clip have been fetched."""
@@ -110,22 +137,25 @@ class ClipStore:
         """Take a fetched clip into the store.
 
         Raises:
-            ClipRefused: its bytes do not have that hash (they are thrown away), or the disk is full.
+            ClipRefused: its bytes do not have that hash (they are thrown away), or the disk refuses them.
         """
         part = self.part(sha256)
-        try:
+        with self._writing():
             if _hash_of(part) != sha256:
                 part.unlink()
                 raise ClipRefused(Reason.CLIP_CORRUPT, f"what the server sent is not clip {sha256[:12]}")
             with part.open("rb") as file:
                 os.fsync(file.fileno())
             self._keep(part, sha256)
-        except OSError as error:
-            raise _refusal(error) from error
 
     def drop_part(self, sha256: str) -> None:
-        """Throw away what was fetched of a clip."""
-        self.part(sha256).unlink(missing_ok=True)
+        """Throw away what was fetched of a clip.
+
+        Raises:
+            ClipRefused: the disk does not let it.
+        """
+        with self._writing():
+            self.part(sha256).unlink(missing_ok=True)
 
     def used_now(self, sha256: str) -> None:
         """Remember that a clip was played, so that it goes later than others."""
@@ -146,8 +176,12 @@ class ClipStore:
             The clips that were removed.
 
         Raises:
-            ClipRefused: even without them there is no room.
+            ClipRefused: even without them there is no room, or the disk does not let them go.
         """
+        with self._writing():
+            return self._make_room(size_bytes, keep, spare)
+
+    def _make_room(self, size_bytes: int, keep: Collection[str], spare: Sequence[str]) -> frozenset[str]:
         last = {name: place for place, name in enumerate(spare, 1)}
         found = list(_files_of(self._folder))
         lacking = self._lacking(size_bytes, sum(stat.st_size for stat, _ in found))
@@ -172,6 +206,19 @@ class ClipStore:
         reserve = min(MOST_RESERVED_BYTES, disk.total // 50)
         return max(used_bytes + size_bytes - self._max_bytes, size_bytes + reserve - disk.free)
 
+    def _new_draft(self) -> Path:
+        return self._folder / f".{token_hex(8)}{_DRAFT}"
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What the disk says against it is said in our words, and remembered."""
+        try:
+            yield
+        except OSError as error:
+            refusal = _refusal(error)
+            self.error = refusal.detail
+            raise refusal from error
+
     def _keep(self, draft: Path, sha256: str) -> None:
         draft.replace(self.path(sha256))
         descriptor = os.open(self._folder, os.O_RDONLY)
@@ -184,8 +231,14 @@ class ClipStore:
 def _files_of(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            with suppress(FileNotFoundError):  # another fetch has just finished it
+            with suppress(OSError):  # another fetch has just finished it, or it lies on a bad place of the card
                 yield entry.stat(), folder / entry.name
+
+
+def _remove(draft: Path) -> None:
+    """Whether or not it is there; what cannot be removed is, at the next start."""
+    with suppress(OSError):
+        draft.unlink(missing_ok=True)
 
 
 def _settle(file: BinaryIO) -> None:

@@ -46,6 +46,7 @@ class Condition:
         now, refused = clock.now(), self.refused
         playing = next((track for track in state.tracks.values() if track.phase is Phase.PLAYING), None)
         errors = [output.error for output in parts.outputs.values() if output.error]
+        disk_errors = [error for error in (self._keeper.error, parts.clips.error) if error]
         return Heartbeat(
             node=state.node,
             at=now.at,
@@ -60,7 +61,7 @@ class Condition:
             clock_error_ms=clock.error_ms,
             clock_age_ms=clock.age_ms,
             clock_trusted=clock.trusted,
-            disk_error=None if self._keeper.error is None else self._keeper.error[:300],
+            disk_error="; ".join(disk_errors)[:300] or None,
             outbox=await self._keeper.waiting(),
             disk_free_bytes=(await asyncio.to_thread(shutil.disk_usage, parts.data_dir)).free,
             version=software_version(),

@@ -202,23 +202,26 @@ class Cueing:
         return not_before - monotonic
 
     async def _fetch(self, clip: ClipRef, needed_at: datetime) -> None:
+        is_stored = False
         try:
             keep, spare = kept_clips(self._look(), needed_at)
             for removed in await asyncio.to_thread(self._clips.make_room, clip.size_bytes, keep, spare):
                 self._emit(made_room(removed))
             await self._fetcher.fetch(clip)
-        except ClipRefused as error:
-            self._failed(clip.sha256, error)
-        else:
-            self._failures.pop(clip.sha256, None)
+            is_stored = True
             self._emit(ClipStored(clip.sha256))
+        except ClipRefused as error:
+            log.warning("clip %s: %s", clip.sha256[:12], error.detail)
+            self._emit(ClipTrouble(clip.sha256, error.reason, error.detail))
         finally:
+            if is_stored:
+                self._failures.pop(clip.sha256, None)
+            else:  # also after what nobody thought of: nothing is fetched again and again without a pause
+                self._put_off(clip.sha256)
             del self._running[clip.sha256]
             self._changed.set()
 
-    def _failed(self, sha256: str, error: ClipRefused) -> None:
+    def _put_off(self, sha256: str) -> None:
         failures = self._failures[sha256] = self._failures.get(sha256, 0) + 1
         pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**failures)
         self._not_before[sha256] = self._clock.monotonic() + pause_s
-        log.warning("clip %s: %s; again in %.0f s", sha256[:12], error.detail, pause_s)
-        self._emit(ClipTrouble(sha256, error.reason, error.detail))

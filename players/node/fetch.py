@@ -41,9 +41,10 @@ class ClipFetcher:
         """Fetch a clip, or the rest of it.
 
         Raises:
-            ClipRefused: the server has it not, sent something else, cannot be reached, or the disk is full. What has
-                come stays for the next try, unless it was wrong.
+            ClipRefused: the server has it not, sent something else, cannot be reached, or the disk refuses it, in
+                which case nothing was asked for. What has come stays for the next try, unless it was wrong.
         """
+        await asyncio.to_thread(self._store.prove)
         offset = await asyncio.to_thread(self._store.part_size, clip.sha256)
         if offset >= clip.size_bytes:
             await asyncio.to_thread(self._store.drop_part, clip.sha256)

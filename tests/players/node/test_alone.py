@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -18,6 +17,7 @@ from players.mqtt import MqttTransport
 from players.signing import sign
 from tests.fakes.fake_server import COMMUNE, FakeDoor, FakeServer
 from tests.fakes.line import line_to
+from tests.fakes.sick_card import mounted_card, turn_read_only
 from tests.players.node.command import Command, identity
 from tests.players.node.conftest import NodeBox
 
@@ -30,27 +30,10 @@ async def until_event(box: NodeBox, name: str, limit_s: float = 30) -> None:
             await asyncio.sleep(0.05)
 
 
-def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
-
-
 @pytest.fixture
 def card(tmp_path: Path) -> Iterator[Path]:
-    """A memory card with a file system that turns read-only when it is aborted, as one does whose card is dying."""
-    image, folder = tmp_path / "card.img", tmp_path / "card"
-    folder.mkdir()
-    with image.open("wb") as file:
-        file.truncate(16 * 1024**2)
-    for command in (("mkfs.ext4", "-q", "-F", str(image)), ("mount", "-o", "loop", str(image), str(folder))):
-        if shutil.which(command[0]) is None:
-            pytest.skip(f"needs {command[0]}")
-        done = run(*command)
-        if done.returncode:
-            pytest.skip(f"a card needs the right to mount: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        run("umount", "--lazy", str(folder))
+    with mounted_card(tmp_path / "card") as card:
+        yield card
 
 
 async def test_a_card_that_turns_read_only_is_played_on_from_and_told(
@@ -62,9 +45,7 @@ async def test_a_card_that_turns_read_only_is_played_on_from_and_told(
         await server.schedule(server.item("early", [here], in_s=1))
         await server.until_final("early")
         await server.until(lambda: server.heartbeats[-1].outbox == 0)
-        await asyncio.to_thread(run, "mount", "-o", "remount,abort", str(card))
-        with pytest.raises(OSError, match="Read-only"):
-            (card / "anything").write_bytes(b"x")
+        await asyncio.to_thread(turn_read_only, card)
         await server.schedule(server.item("later", [here], in_s=2))
         assert (await server.until_final("later")).outcome == "played"
         await server.until(lambda: bool(server.heartbeats[-1].disk_error))
