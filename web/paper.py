@@ -26,6 +26,7 @@ KIND: Mapping[AsideKind, str] = {
     AsideKind.STAMP: "Dấu",
     AsideKind.PAGE_NUMBER: "Số trang",
     AsideKind.RUNNING: "Đầu trang, cuối trang",
+    AsideKind.FOOTNOTE: "Chú thích cuối trang",
     AsideKind.OVERFLOW: "Phần vượt quá độ dài bản tin",
 }
 _BRING, _ASIDE = "bring:", "aside:"

@@ -1,4 +1,4 @@
-"""Word documents, by python-docx: paragraphs and tables in order, list marks, legacy fonts run by run."""
+"""Word documents, by python-docx: paragraphs, tables, text boxes and notes in order, list marks, legacy fonts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,30 +8,28 @@ import docx
 from docx.document import Document
 from docx.opc.exceptions import OpcError
 from docx.oxml.ns import qn
+from docx.oxml.parser import parse_xml
 from docx.section import Section
-from docx.table import Table as DocxTable
-from docx.table import _Cell
 from docx.text.paragraph import Paragraph
 from lxml import etree
 
 from tts.import_document.archive import check_archive
 from tts.import_document.docx_lists import ListMarks, xml_of
+from tts.import_document.docx_tree import TABLE, boxes_in, content_of, is_box, is_read, rows_of, within
 from tts.import_document.fonts import Run, unicode_of
 from tts.import_document.paper import Block, Desk, Table
 from tts.import_document.refusals import Refused, refusal
 from tts.import_document.texts import tidy
 
-_SKIPPED = frozenset(
-    {
-        qn("w:del"),
-        qn("w:moveFrom"),
-        qn("w:txbxContent"),
-        qn("w:pPr"),
-        "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
-    }
-)
-_SIGNS = {qn("w:tab"): "\t", qn("w:br"): "\n", qn("w:cr"): "\n", qn("w:noBreakHyphen"): "-"}
+_SIGNS = {
+    qn("w:tab"): "\t",
+    qn("w:ptab"): "\t",
+    qn("w:br"): "\n",
+    qn("w:cr"): "\n",
+    qn("w:noBreakHyphen"): "-",
+}
 _LINE = "\n"
+_NOTES = {qn("w:footnoteReference"): qn("w:footnote"), qn("w:endnoteReference"): qn("w:endnote")}
 
 
 def read_docx(path: Path, desk: Desk) -> Iterator[Block | Table]:
@@ -43,42 +41,68 @@ def read_docx(path: Path, desk: Desk) -> Iterator[Block | Table]:
     check_archive(path, desk.limits)
     try:
         document = docx.Document(str(path))
+        desk.progress(1, 1)
+        reading = _Reading(document)
+        for section in document.sections:
+            yield from reading.margins(section)
+        yield from reading.content(document.element.body)
     except (OpcError, BadZipFile, KeyError, ValueError, AttributeError, etree.LxmlError) as error:
         raise refusal(Refused.BROKEN_FILE) from error
-    desk.progress(1, 1)
-    for section in document.sections:
-        yield from _margins(section)
-    reading = _Reading(document)
-    for content in document.iter_inner_content():
-        if isinstance(content, DocxTable):
-            yield reading.table(content)
-        else:
-            yield from (Block(line) for line in reading.lines(content))
-
-
-def _margins(section: Section) -> Iterator[Block]:
-    """Headers and footers; a page number is a field there, which has no text of its own."""
-    kinds = (section.header, section.first_page_header, section.footer, section.first_page_footer)
-    for margin in kinds:
-        if not margin.is_linked_to_previous:
-            for paragraph in margin.paragraphs:
-                yield Block(
-                    tidy("".join(node.text or "" for node in xml_of(paragraph).iter(qn("w:t")))), is_margin=True
-                )
 
 
 class _Reading:
-    """What is remembered from one paragraph to the next: the counters of lists, and the fonts of styles."""
+    """What is remembered from one paragraph to the next: the counters of lists, the fonts of styles, the notes."""
 
     def __init__(self, document: Document) -> None:
+        self._document = document
         self._marks = ListMarks(document)
         self._default_font = _default_font(document)
+        self._notes = _notes_of(document)
 
-    def lines(self, paragraph: Paragraph) -> list[str]:
+    def margins(self, section: Section) -> Iterator[Block]:
+        """Headers and footers."""
+        for margin in (section.header, section.first_page_header, section.footer, section.first_page_footer):
+            if not margin.is_linked_to_previous:
+                for line in self._lines_in(margin._element):  # noqa: SLF001 - the way to its content controls
+                    yield Block(line, is_margin=True)
+
+    def content(self, parent: etree._Element) -> Iterator[Block | Table]:
+        """Paragraphs and tables below an element, each followed by the text boxes and the notes that hang on it."""
+        for node in content_of(parent):
+            if node.tag == TABLE:
+                yield Table(tuple(self._rows(node)))
+            else:
+                yield from (Block(line) for line in self._lines(node))
+                for box in boxes_in(node):
+                    yield from self.content(box)
+            for note in within(node, *_NOTES):
+                key = (_NOTES[note.tag], str(note.get(qn("w:id"))))
+                if key in self._notes:
+                    yield from (Block(line, is_note=True) for line in self._lines_in(self._notes[key]))
+
+    def _rows(self, table: etree._Element) -> Iterator[tuple[tuple[str, ...], ...]]:
+        """The lines of each cell; one over several rows is read once, so that its lists are counted once."""
+        read: dict[etree._Element, tuple[str, ...]] = {}
+        for row in rows_of(table):
+            read |= {cell: tuple(self._lines_in(cell)) for cell in row if cell is not None and cell not in read}
+            yield tuple(() if cell is None else read[cell] for cell in row)
+
+    def _lines_in(self, parent: etree._Element) -> Iterator[str]:
+        """All lines below an element; of a table within it, a line for each row."""
+        for node in content_of(parent):
+            if node.tag == TABLE:
+                for row in self._rows(node):
+                    yield ", ".join(" ".join(cell) for cell in row if cell)
+            else:
+                yield from self._lines(node)
+                for box in boxes_in(node):
+                    yield from self._lines_in(box)
+
+    def _lines(self, node: etree._Element) -> list[str]:
         """The paragraph's lines, parted where somebody pressed Shift and Enter."""
-        runs = self._runs(paragraph)
+        paragraph = Paragraph(node, self._document)
         lines: list[list[Run]] = [[]]
-        for text, font in runs:
+        for text, font in self._runs(paragraph):
             first, *others = text.split(_LINE)
             lines[-1].append((first, font))
             lines += [[(other, font)] for other in others]
@@ -94,7 +118,7 @@ class _Reading:
         waiting = list(reversed(xml_of(paragraph)))
         while waiting:
             node = waiting.pop()
-            if node.tag in _SKIPPED:
+            if is_box(node) or not is_read(node):
                 continue
             if node.tag == qn("w:t"):
                 runs.append((node.text or "", _font_of_run(node.getparent()) or style_font))
@@ -104,26 +128,12 @@ class _Reading:
                 waiting.extend(reversed(node))
         return runs
 
-    def table(self, table: DocxTable) -> Table:
-        """The table's cells; one that spans several is told once."""
-        rows = []
-        for row in table.rows:
-            seen: set[int] = set()
-            cells: list[tuple[str, ...]] = []
-            for cell in row.cells:
-                place = id(cell._tc)  # noqa: SLF001 - python-docx gives a new cell for each column it spans
-                cells.append(() if place in seen else tuple(self._cell_lines(cell)))
-                seen.add(place)
-            rows.append(tuple(cells))
-        return Table(tuple(rows))
 
-    def _cell_lines(self, cell: _Cell) -> Iterator[str]:
-        for content in cell.iter_inner_content():
-            if isinstance(content, DocxTable):
-                for row in self.table(content).rows:
-                    yield ", ".join(" ".join(inner) for inner in row if inner)
-            else:
-                yield from self.lines(content)
+def _notes_of(document: Document) -> dict[tuple[str, str], etree._Element]:
+    """Footnotes and endnotes by kind and id; python-docx does not know them."""
+    kinds = ("/footnotes", "/endnotes")
+    parts = [one.target_part for one in document.part.rels.values() if one.reltype.endswith(kinds)]
+    return {(str(note.tag), str(note.get(qn("w:id")))): note for part in parts for note in parse_xml(part.blob)}
 
 
 def _font_of_run(run: etree._Element | None) -> str | None:

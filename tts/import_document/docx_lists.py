@@ -2,6 +2,8 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from docx.document import Document
 from docx.oxml.ns import qn
@@ -10,39 +12,68 @@ from lxml import etree
 
 _LEVEL = re.compile(r"%([1-9])")
 _BULLET = "-"
+_DEPTHS = 9
 _ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """How one depth of a list is counted: the kind of its numbers, what stands around them, the first of them."""
+
+    kind: str = "decimal"
+    pattern: str = ""
+    start: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A list as paragraphs name it. Lists of one `counter` go on counting, but for the depths that are `restarted`."""
+
+    counter: str
+    levels: Mapping[int, _Level]
+    restarted: frozenset[int]
+
+    def said(self, depth: int, count: int | None) -> str:
+        """A number as it is written at that depth."""
+        level = self.levels.get(depth, _Level())
+        return written_number(level.kind, level.start if count is None else count)
 
 
 class ListMarks:
     """Counts through the lists of one document, paragraph by paragraph."""
 
     def __init__(self, document: Document) -> None:
-        self._levels = _levels_of(document)
-        self._counts: dict[str, list[int]] = defaultdict(lambda: [0] * 9)
+        self._lists = _lists_of(document)
+        self._counts: dict[str, list[int | None]] = defaultdict(lambda: [None] * _DEPTHS)
+        self._begun: set[str] = set()
 
     def next_mark(self, paragraph: Paragraph) -> str:
         """The mark before this paragraph; empty if it is in no list."""
         number, depth = _number_of(paragraph)
-        level = self._levels.get((number, depth))
-        if level is None:
+        found = self._lists.get(number)
+        level = found.levels.get(depth) if found else None
+        if found is None or level is None or level.kind == "none":
             return ""
-        kind, pattern = level
-        if kind == "bullet":
+        if level.kind == "bullet":
             return _BULLET
-        if kind == "none":
-            return ""
-        counts = self._counts[number]
-        counts[depth] += 1
-        counts[depth + 1 :] = [0] * (8 - depth)
-        return _LEVEL.sub(lambda match: self._said(number, int(match[1]) - 1), pattern)
+        counts = self._counts[found.counter]
+        if number not in self._begun:
+            self._begun.add(number)
+            counts[:] = [None if at in found.restarted else count for at, count in enumerate(counts)]
+        before = counts[depth]
+        counts[depth] = level.start if before is None else before + 1
+        counts[depth + 1 :] = [None] * (_DEPTHS - 1 - depth)
+        return _LEVEL.sub(lambda match: found.said(int(match[1]) - 1, counts[int(match[1]) - 1]), level.pattern)
 
-    def _said(self, number: str, depth: int) -> str:
-        kind, _ = self._levels.get((number, depth), ("decimal", ""))
-        count = max(1, self._counts[number][depth])
-        if kind in {"lowerLetter", "upperLetter"}:
-            letter = "abcdefghijklmnopqrstuvwxyz"[(count - 1) % 26]
-            return letter.upper() if kind == "upperLetter" else letter
-        return _roman(count) if kind in {"lowerRoman", "upperRoman"} else str(count)
+
+def written_number(kind: str, count: int) -> str:
+    """A number of a list as Word names its kinds: `lowerLetter`, `upperRoman`, …; anything else in digits."""
+    if kind in {"lowerLetter", "upperLetter"}:
+        letter = "abcdefghijklmnopqrstuvwxyz"[(count - 1) % 26]
+        return letter.upper() if kind == "upperLetter" else letter
+    if kind in {"lowerRoman", "upperRoman"}:
+        return _roman(count) if kind == "upperRoman" else _roman(count).lower()
+    return str(count)
 
 
 def xml_of(paragraph: Paragraph) -> etree._Element:
@@ -68,7 +99,7 @@ def _number_of(paragraph: Paragraph) -> tuple[str, int]:
     for found in properties:
         numbering = found.find(qn("w:numPr")) if found is not None else None
         if numbering is not None:
-            return _value(numbering, "w:numId"), int(_value(numbering, "w:ilvl") or 0)
+            return _value(numbering, "w:numId"), _number(_value(numbering, "w:ilvl"), 0)
     return "", 0
 
 
@@ -77,21 +108,41 @@ def _value(parent: etree._Element, name: str) -> str:
     return "" if found is None else str(found.get(qn("w:val")) or "")
 
 
-def _levels_of(document: Document) -> dict[tuple[str, int], tuple[str, str]]:
-    """Kind and pattern of each level of each list."""
+def _number(text: str | None, otherwise: int) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 5 else otherwise
+
+
+def _lists_of(document: Document) -> dict[str, _List]:
     part = next((one.target_part for one in document.part.rels.values() if one.reltype.endswith("/numbering")), None)
     if part is None:
         return {}
-    root = part.element
-    kinds = {
-        one.get(qn("w:abstractNumId")): {
-            int(level.get(qn("w:ilvl")) or 0): (_value(level, "w:numFmt") or "decimal", _value(level, "w:lvlText"))
-            for level in one.findall(qn("w:lvl"))
-        }
-        for one in root.findall(qn("w:abstractNum"))
+    counters = {
+        str(one.get(qn("w:abstractNumId"))): dict(map(_level, one.findall(qn("w:lvl"))))
+        for one in part.element.findall(qn("w:abstractNum"))
     }
     return {
-        (str(one.get(qn("w:numId"))), depth): level
-        for one in root.findall(qn("w:num"))
-        for depth, level in kinds.get(_value(one, "w:abstractNumId"), {}).items()
+        str(one.get(qn("w:numId"))): _list(one, _value(one, "w:abstractNumId"), counters)
+        for one in part.element.findall(qn("w:num"))
     }
+
+
+def _level(level: etree._Element) -> tuple[int, _Level]:
+    kind = _value(level, "w:numFmt") or "decimal"
+    return _number(level.get(qn("w:ilvl")), 0), _Level(
+        kind, _value(level, "w:lvlText"), _number(_value(level, "w:start"), 1)
+    )
+
+
+def _list(number: etree._Element, counter: str, counters: Mapping[str, Mapping[int, _Level]]) -> _List:
+    """A list with what it has of its own at some depths."""
+    levels = dict(counters.get(counter, {}))
+    restarted = set()
+    for own in number.findall(qn("w:lvlOverride")):
+        depth = _number(own.get(qn("w:ilvl")), 0)
+        whole, start = own.find(qn("w:lvl")), _value(own, "w:startOverride")
+        if whole is not None:
+            levels[depth] = _level(whole)[1]
+        if start:
+            levels[depth] = replace(levels.get(depth, _Level()), start=_number(start, 1))
+            restarted.add(depth)
+    return _List(counter, levels, frozenset(restarted))

@@ -16,12 +16,14 @@ class Block:
         page: From 1.
         is_margin: The file itself says that it is a header or a footer of the page.
         is_row: It was a row of a table.
+        is_note: It was a footnote or an endnote.
     """
 
     text: str
     page: int = 1
     is_margin: bool = False
     is_row: bool = False
+    is_note: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class AsideKind(StrEnum):
     STAMP = "stamp"
     PAGE_NUMBER = "page-number"
     RUNNING = "running-header"
+    FOOTNOTE = "footnote"
     OVERFLOW = "overflow"
 
 

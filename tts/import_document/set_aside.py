@@ -35,7 +35,7 @@ Marks = list[AsideKind | None]
 
 def judge(blocks: Sequence[Block]) -> Marks:
     """For each block, why it is not read aloud; None for what is read."""
-    marks: Marks = [None] * len(blocks)
+    marks: Marks = [AsideKind.FOOTNOTE if block.is_note else None for block in blocks]
     for at, kind in _head_marks([block.text for block in blocks]):
         marks[at] = kind
     _mark_margins(blocks, marks)
@@ -71,13 +71,17 @@ def _edges(blocks: Sequence[Block]) -> set[int]:
     """The outermost blocks of each page, and the next to them if these are page numbers."""
     found: set[int] = set()
     for page in {block.page for block in blocks}:
-        own = [index for index, block in enumerate(blocks) if block.page == page and not block.is_margin]
+        own = [index for index, block in enumerate(blocks) if block.page == page and _is_in_flow(block)]
         for inwards in (own, own[::-1]):
             for index in inwards:
                 found.add(index)
                 if not PAGE_NUMBER.fullmatch(blocks[index].text):
                     break
     return found if len(blocks) > 1 else set()
+
+
+def _is_in_flow(block: Block) -> bool:
+    return not block.is_margin and not block.is_note
 
 
 def _shape(text: str) -> str:
