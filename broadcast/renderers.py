@@ -112,7 +112,7 @@ class Renderer:
         try:
             pipes.stdin.write(job.model_dump_json().encode() + b"\n")
             await pipes.stdin.drain()
-        except ConnectionError as error:
+        except (ConnectionError, RuntimeError) as error:  # uvloop's word for a pipe that is closed already
             raise RendererLost("the renderer ended before it took the job") from error
         return await self._line(pipes, patience_s)
 

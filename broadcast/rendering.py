@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from pydantic import TypeAdapter
 from sqlalchemy import Engine, ScalarSelect, func
@@ -76,7 +77,6 @@ class RendererPool:
         self._clock = clock
         self._work = {False: asyncio.Event(), True: asyncio.Event()}
         self._listeners: list[Callable[[], None]] = []
-        self._lanes: list[asyncio.Task[None]] = []
 
     @property
     def states(self) -> tuple[ChildState, ...]:
@@ -99,23 +99,23 @@ class RendererPool:
 
     async def warm(self, voice: str) -> None:
         """Have the emergencies' renderer load a voice before it is needed."""
-        if self._lanes:
-            with contextlib.suppress(RendererLost, ChildStopped):
-                await self._emergencies.warm(voice)
+        with contextlib.suppress(RendererLost, ChildStopped):
+            await self._emergencies.warm(voice)
+
+    @property
+    def loops(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """What is to be kept running from start to stop, by the name that the page knows it by."""
+        return {
+            "emergency-lane": partial(self._lane, self._emergencies, is_emergency=True),
+            "bulletin-lane": partial(self._lane, self._bulletins, is_emergency=False),
+        }
 
     async def start(self) -> None:
-        """Start both processes and both lanes."""
+        """Start both processes; `loops` give them work."""
         await asyncio.gather(self._bulletins.start(), self._emergencies.start())
-        for renderer, is_emergency in ((self._bulletins, False), (self._emergencies, True)):
-            name = "emergency lane" if is_emergency else "bulletin lane"
-            self._lanes.append(asyncio.create_task(self._lane(renderer, is_emergency=is_emergency), name=name))
 
     async def stop(self) -> None:
-        """Stop the lanes, then the processes. What was being rendered stays wanted."""
-        for lane in self._lanes:
-            lane.cancel()
-        await asyncio.gather(*self._lanes, return_exceptions=True)
-        self._lanes.clear()
+        """Stop the processes, once the loops have ended. What was being rendered stays wanted."""
         await asyncio.gather(self._bulletins.stop(), self._emergencies.stop())
 
     async def _lane(self, renderer: Renderer, *, is_emergency: bool) -> None:

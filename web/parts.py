@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -52,6 +52,8 @@ from web.station import Parts, Station
 from web.voice_desk import VoiceDesk
 
 Start = Callable[[Station], AbstractAsyncContextManager[None]]
+_LANE_PAUSES = Pauses(first_s=0.1, most_s=2.0)
+"""An emergency may wait for its lane to be run again."""
 
 
 class NotSetUp(Exception):
@@ -217,11 +219,12 @@ async def broker(station: Station) -> AsyncIterator[None]:
 @asynccontextmanager
 async def renderers(station: Station) -> AsyncIterator[None]:
     """Texts become clips."""
-    await station.renderers.start()
-    try:
+    async with AsyncExitStack() as running:
+        running.push_async_callback(station.renderers.stop)
+        await station.renderers.start()
+        for name, run in station.renderers.loops.items():
+            await running.enter_async_context(kept_running(run, name, station.runner, _LANE_PAUSES))
         yield
-    finally:
-        await station.renderers.stop()
 
 
 @asynccontextmanager

@@ -10,19 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import uvloop
 from sqlalchemy import Engine
 
 from broadcast.db import reading, session_of
 from broadcast.models import Clip, Rendering, RenderingState
-from broadcast.renderers import Renderer, RendererOptions, bulletin_renderer, emergency_renderer
+from broadcast.renderers import Renderer, RendererLost, RendererOptions, bulletin_renderer, emergency_renderer
 from broadcast.rendering import DISK_PAUSE, MAX_ATTEMPTS, RendererPool, store_failed
 from broadcast.renderings import want_rendering
-from players.child import Child, Pauses
+from players.child import Child, ChildPipes, Pauses
 from players.messages import Urgency
 from tests.broadcast.conftest import NOW
 from tests.fakes.small_disk import fill, small_disk
 from tts.clip_file import decode_clip, probe_clip
 from tts.clip_store import ClipStore
+from tts.render_job import Rendered, RenderJob, SentenceLine
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,16 +46,27 @@ def fake_renderer(name: str, store: Path, patience_s: float) -> Renderer:
 
 
 @asynccontextmanager
+async def working(pool: RendererPool) -> AsyncIterator[None]:
+    """The processes and the loops, until they are not needed any more."""
+    await pool.start()
+    loops = [asyncio.ensure_future(run()) for run in pool.loops.values()]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        await pool.stop()
+
+
+@asynccontextmanager
 async def running(
     engine: Engine, store: Path, patience_s: float = 20, clock: Callable[[], datetime] = utc_now
 ) -> AsyncIterator[RendererPool]:
     bulletins, emergencies = (fake_renderer(name, store, patience_s) for name in ("bulletins", "emergencies"))
     pool = RendererPool(engine, bulletins, emergencies, ClipStore(store), clock)
-    await pool.start()
-    try:
+    async with working(pool):
         yield pool
-    finally:
-        await pool.stop()
 
 
 def want(engine: Engine, text: str, urgency: Urgency = Urgency.NORMAL) -> str:
@@ -183,11 +196,8 @@ async def test_the_real_renderers_speak_with_the_fallback_voice(house_engine: En
         ClipStore(store),
         utc_now,
     )
-    await pool.start()
-    try:
+    async with working(pool):
         done = await finished(pool, house_engine, *keys, within_s=60)
-    finally:
-        await pool.stop()
     for rendering in done:
         assert rendering.state is RenderingState.RENDERED, rendering.error
         info = probe_clip(ClipStore(store).path_of(rendering.clip_sha256 or ""))
@@ -211,8 +221,7 @@ async def test_on_a_full_disk_a_text_waits_for_room_however_often_it_was_tried(
         tried = asyncio.Event()
         pool.listen(tried.set)
         filler = fill(store)
-        await pool.start()
-        try:
+        async with working(pool):
             for _ in range(MAX_ATTEMPTS + 1):
                 tried.clear()
                 later += DISK_PAUSE
@@ -226,8 +235,6 @@ async def test_on_a_full_disk_a_text_waits_for_room_however_often_it_was_tried(
             filler.unlink()
             later += DISK_PAUSE
             (done,) = await finished(pool, house_engine, key, within_s=60)
-        finally:
-            await pool.stop()
         assert (done.state, done.error) == (RenderingState.RENDERED, None)
         assert probe_clip(ClipStore(store).path_of(done.clip_sha256 or "")).duration_ms > 500
 
@@ -239,3 +246,38 @@ async def test_a_text_does_not_pay_for_the_crash_that_another_caused(house_engin
         alone, *done = await finished(pool, house_engine, bad, *good)
     assert (alone.state, alone.attempts) == (RenderingState.RENDERED, 2)
     assert [(one.state, one.attempts) for one in done] == [(RenderingState.RENDERED, 0)] * 4
+
+
+def test_a_renderer_whose_pipe_is_closed_already_costs_a_try_and_no_lane(tmp_path: Path) -> None:
+    """uvloop, which the server runs on, says so by a RuntimeError."""
+
+    class LateNews(Child):
+        """Gives the pipes of a run that is over, once."""
+
+        over: ChildPipes | None = None
+
+        async def pipes(self) -> ChildPipes:
+            over, self.over = self.over, None
+            return over or await super().pipes()
+
+    async def run() -> None:
+        command = (sys.executable, "-m", "tests.fakes.fake_renderer", str(tmp_path))
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        pauses = Pauses(first_s=0.05, most_s=0.1)
+        child = LateNews("late", command, clock=utc_now, environment=environment, has_pipes=True, pauses=pauses)
+        renderer = Renderer(child, patience_s=20)
+        job = RenderJob(job="j", sentences=(SentenceLine(spoken="Lũ về."),), voice="giọng")
+        await renderer.start()
+        try:
+            assert isinstance(await renderer.render(job), Rendered)
+            child.over = await child.pipes()
+            child.kill()
+            await child.ended()
+            child.over.stdin.close()
+            with pytest.raises(RendererLost):
+                await renderer.render(job)
+            assert isinstance(await renderer.render(job), Rendered)
+        finally:
+            await renderer.stop()
+
+    uvloop.run(run())

@@ -18,7 +18,7 @@ from scheduler.clock import utc_now
 from scheduler.runner import Runner
 from tests.broadcast.airing_kit import add_broadcast
 from tests.broadcast.stage import Stage, running
-from tests.broadcast.test_rendering import fake_renderer
+from tests.broadcast.test_rendering import fake_renderer, working
 from tts.clip_store import ClipStore
 
 
@@ -32,14 +32,12 @@ async def on_duty(stage: Stage, root: Path) -> AsyncIterator[Runner]:
         utc_now,
     )
     runner = Runner(stage.engine, pool, stage.playout, utc_now, stage.changed)
-    async with stage.connected():
-        await pool.start()
+    async with stage.connected(), working(pool):
         await runner.start()
         try:
             yield runner
         finally:
             await runner.stop()
-            await pool.stop()
 
 
 @pytest.fixture

@@ -8,7 +8,11 @@ import pytest
 from fastapi import FastAPI
 from sse_starlette import ServerSentEvent
 
+from broadcast.db import reading, session_of
+from broadcast.models import Rendering, RenderingState
+from broadcast.renderings import want_rendering
 from players.child import Pauses
+from players.messages import Urgency
 from tests.web.conftest import Browser, Programs, SignIn
 from web.live import LiveFeed, Part
 from web.loops import kept_running
@@ -117,3 +121,30 @@ async def test_a_part_that_cannot_be_rendered_keeps_no_other_from_the_pages(app:
         shown[NODES] = "one pole"
         feed.changed()
         assert await next_of(events) == ("nodes", "one pole")
+
+
+async def test_a_lane_of_the_renderers_that_fails_is_run_again_and_the_page_says_so(speaking_app: FastAPI) -> None:
+    station, fails = speaking_app.state.station, [True]
+
+    def break_once() -> None:
+        if fails:
+            fails.clear()
+            raise RuntimeError("unable to perform operation")
+
+    def say(text: str) -> str:
+        with session_of(station.engine) as session:
+            rendering = want_rendering(session, text, "espeak-vi", None, Urgency.EMERGENCY, station.clock())
+            return rendering.key
+
+    def is_said(key: str) -> bool:
+        with reading(station.engine) as session:
+            return session.get_one(Rendering, key).state is RenderingState.RENDERED
+
+    station.renderers.listen(break_once)
+    first = say("Lũ về.")
+    station.nudge()
+    await until(lambda: not fails)
+    assert [trouble.step for trouble in station.runner.troubles] == ["emergency-lane"]
+    second = say("Vỡ đê.")
+    station.nudge()
+    await until(lambda: is_said(first) and is_said(second))
