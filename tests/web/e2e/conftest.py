@@ -139,7 +139,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         house.stop()
 
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=40_000)
 """A busy machine is given its time."""
 
 
@@ -172,7 +172,7 @@ class People:
             timezone_id="Asia/Ho_Chi_Minh",
             java_script_enabled=scripts,
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(40_000)
         self.contexts.append(context)
         page = context.new_page()
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
