@@ -10,7 +10,11 @@ const PAUSES_MS = [500, 1000, 2000, 3000, 5000];
 
 const said = document.getElementById("press-state");
 const form = document.querySelector("form[data-press]");
+const tries = new Map();
+const lines = new Map();
 let isSending = false;
+let rounds = 0;
+let wake = () => {};
 
 const kept = () => {
   try {
@@ -23,16 +27,20 @@ const keep = (presses) => localStorage.setItem(STORE, JSON.stringify(presses));
 const drop = (key) => keep(kept().filter((press) => press.body.key !== key));
 
 const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const keyField = () => form?.querySelector("[name=key]");
 
-const show = (tone, text, link) => {
+// What became of a press, each in a line of its own: one that is refused is read while another is still sent.
+const show = (press, tone, text, link) => {
+  if (!said.firstChild) said.append(document.createElement("div"));
+  const line = lines.get(press.body.key) ?? document.createElement("p");
+  lines.set(press.body.key, line);
+  said.firstChild.append(line);
   said.hidden = false;
   said.className = `note tone-${tone}`;
-  said.replaceChildren(document.createElement("div"));
-  said.firstChild.append(text);
-  if (link) {
-    const anchor = Object.assign(document.createElement("a"), { href: link.href, textContent: link.text, className: "button" });
-    said.firstChild.append(anchor);
-  }
+  const isOneOfMany = said.firstChild.childElementCount > 1 && !text.includes(press.said);
+  line.replaceChildren(isOneOfMany ? `“${press.said}” ${text}` : text);
+  if (link) line.append(Object.assign(document.createElement("a"), { href: link.href, textContent: link.text, className: "button" }));
+  return line;
 };
 
 // --- sending ---
@@ -40,89 +48,154 @@ const show = (tone, text, link) => {
 let csrf = document.querySelector('#act input[name="csrf"]')?.value ?? "";
 const username = () => document.querySelector("[data-user]")?.dataset.user || board?.username || "";
 
+// The network's fault, and nothing else: only then is waiting and sending again of any use.
+class NotReached extends Error {}
+
+const reach = async (path, options = {}) => {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), SEND_TIMEOUT_MS);
+  try {
+    const answer = await fetch(path, { ...options, signal: limit.signal }).catch(() => {
+      throw new NotReached();
+    });
+    const reply = await answer.json().catch(() => null);
+    return { ok: answer.ok, status: answer.status, reply, retryAfter: Number(answer.headers.get("retry-after") ?? 5) };
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
 const readBoard = async () => {
-  const answer = await fetch("/api/emergencies/board", { signal: AbortSignal.timeout(SEND_TIMEOUT_MS) });
-  if (!answer.ok) throw Object.assign(new Error("board"), { status: answer.status });
-  const { csrf: secret, ...rest } = await answer.json();
-  csrf = secret;
-  localStorage.setItem(BOARD, JSON.stringify(rest));
-  return rest;
+  const answer = await reach("/api/emergencies/board");
+  if (answer.ok && answer.reply) {
+    const { csrf: secret, ...rest } = answer.reply;
+    csrf = secret;
+    localStorage.setItem(BOARD, JSON.stringify(rest));
+  }
+  return answer;
 };
 
-const post = (body) =>
-  fetch("/api/emergencies", {
-    method: "POST",
-    headers: { "content-type": "application/json", "x-csrf-token": csrf },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
-  });
+const REFUSED = new Set([400, 403, 404, 409, 413, 422]);
 
-const REFUSED = new Set([403, 404, 409, 413, 422]);
+// What became of one try: "done" and "refused" are final; "again" is not; "sign-in" waits for a person.
+const endOf = ({ ok, status, reply, retryAfter }) => {
+  if (ok && reply) return { end: "done", reply };
+  if (status === 401) return { end: "sign-in" };
+  const { code, message } = reply?.error ?? {};
+  if (code === "stale-form") csrf = "";
+  else if (status === 429) return { end: "again", ms: 1000 * retryAfter, message };
+  else if (REFUSED.has(status) && message) return { end: "refused", message };
+  return { end: "again", message };
+};
 
-// What became of one try: "done" and "refused" are final; "again" and "wait" are not; "sign-in" waits for a person.
 const tryOnce = async (press) => {
-  if (!csrf) await readBoard();
-  const answer = await post(press.body);
-  const reply = await answer.json().catch(() => null);
-  if (answer.ok && reply) return { end: "done", reply };
-  if (answer.status === 401) return { end: "sign-in" };
-  if (reply?.error?.code === "stale-form") {
-    csrf = "";
-    return { end: "again" };
+  if (!csrf) {
+    const answer = await readBoard();
+    if (!csrf) return endOf({ ...answer, ok: false });
   }
-  if (answer.status === 429) return { end: "wait", ms: 1000 * Number(answer.headers.get("retry-after") ?? 5) };
-  if (REFUSED.has(answer.status) && reply?.error) return { end: "refused", message: reply.error.message };
-  return { end: "again" };
+  const headers = { "content-type": "application/json", "x-csrf-token": csrf };
+  return endOf(await reach("/api/emergencies", { method: "POST", headers, body: JSON.stringify(press.body) }));
 };
 
-const sleep = (ms) =>
-  new Promise((done) => {
-    const timer = setTimeout(done, ms);
-    const wake = () => (clearTimeout(timer), done());
-    addEventListener("online", wake, { once: true });
-  });
+const isOfForm = (press) => Boolean(form?.hidden) && keyField().value === press.body.key;
 
-const finish = (press, { reply }) => {
+// What this browser cannot do by script, it does as it does without: the same press, by the same key.
+const sendPlain = () => {
+  form.hidden = false;
+  HTMLFormElement.prototype.submit.call(form);
+};
+
+const finish = (press, reply) => {
   drop(press.body.key);
-  if (reply.state === "waiting") {
-    show("warn", gettext("Đã nhận. Chờ người thứ hai xác nhận. "), { href: `/khan-cap/cho/${reply.press}`, text: gettext("Xem ai xác nhận được") });
-    location.assign(`/khan-cap/cho/${reply.press}`);
-    return;
-  }
-  show("good", gettext("Đã nhận. "), { href: `/khan-cap/luot/${reply.broadcast}`, text: gettext("Xem từng cụm loa") });
-  location.assign(`/khan-cap/luot/${reply.broadcast}`);
+  const isHeld = reply.state === "waiting";
+  const href = isHeld ? `/khan-cap/cho/${reply.press}` : `/khan-cap/luot/${reply.broadcast}`;
+  if (isHeld) show(press, "warn", gettext("Đã nhận. Chờ người thứ hai xác nhận. "), { href, text: gettext("Xem ai xác nhận được") });
+  else show(press, "good", gettext("Đã nhận. "), { href, text: gettext("Xem từng cụm loa") });
+  location.assign(href);
 };
 
+const tellAgain = (press, message) => {
+  const number = tries.get(press.body.key);
+  if (message) show(press, "warn", gettext("Chưa gửi được (lần {number}): {message} Máy tự gửi lại.", { number, message }));
+  else show(press, "warn", gettext("Đang gửi… (lần {number}). Tin được giữ trên máy, tự gửi lại khi có mạng.", { number: number + 1 }));
+};
+
+// One try. Gives how long to wait before the next, in ms; none when nothing more is to be done on this page.
 const send = async (press) => {
-  for (let tries = 0; ; tries += 1) {
-    const again = gettext("Đang gửi… (lần {number}). Tin được giữ trên máy, tự gửi lại khi có mạng.", { number: tries + 1 });
-    show("warn", tries ? again : gettext("Đang gửi…"));
-    const result = await tryOnce(press).catch((error) => ({ end: error.status === 401 ? "sign-in" : "again" }));
-    if (result.end === "done") return finish(press, result);
-    if (result.end === "sign-in") {
-      show("bad", gettext("Chưa gửi được: phiên đăng nhập đã hết. Tin vẫn được giữ trên máy. "), { href: "/dang-nhap?tiep=/khan-cap", text: gettext("Đăng nhập để gửi") });
-      return;
+  const key = press.body.key;
+  if (!tries.has(key)) show(press, "warn", gettext("Đang gửi…"));
+  tries.set(key, (tries.get(key) ?? 0) + 1);
+  let result;
+  try {
+    result = await tryOnce(press);
+  } catch (error) {
+    if (!(error instanceof NotReached) && isOfForm(press) && form.getAttribute("action")) {
+      drop(key);
+      sendPlain();
+      return null;
     }
-    if (result.end === "refused") {
-      drop(press.body.key);
-      show("bad", gettext("Không gửi được: {message}", { message: result.message }));
-      if (form) reopen();
-      return;
-    }
-    await sleep(result.ms ?? PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)]);
+    result = { end: "again" };
+  }
+  if (result.end === "done") {
+    finish(press, result.reply);
+    return null;
+  }
+  if (result.end === "sign-in") {
+    const link = { href: "/dang-nhap?tiep=/khan-cap", text: gettext("Đăng nhập để gửi") };
+    show(press, "bad", gettext("Chưa gửi được: phiên đăng nhập đã hết. Tin vẫn được giữ trên máy. "), link);
+    return null;
+  }
+  if (result.end === "refused") {
+    drop(key);
+    show(press, "bad", gettext("Không gửi được: {message}", { message: result.message }));
+    lines.delete(key);
+    if (isOfForm(press)) reopen();
+    return 0;
+  }
+  tellAgain(press, result.message);
+  return result.ms ?? 0;
+};
+
+const isOwn = (press) => !(username() && press.user && press.user !== username()); // somebody else's phone before
+const isFresh = (press) => {
+  const age = Date.now() - (press.askedAt ?? press.pressedAt);
+  return age >= 0 && age < FRESH_MS;
+};
+
+// Every press that is fresh, once, the newest first, also one that is made meanwhile.
+const sendRound = async () => {
+  const tried = new Set();
+  let pause = 0;
+  for (;;) {
+    const press = kept().filter((one) => isOwn(one) && isFresh(one) && !tried.has(one.body.key)).pop();
+    if (!press) return pause;
+    tried.add(press.body.key);
+    const wait = await send(press);
+    if (wait === null) return null;
+    pause = Math.max(pause, wait);
   }
 };
 
 const sendKept = async () => {
-  if (isSending || !said) return;
+  if (!said) return;
+  wake();
+  if (isSending) return;
   isSending = true;
   try {
-    for (const press of kept()) {
-      if (username() && press.user && press.user !== username()) continue; // somebody else's phone before
-      const age = Date.now() - press.pressedAt;
-      if (press.isAsked || (age >= 0 && age < FRESH_MS)) await send(press);
-      else ask(press);
+    while (kept().some((press) => isOwn(press) && isFresh(press))) {
+      const wait = await sendRound();
+      if (wait === null) return;
+      const pause = Math.max(wait, PAUSES_MS[Math.min(rounds, PAUSES_MS.length - 1)]);
+      rounds += 1;
+      if (kept().some(isOwn)) {
+        await new Promise((done) => {
+          wake = done;
+          setTimeout(done, pause);
+        });
+      }
     }
+    const old = kept().filter(isOwn).pop();
+    if (old) ask(old);
   } finally {
     isSending = false;
   }
@@ -130,19 +203,24 @@ const sendKept = async () => {
 
 // An old press, or one from before the phone's clock was set, is not sent without asking: the danger may be over.
 const ask = (press) => {
-  show("bad", gettext("Có một tin bấm trước đây chưa gửi được: “{said}”. ", { said: press.said }));
+  const line = show(press, "bad", gettext("Có một tin bấm trước đây chưa gửi được: “{said}”. ", { said: press.said }));
   const button = (text, tone, act) => {
     const made = Object.assign(document.createElement("button"), { type: "button", textContent: text, className: tone });
-    made.addEventListener("click", act);
-    said.firstChild.append(made);
+    made.addEventListener("click", () => {
+      line.remove();
+      lines.delete(press.body.key);
+      said.hidden = !said.textContent;
+      act();
+      void sendKept();
+    });
+    line.append(made);
   };
   button(gettext("Gửi ngay"), "alarm", () => {
-    keep(kept().map((one) => (one.body.key === press.body.key ? { ...one, isAsked: true } : one)));
-    void sendKept();
+    keep(kept().map((one) => (one.body.key === press.body.key ? { ...one, askedAt: Date.now() } : one)));
   });
   button(gettext("Bỏ tin này"), "", () => {
     drop(press.body.key);
-    said.hidden = true;
+    if (isOfForm(press)) reopen();
   });
 };
 
@@ -167,23 +245,35 @@ const bodyOf = () => {
 };
 
 const reopen = () => {
-  form.querySelector("[name=key]").value = newKey();
+  keyField().value = newKey();
   form.hidden = false;
 };
 
+const isComplete = () => {
+  const boxes = [...form.querySelectorAll("input[type=checkbox][name=zones]")];
+  boxes[0]?.setCustomValidity(boxes.some((box) => box.checked) ? "" : gettext("Hãy chọn nơi phát."));
+  return form.reportValidity();
+};
+
 const press = () => {
-  if (form.hidden || !form.reportValidity()) return;
+  if (form.hidden || !isComplete()) return;
   const body = bodyOf();
   const others = kept().filter((one) => one.body.key !== body.key);
-  keep([...others, { body, said: form.dataset.said, user: username(), pressedAt: Date.now() }]);
+  try {
+    keep([...others, { body, said: form.dataset.said, user: username(), pressedAt: Date.now() }]);
+  } catch {
+    sendPlain(); // this phone keeps nothing: full, or a private window
+    return;
+  }
   form.hidden = true; // a second tap finds no button
+  rounds = 0;
   history.replaceState(null, "", "/khan-cap"); // loading the page again sends the same press, not a new one
   navigator.vibrate?.(200);
   void sendKept();
 };
 
 const wireButton = () => {
-  form.querySelector("[name=key]").value = newKey();
+  keyField().value = newKey();
   const button = form.querySelector("button.hold");
   const how = button.querySelector("small");
   how.textContent = gettext("Nhấn giữ hơn một giây");
@@ -233,7 +323,9 @@ const choose = (message) => {
   form.dataset.said = message.said;
   form.querySelector("[name=template]").value = message.key;
   form.querySelector("[name=text]").value = "";
-  form.querySelector("[name=pin]").closest(".field").hidden = !message.needs_pin;
+  const pin = form.querySelector("[name=pin]");
+  pin.closest(".field").hidden = !message.needs_pin;
+  pin.required = message.needs_pin;
   form.querySelector("[data-what]").textContent = message.said;
   form.querySelector("button.hold").focus();
 };
@@ -253,20 +345,6 @@ const buildOffline = (place) => {
     place.append(button);
   }
 };
-
-// --- pole by pole ---
-
-const progress = document.getElementById("progress");
-if (progress) {
-  const lost = document.getElementById("not-live");
-  const events = new EventSource(progress.dataset.events);
-  events.addEventListener("emergency", (event) => {
-    lost.hidden = true;
-    progress.innerHTML = event.data;
-  });
-  events.addEventListener("ended", () => location.assign("/dang-nhap?tiep=/khan-cap"));
-  events.addEventListener("error", () => (lost.hidden = false));
-}
 
 if (form) wireButton();
 const offline = document.getElementById("offline-messages");

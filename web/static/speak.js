@@ -33,8 +33,15 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const ask = async (method, path, body, type) => {
   const headers = { "x-csrf-token": place.dataset.csrf };
   if (type) headers["content-type"] = type;
-  const answer = await fetch(path, { method, headers, body, signal: AbortSignal.timeout(GIVE_UP_MS) });
-  const said = await answer.json().catch(() => ({}));
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), GIVE_UP_MS);
+  let answer, said;
+  try {
+    answer = await fetch(path, { method, headers, body, signal: limit.signal });
+    said = await answer.json().catch(() => ({}));
+  } finally {
+    clearTimeout(timer);
+  }
   if (answer.ok) return said;
   throw Object.assign(new Error(said.error?.message ?? gettext("Máy chủ không trả lời được.")), { isRefused: true });
 };

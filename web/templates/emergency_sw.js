@@ -15,11 +15,16 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(clear.then(() => self.clients.claim()));
 });
 
+// Only the server's first word is waited for so long: a page that has begun to come may take its time.
 const page = async (request) => {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), PATIENCE_MS);
   try {
-    return await fetch(request, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    return await fetch(request, { signal: limit.signal });
   } catch {
     return (await caches.match(OFFLINE)) ?? Response.error();
+  } finally {
+    clearTimeout(timer);
   }
 };
 
