@@ -5,10 +5,11 @@ import json
 import os
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from piper.config import PhonemeType, PiperConfig
 
 from tts.engine import check_rate, has_words, plain
 from tts.errors import EngineError, VoiceUnusable
-from tts.piper_graph import NOISE_SEED, Decoder, PiperModel, read_model
+from tts.piper_decoder import Stage
+from tts.piper_graph import NOISE_SEED, PiperModel, read_model
 from tts.speech import Speech
 
 _ORT_ERRORS: tuple[type[Exception], ...] = (
@@ -42,6 +44,7 @@ _NOT_LOADED: tuple[type[Exception], ...] = (
     OSError,
     ValueError,
     LookupError,
+    ArithmeticError,
     TypeError,
     AttributeError,
     MemoryError,
@@ -51,9 +54,10 @@ _NOT_LOADED: tuple[type[Exception], ...] = (
 _NOT_SPOKEN: tuple[type[Exception], ...] = (ValueError, KeyError, IndexError, RuntimeError, MemoryError, *_ORT_ERRORS)
 _LOG_ERRORS_ONLY = 3
 _SHRINK_EVERY = 16
-_WINDOW = 250
-"""Frames; 2.9 s of a medium voice. Longer ones take more memory, shorter ones more work done twice."""
+_WINDOW = 1 << 17
+"""Numbers in a window's widest sound: as many as a core's own cache holds a few times."""
 _REACHES = 4
+"""A window is at least so many times as long as what stands over at each of its ends and is done twice."""
 
 _Array = NDArray[Any]
 
@@ -115,60 +119,74 @@ class PiperEngine:
 
 
 class LoadedModel:
-    """A model of two parts: what comes first, then the decoder in windows.
+    """A model in parts: what comes first, then the decoder, stage by stage, in windows.
 
-    A sentence alone has all cores, a window each; of two that are spoken at once each has one core. The windows overlap
-    by what the sound at their edges depends on, so that none can be heard: the samples are those of the whole, however
-    it is cut.
+    The windows overlap by what the sound at their edges depends on, so that none can be heard. They are the same
+    whatever else is spoken meanwhile, and so are the samples.
     """
 
     def __init__(self, parts: PiperModel, cores: int) -> None:
         self._first = _TidySession(parts.first, cores)
-        self._decoder = parts.decoder
-        self._last = _TidySession(parts.decoder.model, 1) if parts.decoder else None
-        self._cores = cores
-        self._hands = ThreadPoolExecutor(cores, "decoder")
-        self._counting, self._whole = threading.Lock(), threading.Lock()
-        self._running = 0
+        self._stages = [_LoadedStage(stage) for stage in parts.stages]
+        places = cycle(sorted(os.sched_getaffinity(0)))
+        self._hands = ThreadPoolExecutor(cores, "decoder", initializer=lambda: _keep_to(next(places)))
+        # More sentences at once would take more memory and be done no sooner; a whole model takes all cores anyway.
+        self._room = threading.Semaphore(cores if self._stages else 1)
 
     def run(self, _: None, feed: Mapping[str, _Array]) -> list[_Array]:
         """Called by piper-tts, by several threads at once: phonemes in, sound out."""
-        if self._decoder is None or self._last is None:
-            with self._whole:  # it takes all cores anyway, and much memory for a long sentence
-                return list(self._first.run(feed).values())
-        with self._counting:
-            self._running += 1
-        try:
+        with self._room:
             found = self._first.run(feed)
-            is_alone = self._running == 1
-            frames = found[self._decoder.frames].shape[-1]
-            spans = window_spans(frames, self._decoder.reach, self._cores if is_alone else 1)
-            sound = partial(self._sound, self._last, self._decoder, found)
-            return [np.concatenate(list(self._hands.map(sound, spans) if is_alone else map(sound, spans)), axis=-1)]
-        finally:
-            with self._counting:
-                self._running -= 1
-
-    @staticmethod
-    def _sound(session: "_TidySession", decoder: Decoder, found: Mapping[str, _Array], span: tuple[int, int]) -> _Array:
-        """The samples of the frames from the first of a span to before the second."""
-        first, end = span
-        start = max(0, first - decoder.reach)
-        feed = {name: value[:, :, np.newaxis] for name, value in found.items()}
-        feed[decoder.frames] = np.ascontiguousarray(feed[decoder.frames][..., start : end + decoder.reach])
-        (sound,) = session.run(feed).values()
-        return sound[..., (first - start) * decoder.hop : (end - start) * decoder.hop]
+            if not self._stages:
+                return list(found.values())
+            given = {name: value[:, :, np.newaxis] for name, value in found.items()}
+            for stage in self._stages:
+                given |= stage.run(given, self._hands)
+            return [given[self._stages[-1].made]]
 
 
-def window_spans(frames: int, reach: int, cores: int) -> list[tuple[int, int]]:
-    """Windows of a sentence, as (first frame, frame after the last): alike, and enough to keep all cores busy.
+class _LoadedStage:
+    """A stage of a decoder, ready to be run in windows."""
 
-    None is much longer than `_WINDOW`, nor so short that most of the work would be done twice.
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._session = _TidySession(stage.model, 1)
+        (self.made,) = self._session.outputs
+
+    def run(self, given: Mapping[str, _Array], hands: Executor) -> dict[str, _Array]:
+        """What it makes of the sentence."""
+        spans = window_spans(given[self._stage.given].shape[-1], self._stage.reach, _WINDOW // self._stage.width)
+        windows = hands.map(partial(self._window, given), spans)
+        return {self.made: np.concatenate(list(windows), axis=-1)}
+
+    def _window(self, given: Mapping[str, _Array], span: tuple[int, int]) -> _Array:
+        """What it makes of the steps from the first of a span to before the second."""
+        (first, end), stage = span, self._stage
+        start = max(0, first - stage.reach)
+        feed = {name: given[name] for name in self._session.inputs}
+        feed[stage.given] = np.ascontiguousarray(feed[stage.given][..., start : end + stage.reach])
+        made = self._session.run(feed)[self.made]
+        return made[..., (first - start) * stage.hop : (end - start) * stage.hop]
+
+
+def window_spans(steps: int, reach: int, longest: int) -> list[tuple[int, int]]:
+    """Windows as (first step, step after the last), of about one length: not much longer than they should be.
+
+    Nor so short that most of the work would be done twice.
     """
-    count = cores * -(-frames // (cores * _WINDOW))
-    count = max(1, min(count, frames // (_REACHES * max(1, reach))))
-    edges = [frames * number // count for number in range(count + 1)]
+    count = max(1, min(-(-steps // max(1, longest)), steps // (_REACHES * max(1, reach))))
+    edges = [steps * number // count for number in range(count + 1)]
     return list(pairwise(edges))
+
+
+def _keep_to(core: int) -> None:
+    """Give this thread a core of its own, in a process that goes first.
+
+    Two such threads on one core would wait for each other, while another core works for who could wait.
+    """
+    if os.getpriority(os.PRIO_PROCESS, 0) < 0:
+        with suppress(OSError):  # it was taken from us meanwhile
+            os.sched_setaffinity(0, {core})
 
 
 class _TidySession:
@@ -181,14 +199,15 @@ class _TidySession:
         options.enable_mem_pattern = False
         # Threads wait for each other spinning, which a first sentence gains by; but not for long, as the encoder and
         # the rest of the server want a core too, and the work is shared out in shrinking pieces.
-        options.add_session_config_entry("session.intra_op.spin_duration_us", "50")
+        options.add_session_config_entry("session.intra_op.spin_duration_us", "10")
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_session_config_entry("session.dynamic_block_base", "4")
         options.intra_op_num_threads = threads
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._session.disable_fallback()
         self._session._model_bytes = None  # noqa: SLF001 - 63 MB kept only for the fallback just switched off
-        self._outputs = [output.name for output in self._session.get_outputs()]
+        self.inputs = [given.name for given in self._session.get_inputs()]
+        self.outputs = [made.name for made in self._session.get_outputs()]
         self._runs = 0
 
     def run(self, feed: Mapping[str, _Array]) -> dict[str, _Array]:
@@ -197,7 +216,7 @@ class _TidySession:
         options = onnxruntime.RunOptions()
         if self._runs % _SHRINK_EVERY == 0:
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        return dict(zip(self._outputs, self._session.run(self._outputs, feed, options), strict=True))
+        return dict(zip(self.outputs, self._session.run(self.outputs, feed, options), strict=True))
 
 
 def _fingerprint(model_path: Path) -> str:

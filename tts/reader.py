@@ -9,7 +9,7 @@ from tts.sentence_cache import SentenceCache
 from tts.sound import MIX_RATE, from_pcm, resample, to_pcm, trim_silence
 from tts.speech import Speech
 
-_SOUND_VERSION = 5
+_SOUND_VERSION = 6
 """Counted up when this package changes what a sentence sounds like, so that old sounds are not taken for new."""
 
 _CALIBRATION = (
