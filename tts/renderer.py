@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -33,7 +34,7 @@ from tts.voices import FALLBACK_VOICE
 _log = logging.getLogger(__name__)
 _M_ARENA_MAX = -8
 _PR_SET_PDEATHSIG = 1
-_URGENT_NICE = -10
+_URGENT_NICE, _IDLE_NICE = -10, 19
 _ASKED: TypeAdapter[RenderJob | WarmUp] = TypeAdapter(RenderJob | WarmUp)
 
 
@@ -43,8 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
     _die_with_parent(os.getppid())
     if options.idle:
-        # Before any library starts its threads: they inherit it.
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        _give_way()
     if options.urgent:
         _go_first()
     _share_heap()
@@ -138,12 +138,37 @@ def _take_stdout() -> IO[str]:
     return replies
 
 
+def _give_way() -> None:
+    """Run when nothing else wants the processor."""
+    for thread in _threads():
+        os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+    _weigh_session(_IDLE_NICE)
+
+
 def _go_first() -> None:
     """Take the processor from what waits less urgently. Only root may, or who is given `LimitNICE` by systemd."""
     try:
-        os.setpriority(os.PRIO_PROCESS, 0, _URGENT_NICE)
+        for thread in _threads():
+            os.setpriority(os.PRIO_PROCESS, thread, _URGENT_NICE)
     except PermissionError:
         _log.info("not allowed to go first: words of emergencies share the processor")
+    else:
+        _weigh_session(_URGENT_NICE)
+
+
+def _threads() -> list[int]:
+    """Ours, those that numpy has started counted in; what is started later inherits."""
+    return [int(entry.name) for entry in Path("/proc/self/task").iterdir()]
+
+
+def _weigh_session(nice: int) -> None:
+    """Where the kernel shares the processor between sessions first (sched(7), autogroup), weigh ours.
+
+    What a process asks for itself counts only among those of its session there.
+    """
+    if os.getsid(0) == os.getpid():  # else it is somebody's terminal
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(nice))
 
 
 def _share_heap() -> None:

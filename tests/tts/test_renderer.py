@@ -27,7 +27,9 @@ SENTENCES = [{"spoken": "Mời bà con ra đồng thu hoạch lúa."}, {"spoken"
 class Renderer:
     """Starts a renderer and talks to it."""
 
-    def __init__(self, voices_dir: Path, store: Path, *options: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, voices_dir: Path, store: Path, *options: str, env: dict[str, str] | None = None, leads: bool = False
+    ) -> None:
         command = [
             sys.executable,
             "-m",
@@ -39,7 +41,13 @@ class Renderer:
             *options,
         ]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=env,
+            start_new_session=leads,
         )
         self.ready = self.read()
 
@@ -245,16 +253,30 @@ def test_a_voice_is_warmed_when_it_is_chosen(voices_dir: Path, tmp_path: Path) -
 
 def test_idle_means_the_scheduler_knows(tmp_path: Path) -> None:
     started = Renderer(tmp_path, tmp_path / "clips", "--idle")
-    assert os.sched_getscheduler(started.process.pid) == os.SCHED_IDLE
+    found = {os.sched_getscheduler(thread.id) for thread in psutil.Process(started.process.pid).threads()}
+    assert found == {os.SCHED_IDLE}
     started.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel does not share by sessions")
+def test_idle_counts_beyond_its_session(tmp_path: Path) -> None:
+    """Where each session has the same share, an idle process of its own session would have it all."""
+    mine = Path("/proc/self/autogroup").read_text()
+    leader = Renderer(tmp_path, tmp_path / "clips", "--idle", leads=True)
+    assert Path(f"/proc/{leader.process.pid}/autogroup").read_text().endswith("nice 19\n")
+    leader.close()
+    guest = Renderer(tmp_path, tmp_path / "clips", "--idle")
+    assert Path("/proc/self/autogroup").read_text() == mine  # a terminal is not slowed by what runs in it
+    guest.close()
 
 
 def test_urgent_goes_first_where_it_may(tmp_path: Path) -> None:
     trial = [sys.executable, "-c", "import os; os.setpriority(os.PRIO_PROCESS, 0, -10)"]
     allowed = subprocess.run(trial, check=False, timeout=60, stderr=subprocess.DEVNULL).returncode == 0
     started = Renderer(tmp_path, tmp_path / "clips", "--urgent")
-    found = os.getpriority(os.PRIO_PROCESS, started.process.pid)
-    assert found == (-10 if allowed else os.getpriority(os.PRIO_PROCESS, 0))
+    threads = psutil.Process(started.process.pid).threads()
+    found = {os.getpriority(os.PRIO_PROCESS, thread.id) for thread in threads}
+    assert found == {-10 if allowed else os.getpriority(os.PRIO_PROCESS, 0)}
     assert started.ask(job("1", voice="tone"))["engine"] == "tone"
     assert started.close() == 0
 
