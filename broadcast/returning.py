@@ -24,22 +24,15 @@ def unheard_plays(session: Session, heard_at: Mapping[str, datetime], now: datet
         heard_at: when each pole that is online was heard last.
         now: the present.
     """
-    query = select(IssuedOrder).where(col(IssuedOrder.sent_at).is_not(None), col(IssuedOrder.expires_at) > now)
-    found = []
-    for issued in session.exec(query.order_by(col(IssuedOrder.issued_at), col(IssuedOrder.id))).all():
-        order, sent_at = order_of(issued), issued.sent_at
-        if not isinstance(order, Play) or sent_at is None:
-            continue
-        silent = _silent_poles(session, issued.broadcast_id)
-        back = tuple(slug for slug in silent if slug in heard_at and heard_at[slug] - sent_at >= REPORTS_WITHIN)
-        if back:
-            found.append(DueOrder(order, (), back))
-    return found
-
-
-def _silent_poles(session: Session, broadcast_id: str) -> list[str]:
-    """Those that have said nothing of a broadcast yet."""
     waits = {DeliveryState.PENDING, DeliveryState.SILENT}
-    query = select(Node.slug).join(Delivery, col(Delivery.node_id) == col(Node.id))
-    query = query.where(Delivery.broadcast_id == broadcast_id, col(Delivery.state).in_(waits))
-    return list(session.exec(query.where(col(Delivery.reported_at).is_(None)).order_by(col(Node.slug))))
+    query = select(IssuedOrder, Node.slug).join(Delivery, col(Delivery.broadcast_id) == col(IssuedOrder.broadcast_id))
+    query = query.join(Node, col(Delivery.node_id) == col(Node.id))
+    query = query.where(col(IssuedOrder.sent_at) <= now - REPORTS_WITHIN, col(IssuedOrder.expires_at) > now)
+    query = query.where(col(Delivery.state).in_(waits), col(Delivery.reported_at).is_(None))
+    back: dict[str, tuple[IssuedOrder, list[str]]] = {}
+    for issued, node in session.exec(query.order_by(col(IssuedOrder.issued_at), col(IssuedOrder.id), col(Node.slug))):
+        heard, sent = heard_at.get(node), issued.sent_at
+        if heard is not None and sent is not None and heard - sent >= REPORTS_WITHIN:
+            back.setdefault(issued.id, (issued, []))[1].append(node)
+    orders = [(order_of(issued), nodes) for issued, nodes in back.values()]
+    return [DueOrder(order, (), tuple(nodes)) for order, nodes in orders if isinstance(order, Play)]

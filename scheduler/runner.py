@@ -90,6 +90,7 @@ class Runner:
         self._orders = asyncio.Event()
         self._orders_out = asyncio.Event()
         self._routine_after = 0.0
+        self._words = asyncio.Event()
         self._urgent = asyncio.Event()
         self._routine = asyncio.Event()
         self._soon: dict[Callable[[], None], asyncio.TimerHandle] = {}
@@ -115,6 +116,7 @@ class Runner:
         self._scheduler.add_job(self._tick, IntervalTrigger(seconds=TICK_S), coalesce=True, max_instances=1)
         self._tasks = [
             asyncio.create_task(self._loop(self._orders, self._run_orders), name="orders"),
+            asyncio.create_task(self._loop(self._words, self._run_words), name="words"),
             asyncio.create_task(self._loop(self._urgent, self._run_urgent), name="urgent steps"),
             asyncio.create_task(self._loop(self._prompt, self._run_prompt), name="prompt steps"),
             asyncio.create_task(self._loop(self._routine, self._run_routine), name="routine steps"),
@@ -170,6 +172,7 @@ class Runner:
 
     def _look(self) -> None:
         """Time has passed, or reports came: what is planned and published stays as it is."""
+        self._words.set()
         self._urgent.set()
         self._routine.set()
 
@@ -215,8 +218,12 @@ class Runner:
                 await self._orders_out.wait()
         await asyncio.sleep(self._routine_after - asyncio.get_running_loop().time())
 
-    async def _run_urgent(self) -> None:
+    async def _run_words(self) -> None:
+        """What was spoken of an emergency that sounds: it waits for no other step either."""
         await self._step("words of emergencies", self._playout.grow_emergencies)
+
+    async def _run_urgent(self) -> None:
+        await self._let_orders_go_first()
         await self._step("emergencies again", self._playout.air_due_repeats)
         await self._step("air now", self._air_ready_now)
         await self._step("orders", self._playout.send_orders)

@@ -58,7 +58,9 @@ def step(state: NodeState, event: Event, now: Instant) -> Step:
     state, released = release_held(state, now)
     state, further = advance(state, now)
     state, rehearsed = go_on_rehearsing(state, now)
-    return _forgotten(state, now), (*actions, *released, *further, *rehearsed)
+    if isinstance(event, Tick | TimetableCame):  # not with what is to sound at once
+        state = _forgotten(state, now)
+    return state, (*actions, *released, *further, *rehearsed)
 
 
 def _happened(state: NodeState, event: Event, now: Instant) -> Step:  # noqa: C901 - one line for each event
