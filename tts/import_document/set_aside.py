@@ -48,17 +48,29 @@ def judge(blocks: Sequence[Block]) -> Marks:
 def _mark_margins(blocks: Sequence[Block], marks: Marks) -> None:
     """Page numbers, and what is repeated at the edge of pages."""
     edges = _edges(blocks)
-    repeated = Counter(_shape(blocks[index].text) for index in edges)
-    pages = len({block.page for block in blocks})
     for index, block in enumerate(blocks):
-        if marks[index] is not None:
-            continue
-        if (index in edges or block.is_margin) and PAGE_NUMBER.fullmatch(block.text):
+        if marks[index] is None and (index in edges or block.is_margin) and PAGE_NUMBER.fullmatch(block.text):
             marks[index] = AsideKind.PAGE_NUMBER
-            continue
-        is_repeated = index in edges and pages > 1 and repeated[_shape(block.text)] > pages / 2
-        if block.is_margin or (is_repeated and not _is_signature(blocks, index)):
+        elif marks[index] is None and block.is_margin:
             marks[index] = AsideKind.RUNNING
+    for index in _repeated(blocks, edges, [index for index, mark in enumerate(marks) if mark is None]):
+        marks[index] = AsideKind.RUNNING
+
+
+def _repeated(blocks: Sequence[Block], edges: set[int], unmarked: Sequence[int]) -> set[int]:
+    """Short lines that most pages begin or end with; where they would be all of a page, the pages are alike."""
+    shapes = Counter(_shape(blocks[index].text) for index in edges)
+    pages = len({block.page for block in blocks})
+    found = {
+        index
+        for index in edges.intersection(unmarked)
+        if pages > 1
+        and len(blocks[index].text) <= _BODY_LIKE
+        and shapes[_shape(blocks[index].text)] > pages / 2
+        and not _is_signature(blocks, index)
+    }
+    with_more = {blocks[index].page for index in unmarked if index not in found}
+    return {index for index in found if blocks[index].page in with_more}
 
 
 def _is_signature(blocks: Sequence[Block], index: int) -> bool:

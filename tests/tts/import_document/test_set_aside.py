@@ -54,6 +54,23 @@ def test_what_is_set_aside_keeps_its_place() -> None:
     assert draft.text.startswith("THÔNG BÁO\n\nVề việc tiêm phòng")
 
 
+@pytest.mark.parametrize(
+    "page", [["Mời bà con họp lúc 8h."], ["Ủy ban nhân dân xã báo tin. " * 8], ["Kính gửi bà con", "Họp lúc 8h."]]
+)
+def test_pages_that_are_alike_are_read(page: list[str]) -> None:
+    """A slip copied several times, a paper scanned twice: the page's one block is its own edge."""
+    found = [Block(line.strip(), number) for number in (1, 2, 3) for line in page]
+    assert judge(found) == [None] * len(found)
+
+
+def test_a_long_paragraph_is_no_running_header_also_beside_other_text() -> None:
+    paragraph = (
+        "Căn cứ kế hoạch của Ủy ban nhân dân xã về việc tiêm phòng dại cho đàn chó, mèo trên địa bàn xã năm nay. " * 2
+    )
+    rows = ((1, paragraph), (1, "Thôn Đông họp."), (2, paragraph), (2, "Thôn Tây nghỉ."))
+    assert judge([Block(text.strip(), page) for page, text in rows]) == [None] * 4
+
+
 def test_what_is_too_long_for_a_bulletin_is_set_aside_whole_paragraphs_at_a_time() -> None:
     draft = make_draft([Block(f"Câu số {n}.") for n in range(10)], pages=1, warnings=(), max_script=40)
     assert draft.text == "Câu số 0.\n\nCâu số 1.\n\nCâu số 2."
