@@ -28,8 +28,14 @@ def declare(parser: argparse.ArgumentParser, data_dir: Path, user: str) -> None:
     )
 
 
-def carry_out(options: argparse.Namespace, package: str, name: str) -> None:
+def carry_out(options: argparse.Namespace, package: str, name: str, hints: str = "") -> None:
     """Print or write a unit, by its options.
+
+    Args:
+        options: as `declare` has them.
+        package: where the template lies.
+        name: of the unit and of its command.
+        hints: what some need besides, for who has installed it; `@USER@` stands for who runs it.
 
     Raises:
         ServiceNotInstalled: a name cannot be in a unit, or the directory cannot be written.
@@ -48,7 +54,7 @@ def carry_out(options: argparse.Namespace, package: str, name: str) -> None:
         f"{path} is written. Now, as root:\n"
         f"  id {user} || useradd --system --home-dir {data} --shell /usr/sbin/nologin {user}\n"
         f"  install -d -o {user} -g {user} -m 0700 {data} && chown -R {user}: {data}\n"
-        f"  systemctl daemon-reload && systemctl enable --now {name}\n"
+        f"  systemctl daemon-reload && systemctl enable --now {name}\n{hints.replace('@USER@', user)}"
     )
 
 

@@ -33,6 +33,15 @@ DATA_DIR = Path("/var/lib/loalang-node")
 """Where the service keeps a node's things."""
 
 
+GPIO_HINTS = """\
+With an amplifier's relay or a button on a GPIO line also (without it the lines are root's alone on most boards):
+  getent group gpio || groupadd --system gpio
+  usermod --append --groups gpio @USER@
+  echo 'SUBSYSTEM=="gpio", KERNEL=="gpiochip*", GROUP="gpio", MODE="0660"' > /etc/udev/rules.d/60-loalang-gpio.rules
+  udevadm control --reload && udevadm trigger --subsystem-match=gpio
+"""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit status: 0 well, 1 with a reason on stderr, 2 wrongly called."""
     options = _parser().parse_args(arguments)
@@ -158,7 +167,7 @@ def _amplifier_off(options: argparse.Namespace) -> int:
 
 
 def _install_service(options: argparse.Namespace) -> int:
-    service_unit.carry_out(options, "players.node", "loalang-node")
+    service_unit.carry_out(options, "players.node", "loalang-node", GPIO_HINTS)
     return 0
 
 

@@ -95,7 +95,7 @@ async def _examined(data_dir: Path) -> list[Finding]:
         *_check_state(data_dir),
         await check_sound(settings.output, status),
         *check_volume(settings.output),
-        *check_amplifier(settings.amplifier, status),
+        *check_amplifier(settings.amplifier, status, data_dir),
         *await check_server(settings.server, credentials),
         await check_broker(credentials, status),
     ]

@@ -1,8 +1,10 @@
 """What the doctor finds on the board itself: pairing, disk, state, sound, volume, clock. Each check is a real one."""
 
 import os
+import pwd
 import shutil
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -175,8 +177,11 @@ def check_volume(section: OutputSection) -> Iterator[Finding]:
     yield wrong("volume", Trouble.VOLUME_ZERO, name=silent.name, percent=str(silent.percent), switch=switch)
 
 
-def check_amplifier(section: AmplifierSection, status: NodeStatus | None) -> Iterator[Finding]:
-    """Takes the amplifier's line and shuts it; where a node runs, that one has the line and says how it went."""
+def check_amplifier(section: AmplifierSection, status: NodeStatus | None, data_dir: Path) -> Iterator[Finding]:
+    """Takes the amplifier's line and shuts it; where a node runs, that one has the line and says how it went.
+
+    Who asks may be root, who may take any: whether the service may is asked besides.
+    """
     if section.line is None:
         return
     place = f"{section.chip} line {section.line}"
@@ -186,9 +191,23 @@ def check_amplifier(section: AmplifierSection, status: NodeStatus | None) -> Ite
     else:
         try:
             shut_now(section)
-        except OutputMissing as error:
+            user = pwd.getpwuid(data_dir.stat().st_uid)
+            why = None if may_use(Path(section.chip), user) else f"{section.chip}: {user.pw_name} may not open it"
+        except (OutputMissing, OSError, KeyError) as error:
             why = str(error)
     yield well("amplifier", line=place) if why is None else wrong("amplifier", Trouble.AMPLIFIER_FAILS, why=why)
+
+
+def may_use(device: Path, user: pwd.struct_passwd) -> bool:
+    """Whether a user may read and write a device, by its owner, group and mode."""
+    known = device.stat()
+    if user.pw_uid == known.st_uid:
+        needed = stat.S_IRUSR | stat.S_IWUSR
+    elif known.st_gid in os.getgrouplist(user.pw_name, user.pw_gid):
+        needed = stat.S_IRGRP | stat.S_IWGRP
+    else:
+        needed = stat.S_IROTH | stat.S_IWOTH
+    return user.pw_uid == 0 or known.st_mode & needed == needed
 
 
 def check_date(last_good_time: datetime | None, now: datetime) -> Finding:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -19,6 +20,7 @@ from players.authority import issue_certificate, make_authority
 from players.messages import NodeConfig, Outcome, PairingReply, PlaybackReport
 from players.node.clock import KeptTime
 from players.node.doctor import as_text, examine, is_sick
+from players.node.doctor_board import may_use
 from players.node.doctor_line import judge_clock
 from players.node.doctor_words import TEXTS, Finding, Level, Trouble
 from players.node.mixer import MixerLevel, silencing
@@ -296,6 +298,27 @@ async def test_an_amplifier_whose_line_is_not_there(pole: Path) -> None:
     found = await troubles(pole)
     assert set(found) == {T.AMPLIFIER_FAILS}
     assert "/dev/no-such-chip line 17" in found[T.AMPLIFIER_FAILS].facts["why"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "allowed"),
+    [
+        (0o600, ["owner"]),
+        (0o060, ["member"]),
+        (0o006, ["stranger"]),
+        (0o440, []),
+        (0o666, ["owner", "member", "stranger"]),
+    ],
+)
+def test_whether_the_services_user_may_have_a_line(tmp_path: Path, mode: int, allowed: list[str]) -> None:
+    chip = tmp_path / "gpiochip0"
+    chip.touch()
+    chip.chmod(mode)
+    owner = os.geteuid() or 4711
+    os.chown(chip, owner, -1)
+    people = {"owner": (owner, 4711), "member": (4712, chip.stat().st_gid), "stranger": (4713, 4713)}
+    users = {name: pwd.struct_passwd((name, "x", *ids, "", "/", "/bin/sh")) for name, ids in people.items()}
+    assert [name for name, user in users.items() if may_use(chip, user)] == allowed
 
 
 def test_which_slider_keeps_a_card_silent() -> None:
