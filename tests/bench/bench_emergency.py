@@ -8,8 +8,11 @@ functions, and hold what is prepared. Series, one press at a time:
 - text: press to the first sentence of 12 new words, decoded at each node and ready to follow the chime, while the
   server renders four long bulletins;
 - prepared-1300: as the first, at 1,300 nodes, a commune of its own;
-- loss: 100 presses to villages in turn while a tenth of the broker's packets is lost and its line is cut now and then,
-  in a network namespace of its own; skipped, loudly, where there is no right to make one.
+- loss: 100 presses to villages in turn while a tenth of all packets is lost and the lines are cut now and then, in a
+  network namespace of its own; skipped, loudly, where there is no right to make one.
+
+Fewer rows than were to come, a row without a sound or an acknowledgement, a series that was skipped or broke off: each
+is a limit that was not kept, named before the last line, and an exit status of 1.
 
 Beside them Snapcast (buffer 400 ms) and an MQTT echo, on the same machine. `rows.jsonl` in `bench-out/emergency/` has a
 line for each press at each node, with the instant of its first sample; `--recompute` makes the figures from it again.
@@ -34,7 +37,7 @@ from typing import Any
 
 from tests.bench.emergency.commune import DEAF_VILLAGE, VILLAGES
 from tests.bench.emergency.figures import compute_figures, what_is_too_much
-from tests.bench.emergency.loss import measure_loss
+from tests.bench.emergency.loss import NODES_OF_A_VILLAGE, measure_loss
 from tests.bench.emergency.peers import measure_echo, measure_snapcast
 from tests.bench.emergency.presses import PREPARED, Button
 from tests.bench.emergency.stage import Stage, staged
@@ -62,6 +65,11 @@ class Options:
     loss_presses: int
     out: Path
 
+    @property
+    def presses_of_many(self) -> int:
+        """At the many nodes."""
+        return max(5, self.presses // 2)
+
 
 def main() -> int:
     """Run, or only compute; the exit status is 0 when every limit was kept."""
@@ -81,6 +89,7 @@ def main() -> int:
     if not given.recompute:
         shutil.rmtree(options.out, ignore_errors=True)
         options.out.mkdir(parents=True)
+        _plan(options)
         asyncio.run(_run(options))
         _lose(options)
     figures = compute_figures(options.out)
@@ -88,6 +97,17 @@ def main() -> int:
     sys.stderr.write("".join(f"not kept: {one}\n" for one in broken))
     sys.stdout.write(json.dumps({name: figures[name] for name in LAST_LINE}) + "\n")
     return 1 if broken else 0
+
+
+def _plan(options: Options) -> None:
+    """Write down how many rows each series is to have: one for each press at each node that is to hear it."""
+    rows = {
+        "prepared": options.presses * options.nodes,
+        "text": options.presses * options.nodes,
+        "prepared-1300": options.presses_of_many * options.most_nodes,
+        "loss": options.loss_presses * NODES_OF_A_VILLAGE,
+    }
+    (options.out / "plan.json").write_text(json.dumps(rows))
 
 
 async def _run(options: Options) -> None:
@@ -104,7 +124,7 @@ async def _run(options: Options) -> None:
             await measure_echo(files["mqtt_echo"])
         if options.most_nodes:
             async with pressing(options.out / "many", options.most_nodes, files) as many:
-                await many.prepared("prepared-1300", max(5, options.presses // 2))
+                await many.prepared("prepared-1300", options.presses_of_many)
 
 
 @asynccontextmanager

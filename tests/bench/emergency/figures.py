@@ -1,5 +1,6 @@
 """The figures, from the evidence alone: they can be made from it again at any time."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -41,18 +42,29 @@ def count_doubled(rows: Iterable[Mapping[str, Any]]) -> int:
 def what_is_too_much(figures: Mapping[str, Any], folder: Path) -> list[str]:
     """Which of the limits were not kept, in words."""
     rows = list(read_lines(folder / "rows.jsonl"))
-    found = [
+    found = [*_too_few(rows, folder)]
+    found += [f"{name}: not measured" for name in ("snapcast_ms", "mqtt_echo_ms") if figures[name] is None]
+    found += [
         f"{name} {part}: {figures[name][part]} ms, not under {limit:g}"
         for (name, part), limit in LIMITS.items()
         if figures[name] is not None and not figures[name][part] < limit
     ]
-    silent = Counter(row["series"] for row in rows if row["is_reachable"] and row["sounded"] == 0)
-    found += [f"{series}: {count} rows without a sound" for series, count in sorted(silent.items())]
+    silent = Counter(row["series"] for row in rows if row["is_reachable"] and (not row["sounded"] or row["ms"] is None))
+    found += [f"{series}: {count} rows without what counts" for series, count in sorted(silent.items())]
     unknown = Counter(row["series"] for row in rows if row["is_reachable"] and not row["acknowledged"])
     found += [f"{series}: {count} rows not acknowledged" for series, count in sorted(unknown.items())]
     if figures["doubled"]:
         found.append(f"{figures['doubled']} sounded twice")
     return found
+
+
+def _too_few(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[str]:
+    """Which series were skipped or broke off: what `plan.json` says was to be measured, and was not."""
+    planned: Mapping[str, int] = json.loads((folder / "plan.json").read_text())
+    there = Counter(str(row["series"]) for row in rows)
+    return [
+        f"{series}: {there[series]} rows, not {count}" for series, count in planned.items() if there[series] != count
+    ]
 
 
 def _percentiles(values: Sequence[float]) -> dict[str, float] | None:

@@ -1,10 +1,15 @@
-"""Presses while packets are lost and the line is cut: in a network namespace of its own, on its loopback."""
+"""Presses while packets are lost and the line is cut: in a network namespace of its own, on its loopback.
+
+Both lines suffer: the poles' to the broker and the phone's to the server, which sends a press again until it is heard.
+"""
 
 import asyncio
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.bench.emergency.commune import VILLAGES, village_of
 from tests.bench.emergency.presses import PREPARED, Button
@@ -12,7 +17,8 @@ from tests.bench.emergency.stage import staged
 from tests.bench.emergency.tape import Tape
 from tests.bench.load.evidence import Evidence
 
-NODES = 20
+NODES_OF_A_VILLAGE = 2
+NODES = NODES_OF_A_VILLAGE * len(VILLAGES)
 LOST = "0.10"
 CUT_S, BETWEEN_CUTS_S = 3.0, 12.0
 PRESS_EVERY_S = 1.6
@@ -28,10 +34,10 @@ async def measure_loss(out: Path, presses: int) -> None:
     async with staged(logs, NODES) as stage:
         pressed = Evidence(logs / "presses.jsonl")
         button = Button(stage.client.base_url, stage.tokens.leader, pressed)
-        port = str(stage.mqtt_port)
-        for way in ("--sport", "--dport"):
-            _drop("-A", way, port, "-m", "statistic", "--mode", "random", "--probability", LOST)
-        cutting = asyncio.create_task(_cut_now_and_then(port))
+        ports = (stage.mqtt_port, urlsplit(stage.client.base_url).port or 0)
+        for way in ("--sports", "--dports"):
+            _drop("-A", way, ports, "-m", "statistic", "--mode", "random", "--probability", LOST)
+        cutting = asyncio.create_task(_cut_now_and_then(ports))
         try:
             made = []
             for number in range(presses):
@@ -80,19 +86,20 @@ async def _note(made: list[tuple[str, float, list[str]]], tape: Tape, button: Bu
     rows.close()
 
 
-async def _cut_now_and_then(port: str) -> None:
-    """Every line through the broker, all at once."""
+async def _cut_now_and_then(ports: Sequence[int]) -> None:
+    """Every line, all at once."""
     while True:
         await asyncio.sleep(BETWEEN_CUTS_S)
-        _drop("-I", "--dport", port)
+        _drop("-I", "--dports", ports)
         try:
             await asyncio.sleep(CUT_S)
         finally:
-            _drop("-D", "--dport", port)
+            _drop("-D", "--dports", ports)
 
 
-def _drop(action: str, way: str, port: str, *more: str) -> None:
-    _run("iptables", action, "INPUT", "-p", "tcp", way, port, *more, "-j", "DROP")
+def _drop(action: str, way: str, ports: Sequence[int], *more: str) -> None:
+    of_them = ("-m", "multiport", way, ",".join(map(str, ports)))
+    _run("iptables", action, "INPUT", "-p", "tcp", *of_them, *more, "-j", "DROP")
 
 
 def _ip(*arguments: str) -> None:
