@@ -8,13 +8,16 @@ import asyncio
 import hmac
 import logging
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from secrets import token_urlsafe
-from socket import socket
-from threading import BoundedSemaphore, Lock, Thread
+from socket import SHUT_RDWR, socket
+from threading import Lock, Thread, Timer
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -33,7 +36,12 @@ CERTIFICATE_FILE = "page.pem"
 MAX_FORM_BYTES = 4096
 MAX_VISITORS = 8
 """Connections at once; a village head and some neighbours."""
+MAX_OF_ADDRESS = 3
+"""Of these at one address: who keeps them open shuts nobody else out."""
 TIMEOUT_S = 15.0
+"""For each read and write,"""
+CONNECTION_S = 30.0
+"""and for all of a connection, which brings one request."""
 VISIT_S = 600.0
 MAX_VISITS = 32
 FREE_TRIES = 5
@@ -167,18 +175,27 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], context: ssl.SSLContext, door: _Door) -> None:
         self.door = door
         self._context = context
-        self._room = BoundedSemaphore(MAX_VISITORS)
+        self._lock = Lock()
+        self._visitors: Counter[str] = Counter()
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """One more visitor, if there is room."""
-        if not self._room.acquire(blocking=False):
+        host = client_address[0]
+        with self._lock:
+            has_room = self._visitors.total() < MAX_VISITORS and self._visitors[host] < MAX_OF_ADDRESS
+            self._visitors[host] += has_room
+        if has_room:
+            super().process_request(request, client_address)
+        else:
             self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """The handshake is done here, so that who is slow at it keeps nobody else waiting."""
+        line = request.dup()
+        too_long = Timer(CONNECTION_S, partial(_hang_up, line))
+        too_long.daemon = True
+        too_long.start()
         try:
             request.settimeout(TIMEOUT_S)
             secured: socket = self._context.wrap_socket(request, server_side=True)
@@ -187,11 +204,21 @@ class _Server(ThreadingHTTPServer):
             log.debug("the pole's page: %s", error)
             self.shutdown_request(request)
         finally:
-            self._room.release()
+            too_long.cancel()
+            line.close()
+            with self._lock:
+                self._visitors[client_address[0]] -= 1
+                self._visitors += Counter()  # who is gone is not remembered
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A visitor who breaks off is none of our troubles."""
         log.info("the pole's page: a request broke off", exc_info=True)
+
+
+def _hang_up(line: socket) -> None:
+    """Whoever waits for it, in whatever thread, hears that it is over."""
+    with suppress(OSError):
+        line.shutdown(SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,9 +1,10 @@
 """Started at the pole: a button that is held, a card at the pole's own page over TLS, neighbours on the LAN."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from players.node.clock import NodeClock
 from players.node.credentials import Credentials
 from players.node.gpio import GpiodButton, MemoryButton
 from players.node.local_desk import LocalDesk
-from players.node.local_page import FREE_TRIES, MAX_FORM_BYTES, LocalPage, Visits
+from players.node.local_page import FREE_TRIES, MAX_FORM_BYTES, MAX_OF_ADDRESS, LocalPage, Visits
 from players.node.neighbours import Neighbours
 from players.offline import Card, new_card
 from tests.fakes.fake_server import COMMUNE, FakeServer
@@ -260,6 +261,29 @@ async def test_the_page_bounds_what_it_takes(
         assert (await phone.post("/phat", data={"message": "chay"})).status_code == 403
         codes = [(await phone.post("/the", data={"card": "x"})).status_code for _ in range(FREE_TRIES + 1)]
         assert codes == [403] * FREE_TRIES + [429]
+
+
+async def test_who_only_keeps_lines_open_shuts_nobody_out(
+    box: NodeBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("players.node.local_page.CONNECTION_S", 3.0)
+    async with standing(box) as place, page_of(place, tmp_path) as (page, phone):
+        address = ("127.0.0.1", page.port)
+        with ExitStack() as stack:
+            idle = [stack.enter_context(socket.create_connection(address, 60)) for _ in range(MAX_OF_ADDRESS)]
+            with pytest.raises(httpx.TransportError):
+                await phone.get("/")
+            elsewhere = httpx.AsyncHTTPTransport(verify=False, local_address="127.0.0.9")
+            async with httpx.AsyncClient(base_url=phone.base_url, transport=elsewhere) as other:
+                assert (await other.get("/")).status_code == 200
+            for line in idle:  # given up by the pole, not by us
+                assert await asyncio.to_thread(line.recv, 1) == b""
+            async with asyncio.timeout(30):
+                while True:
+                    with suppress(httpx.TransportError):
+                        assert (await phone.get("/")).status_code == 200
+                        return
+                    await asyncio.sleep(0.1)
 
 
 def test_tries_come_back_one_by_one_and_addresses_are_apart() -> None:
