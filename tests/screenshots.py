@@ -27,6 +27,7 @@ from scheduler.clock import utc_now
 from tests.broadcast.test_notify_sending import receiving
 from tests.fakes.piper_voice import VOICE_NAME, vietnamese_voice_dir
 from tests.web.e2e.conftest import CHROMIUM, FLAGS, NODE, NODES, SCREENS, House, People, free_port, process
+from tts.voice_install import install_from
 from web.demo.client import Tokens
 from web.demo.commune import prepare_commune
 
@@ -87,7 +88,7 @@ def main() -> int:
 
 
 def _running(folder: Path, stack: ExitStack) -> tuple[House, Tokens]:
-    vietnamese_voice_dir(folder / "voices")
+    install_from(vietnamese_voice_dir(folder / "source"), folder / "voices", now=utc_now())
     os.environ |= {"LOALANG_VOICE__DIRECTORY": str(folder / "voices"), "LOALANG_NOTIFY__ALLOW_INNER": "true"}
     seeded, tokens = prepare_commune(f"sqlite:///{folder / 'loalang.sqlite3'}", folder, VOICE_NAME)
     house = House(folder, free_port(), free_port(), dict(seeded.passwords))
@@ -128,6 +129,8 @@ def _waiting(house: House, tokens: Tokens) -> None:
         bulletin = http.post("/api/bulletins", json=body, headers=headers).raise_for_status().json()["id"]
         http.post(f"/api/bulletins/{bulletin}/submit", json={}, headers=headers).raise_for_status()
         said = {"kind": "too-loud", "loa": "dong-1", "words": "Sáng sớm loa to quá, nhà có cháu nhỏ."}
+        for word in ({"written": "Nà Lạc", "spoken": "nà lác"}, {"written": "HTX", "spoken": "hợp tác xã"}):
+            http.post("/api/lexicon", json=word, headers=headers).raise_for_status()
         http.post("/cong-khai/gop-y", data=said, follow_redirects=True).raise_for_status()
 
 
@@ -191,6 +194,7 @@ def _write(page: Page) -> None:
 def _picture(page: Page) -> bytes:
     """All of it: the screen is made as high as the page, so that what sticks to an edge hides nothing."""
     size = page.viewport_size or {"width": 1280, "height": 860}
+    page.evaluate("scrollTo(0, 0)")
     height = int(page.evaluate("document.documentElement.scrollHeight"))
     page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
     picture = page.screenshot(animations="disabled")

@@ -1,6 +1,10 @@
 """What the audit log's actions are called on its page; the log itself keeps the English verb."""
 
-from web.texts import Words
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from web.texts import Words, gettext
 
 ACTION: Words[str] = Words(
     {
@@ -147,6 +151,58 @@ ACTION: Words[str] = Words(
         "write-bulletin": "Đã soạn bản tin",
     }
 )
+
+
+DETAIL: Words[str] = Words(
+    {
+        "after": "sau",
+        "before": "trước",
+        "bytes": "số byte",
+        "clip": "đoạn âm thanh",
+        "heard": "đã nghe",
+        "is_active": "hoạt động",
+        "is_public": "công khai",
+        "item": "tin",
+        "key": "khóa",
+        "name": "tên",
+        "nodes": "cụm loa",
+        "points": "số điểm",
+        "programme": "chương trình",
+        "reason": "lý do",
+        "revision": "bản",
+        "role": "vai trò",
+        "scopes": "quyền",
+        "spoken": "đọc là",
+        "title": "tiêu đề",
+        "windows": "giờ phát",
+        "zone": "thôn",
+        "zones": "thôn",
+    }
+)
+"""What the details of an entry are called; others are shown as they were written."""
+_ID = re.compile(r"[0-9a-f]{24,}")
+
+
+def say_detail(detail: Mapping[str, Any]) -> str:
+    """The details of an entry in one line."""
+    return "; ".join(f"{DETAIL.get(name, name)}: {_say_value(value)}" for name, value in detail.items())
+
+
+def shorten_id(subject: str) -> str:
+    """What an entry is about; of a long number its beginning, which is enough to know it again."""
+    return f"{subject[:8]}…" if _ID.fullmatch(subject) else subject
+
+
+def _say_value(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return gettext("có") if value else gettext("không")
+    if isinstance(value, Mapping):
+        return f"({say_detail(value)})"
+    if isinstance(value, list | tuple):
+        return ", ".join(_say_value(one) for one in value) or "–"
+    return shorten_id(str(value))
 
 
 def say_action(action: str) -> str:

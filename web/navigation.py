@@ -33,7 +33,7 @@ _MENU: tuple[tuple[str, str, str, Action | None], ...] = (
     ("/quan-tri", "Quản trị", "gear", Action.MANAGE_USERS),
     ("/thon", "Xã và các thôn", "people", Action.MANAGE_NODES),
     ("/nhac-hieu", "Nhạc hiệu", "voice", Action.MANAGE_VOICES),
-    ("/gio-phat", "Giờ phát và hạn mức", "calendar", Action.EDIT_RULES),
+    ("/gio-phat", "Giờ và hạn mức", "calendar", Action.EDIT_RULES),
     ("/webhook", "Webhook", "warn", Action.MANAGE_USERS),
     ("/nguoi-dung", "Người dùng", "people", Action.MANAGE_USERS),
     ("/nhat-ky-he-thong", "Nhật ký hệ thống", "log", Action.READ_AUDIT),

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from broadcast.lifecycle import why_text
 from broadcast.rereading import LEFT_ALONE_TEXTS
 from web import texts, words
-from web.audit_words import say_action
+from web.audit_words import say_action, say_detail, shorten_id
 from web.texts import Language
 
 STATIC = Path(__file__).parent / "static"
@@ -86,6 +86,8 @@ def environment() -> Environment:
         "why": lambda reason: texts.told(why_text(reason)),
         "told": texts.told,
         "action": say_action,
+        "detail": say_detail,
+        "shortened": shorten_id,
         "tone": lambda state: words.TONE[str(state)],
     }
     made.globals |= {

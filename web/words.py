@@ -10,7 +10,7 @@ from players.presence import PresenceState
 from tts.spoken import SpanKind
 from web.texts import Language, Words, gettext, language
 
-SCOPE: Words[str] = Words({"read": "xem", "write": "soạn và phát", "admin": "quản trị"})
+SCOPE: Words[str] = Words({"read": "xem", "write": "soạn và phát", "admin": "quản trị", "*": "mọi việc"})
 """What a program's token may do."""
 ROLE: Words[Role] = Words(
     {

@@ -133,7 +133,7 @@ async def test_somebody_gets_another_role_and_must_sign_in_again(browse: SignIn,
     admin, officer = await browse("admin"), await browse("officer2")
     await admin.get("/nguoi-dung/officer2")
     await admin.send("form[data-change]", name="Ông Năm", role="village-head", zone="thon-tay")
-    assert "Trưởng thôn Thôn Tây" in admin.text('[data-user="officer2"]')
+    assert "Trưởng thôn, Thôn Tây" in admin.text('[data-user="officer2"]')
     assert (await officer.http.get("/ban-tin")).status_code in {303, 401}
     await admin.get("/nguoi-dung/officer2")
     await admin.send("form[data-change]", name="Ông Năm", role="leader", zone="thon-tay")

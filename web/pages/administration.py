@@ -115,7 +115,7 @@ def _places(session: Session) -> Iterator[Topic]:
     yield Topic("/ban-do", "Bản đồ xã", "Ranh giới thôn và ảnh nền.")
     yield Topic("/cum-loa", "Cụm loa", "Thêm, ghép bằng mã hoặc QR, thử, thu hồi.")
     windows = say_windows(windows_of(get_commune(session).windows))
-    yield Topic("/gio-phat", "Giờ phát và hạn mức", "Giờ yên tĩnh, số lần và số phút mỗi ngày, âm lượng.", windows)
+    yield Topic("/gio-phat", "Giờ và hạn mức", "Giờ yên tĩnh, số lần và số phút mỗi ngày, âm lượng.", windows)
     yield Topic("/khan-cap/khong-mang", "Khi mất mạng", "Thẻ và nút bấm tại cụm loa.")
 
 

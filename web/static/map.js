@@ -29,7 +29,12 @@ async function draw(holder) {
     const border = village.outline.map(([longitude, latitude]) => [latitude, longitude]);
     const shape = L.polygon(border, {color: colour("--brand"), weight: 2, fillOpacity: 0.08, interactive: holder.dataset.map === "choose"});
     borders.set(village.slug, shape);
-    shape.addTo(map).bindTooltip(village.name, {permanent: true, direction: "center", className: "village-name"});
+    // By the northern edge: in the middle stand the poles.
+    const box = shape.addTo(map).getBounds();
+    const at = [box.getNorth() - 0.12 * (box.getNorth() - box.getSouth()), box.getCenter().lng];
+    const name = document.createElement("span");
+    name.textContent = village.name;
+    L.tooltip({permanent: true, direction: "center", className: "village-name"}).setLatLng(at).setContent(name).addTo(map);
     seen.extend(border);
   }
   return {map, seen, borders};
