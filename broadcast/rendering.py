@@ -17,7 +17,7 @@ from broadcast.airings import note_duration
 from broadcast.db import reading, session_of
 from broadcast.lifecycle import COMING
 from broadcast.models import Broadcast, BroadcastPart, Clip, Rendering, RenderingState
-from broadcast.renderers import Renderer, RendererLost
+from broadcast.renderers import VOICE_LOST, EmergencyRenderer, Renderer, RendererLost
 from broadcast.renderings import want_rendering
 from players.child import ChildState
 from players.errors import ChildStopped
@@ -38,7 +38,6 @@ FIRST_PAUSE_EMERGENCY = timedelta(seconds=0.2)
 DISK_PAUSE = timedelta(seconds=5)
 _LOOK_AGAIN_S = 1.0
 _SIGNAL_TIMES = 3
-_LOST = "bộ tạo âm thanh không đọc được bằng giọng đã chọn"
 _LINE: TypeAdapter[SentenceLine | ClipLine] = TypeAdapter(SentenceLine | ClipLine)
 
 
@@ -66,7 +65,7 @@ class RendererPool:
         self,
         engine: Engine,
         bulletins: Renderer,
-        emergencies: Renderer,
+        emergencies: EmergencyRenderer,
         clips: ClipStore,
         clock: Callable[[], datetime],
     ) -> None:
@@ -86,7 +85,7 @@ class RendererPool:
     @property
     def loaded(self) -> Ready | None:
         """Who is loaded to speak emergencies, by the renderer's own word; none until it has said so."""
-        return self._emergencies.ready
+        return self._emergencies.loaded
 
     def listen(self, on_rendered: Callable[[], None]) -> None:
         """Have this called after each rendering that is done or given up."""
@@ -97,10 +96,9 @@ class RendererPool:
         for event in self._work.values():
             event.set()
 
-    async def warm(self, voice: str) -> None:
-        """Have the emergencies' renderer load a voice before it is needed."""
-        with contextlib.suppress(RendererLost, ChildStopped):
-            await self._emergencies.warm(voice)
+    def warm(self, voice: str) -> None:
+        """Have the emergencies' renderer load a voice before it is needed. On the event loop."""
+        self._emergencies.want(voice)
 
     @property
     def loops(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -108,6 +106,7 @@ class RendererPool:
         return {
             "emergency-lane": partial(self._lane, self._emergencies, is_emergency=True),
             "bulletin-lane": partial(self._lane, self._bulletins, is_emergency=False),
+            "emergency-voice": self._emergencies.keep_warm,
         }
 
     async def start(self) -> None:
@@ -158,7 +157,7 @@ class RendererPool:
             answer = RenderFailed(job=due.job.job, error=str(error))
         if isinstance(answer, Rendered):
             is_substitute = answer.voice == FALLBACK_VOICE != due.wanted_voice
-            reason = answer.fallback_reason or (_LOST if is_substitute else None)
+            reason = answer.fallback_reason or (VOICE_LOST if is_substitute else None)
             return answer.model_copy(update={"fallback_reason": reason})
         log.warning("rendering %s: %s", due.job.job[:12], answer.error)
         if due.must_sound:
@@ -184,14 +183,15 @@ class RendererPool:
             duration_ms=signal.duration_ms,
             engine=signal.engine,
             voice=signal.voice,
-            fallback_reason=_LOST,
+            fallback_reason=VOICE_LOST,
             render_ms=0,
         )
 
     def _next_job(self, is_emergency: bool) -> "_Due | None":
+        is_alone = not is_emergency and not self._emergencies.is_ready
         with reading(self._engine) as session:
-            rendering = due_rendering(session, self._clock(), is_emergency=is_emergency)
-        return None if rendering is None else _due_of(rendering)
+            rendering = due_rendering(session, self._clock(), is_emergency=is_emergency, is_alone=is_alone)
+        return None if rendering is None else _due_of(rendering, self._emergencies.doubts(rendering.voice))
 
     def _store(self, key: str, answer: Rendered | RenderFailed) -> None:
         with session_of(self._engine) as session:
@@ -205,15 +205,15 @@ class RendererPool:
                 note(session, rendering, answer.error, self._clock())
 
 
-def due_rendering(session: Session, now: datetime, *, is_emergency: bool) -> Rendering | None:
+def due_rendering(session: Session, now: datetime, *, is_emergency: bool, is_alone: bool = False) -> Rendering | None:
     """What is to be rendered next: the more urgent, then what is needed first.
 
     What is on no timetable (somebody listens beforehand, or airs it now) was needed when it was wanted.
 
-    An emergency that its own renderer could not do is everybody's.
+    An emergency that its own renderer could not do is everybody's; so are all while that one takes none (`is_alone`).
     """
     is_urgent = col(Rendering.urgency) == Urgency.EMERGENCY
-    mine = is_urgent if is_emergency else or_(~is_urgent, and_(is_urgent, col(Rendering.attempts) > 0))
+    mine = is_urgent if is_emergency else or_(~is_urgent, and_(is_urgent, or_(is_alone, col(Rendering.attempts) > 0)))
     rank = case({Urgency.EMERGENCY.value: 0, Urgency.PRIORITY.value: 1}, value=col(Rendering.urgency), else_=2)
     query = (
         select(Rendering)
@@ -283,10 +283,13 @@ def store_failed(session: Session, rendering: Rendering, error: str, now: dateti
     session.add(rendering)
 
 
-def _due_of(rendering: Rendering) -> _Due:
-    """A renderer that died or hung over a text is not given the same voice for ever: the last try has the fallback."""
+def _due_of(rendering: Rendering, is_doubted: bool) -> _Due:
+    """A renderer that died or hung over a text is not given the same voice for ever: the last try has the fallback.
+
+    An emergency has it already when its renderer was lost over the voice before (`is_doubted`).
+    """
     is_emergency, is_last = rendering.urgency is Urgency.EMERGENCY, rendering.attempts >= MAX_ATTEMPTS - 1
-    is_given_up = is_last or (is_emergency and rendering.attempts > 0)
+    is_given_up = is_last or (is_emergency and (is_doubted or rendering.attempts > 0))
     job = RenderJob(
         job=rendering.key,
         sentences=tuple(_LINE.validate_python(line) for line in rendering.sentences),

@@ -165,7 +165,7 @@ class Station:
         """Have the voice for emergencies loaded. From any thread."""
         with reading(self.engine) as session:
             voice = voice_for(get_commune(session), Urgency.EMERGENCY)
-        asyncio.run_coroutine_threadsafe(self.renderers.warm(voice), self._loop)
+        self._loop.call_soon_threadsafe(self.renderers.warm, voice)
 
     def doubt_visitors(self) -> None:
         """A session, a token or an account has ended: its open live pages end too. From any thread."""

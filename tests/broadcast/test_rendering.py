@@ -15,7 +15,15 @@ from sqlalchemy import Engine
 
 from broadcast.db import reading, session_of
 from broadcast.models import Clip, Rendering, RenderingState
-from broadcast.renderers import Renderer, RendererLost, RendererOptions, bulletin_renderer, emergency_renderer
+from broadcast.renderers import (
+    VOICE_LOST,
+    EmergencyRenderer,
+    Renderer,
+    RendererLost,
+    RendererOptions,
+    bulletin_renderer,
+    emergency_renderer,
+)
 from broadcast.rendering import DISK_PAUSE, MAX_ATTEMPTS, RendererPool, store_failed
 from broadcast.renderings import want_rendering
 from players.child import Child, ChildPipes, Pauses
@@ -33,8 +41,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def fake_renderer(name: str, store: Path, patience_s: float) -> Renderer:
-    child = Child(
+class LateNews(Child):
+    """Gives the pipes of a run that is over, once."""
+
+    over: ChildPipes | None = None
+
+    async def pipes(self) -> ChildPipes:
+        over, self.over = self.over, None
+        return over or await super().pipes()
+
+
+def fake_child(name: str, store: Path) -> LateNews:
+    return LateNews(
         name,
         (sys.executable, "-m", "tests.fakes.fake_renderer", str(store)),
         clock=utc_now,
@@ -42,7 +60,18 @@ def fake_renderer(name: str, store: Path, patience_s: float) -> Renderer:
         has_pipes=True,
         pauses=Pauses(first_s=0.05, most_s=0.1),
     )
-    return Renderer(child, patience_s=patience_s, patience_s_per_character=0)
+
+
+def fake_renderers(
+    store: Path, patience_s: float = 20, voice: str = "giọng", child: Child | None = None
+) -> tuple[Renderer, EmergencyRenderer]:
+    """For bulletins, and for emergencies; the patience is for these."""
+    return (
+        Renderer(fake_child("bulletins", store), patience_s=60),
+        EmergencyRenderer(
+            child or fake_child("emergencies", store), voice, patience_s=patience_s, patience_s_per_character=0
+        ),
+    )
 
 
 @asynccontextmanager
@@ -61,17 +90,21 @@ async def working(pool: RendererPool) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def running(
-    engine: Engine, store: Path, patience_s: float = 20, clock: Callable[[], datetime] = utc_now
+    engine: Engine,
+    store: Path,
+    patience_s: float = 20,
+    clock: Callable[[], datetime] = utc_now,
+    voice: str = "giọng",
+    child: Child | None = None,
 ) -> AsyncIterator[RendererPool]:
-    bulletins, emergencies = (fake_renderer(name, store, patience_s) for name in ("bulletins", "emergencies"))
-    pool = RendererPool(engine, bulletins, emergencies, ClipStore(store), clock)
+    pool = RendererPool(engine, *fake_renderers(store, patience_s, voice, child), ClipStore(store), clock)
     async with working(pool):
         yield pool
 
 
-def want(engine: Engine, text: str, urgency: Urgency = Urgency.NORMAL) -> str:
+def want(engine: Engine, text: str, urgency: Urgency = Urgency.NORMAL, voice: str = "giọng") -> str:
     with session_of(engine) as session:
-        return want_rendering(session, text, "giọng", None, urgency, NOW).key
+        return want_rendering(session, text, voice, None, urgency, NOW).key
 
 
 def stored(engine: Engine, key: str) -> Rendering:
@@ -79,6 +112,14 @@ def stored(engine: Engine, key: str) -> Rendering:
         rendering = session.get(Rendering, key)
         assert rendering is not None
         return rendering
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(1_200):
+        if is_so():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it does not come about")
 
 
 async def finished(pool: RendererPool, engine: Engine, *keys: str, within_s: float = 30) -> list[Rendering]:
@@ -166,8 +207,9 @@ def test_an_emergency_at_which_both_lanes_fail_at_once_is_not_given_up(house_eng
 
 async def test_a_voice_over_which_its_renderer_dies_is_not_tried_for_ever(house_engine: Engine, tmp_path: Path) -> None:
     """Out of memory, the kernel ends the renderer: the next voice in the chain speaks, and that is said."""
-    key = want(house_engine, "Câu này chết một lần.", Urgency.EMERGENCY)
     async with running(house_engine, tmp_path) as pool:
+        await until(lambda: pool.loaded is not None)
+        key = want(house_engine, "Câu này chết một lần.", Urgency.EMERGENCY)
         (done,) = await finished(pool, house_engine, key)
     with reading(house_engine) as session:
         clip = session.get_one(Clip, done.clip_sha256)
@@ -251,20 +293,8 @@ async def test_a_text_does_not_pay_for_the_crash_that_another_caused(house_engin
 def test_a_renderer_whose_pipe_is_closed_already_costs_a_try_and_no_lane(tmp_path: Path) -> None:
     """uvloop, which the server runs on, says so by a RuntimeError."""
 
-    class LateNews(Child):
-        """Gives the pipes of a run that is over, once."""
-
-        over: ChildPipes | None = None
-
-        async def pipes(self) -> ChildPipes:
-            over, self.over = self.over, None
-            return over or await super().pipes()
-
     async def run() -> None:
-        command = (sys.executable, "-m", "tests.fakes.fake_renderer", str(tmp_path))
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        pauses = Pauses(first_s=0.05, most_s=0.1)
-        child = LateNews("late", command, clock=utc_now, environment=environment, has_pipes=True, pauses=pauses)
+        child = fake_child("late", tmp_path)
         renderer = Renderer(child, patience_s=20)
         job = RenderJob(job="j", sentences=(SentenceLine(spoken="Lũ về."),), voice="giọng")
         await renderer.start()
@@ -281,3 +311,54 @@ def test_a_renderer_whose_pipe_is_closed_already_costs_a_try_and_no_lane(tmp_pat
             await renderer.stop()
 
     uvloop.run(run())
+
+
+@pytest.mark.parametrize("voice", ["giọng chết", "giọng treo", "giọng chết khi đọc"])
+async def test_a_voice_that_its_renderer_dies_of_keeps_no_emergency_from_being_spoken(
+    house_engine: Engine, tmp_path: Path, voice: str
+) -> None:
+    """Killed for want of memory, or hanging: the fallback speaks, though the other renderer has its hands full."""
+    busy = want(house_engine, "Câu này treo.")
+    patience_s = 3 if "treo" in voice else 20
+    async with running(house_engine, tmp_path, patience_s, voice=voice) as pool:
+        await until((tmp_path / "hangs").exists)
+        keys = [want(house_engine, f"Câu số {number}.", Urgency.EMERGENCY, voice) for number in range(3)]
+        done = await finished(pool, house_engine, *keys, within_s=60)
+        assert pool.loaded is not None
+        assert (pool.loaded.voice, pool.loaded.fallback_reason) == ("espeak-vi", VOICE_LOST)
+        assert stored(house_engine, busy).state is RenderingState.WANTED
+    with reading(house_engine) as session:
+        clips = [session.get_one(Clip, one.clip_sha256) for one in done]
+    assert [(clip.voice, clip.fallback_reason) for clip in clips] == [("espeak-vi", VOICE_LOST)] * 3
+    assert sum(one.attempts for one in done) <= 1, "only one sentence pays for the voice"
+
+
+async def test_an_emergency_goes_to_the_other_renderer_while_its_own_does_not_start(
+    house_engine: Engine, tmp_path: Path
+) -> None:
+    dead = Child("emergencies", ("false",), clock=utc_now, has_pipes=True, pauses=Pauses(first_s=0.5, most_s=2.0))
+    async with running(house_engine, tmp_path, child=dead) as pool:
+        keys = [want(house_engine, f"Câu số {number}.", Urgency.EMERGENCY) for number in range(3)]
+        done = await finished(pool, house_engine, *keys)
+    with reading(house_engine) as session:
+        assert {session.get_one(Clip, one.clip_sha256).voice for one in done} == {"giọng"}
+
+
+async def test_a_voice_is_doubted_no_longer_once_it_was_loaded(tmp_path: Path) -> None:
+    """Memory may be there again: it is tried when nobody waits, and at once when somebody asks for it."""
+    child = fake_child("emergencies", tmp_path)
+    renderer = EmergencyRenderer(child, "giọng chết một lần", patience_s=20, pauses=Pauses(first_s=0.1, most_s=0.2))
+
+    def is_loaded(voice: str) -> bool:
+        return renderer.loaded is not None and renderer.loaded.voice == voice
+
+    await renderer.start()
+    keeping = asyncio.ensure_future(renderer.keep_warm())
+    try:
+        await until(lambda: (tmp_path / "died").exists() and is_loaded("giọng chết một lần"))
+        renderer.want("giọng khác")
+        await until(lambda: is_loaded("giọng khác"))
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        await renderer.stop()

@@ -2,6 +2,7 @@
 
 What a sentence says decides: "chết" ends the process, "chết một lần" only the first time, "treo" never answers,
 "lộn xộn" answers nonsense, "hỏng" fails. Anything else becomes a clip of one second whose bytes tell what was asked.
+A voice whose name says "chết" or "treo" does so when it is loaded; "chết khi đọc" loads, and does so when it speaks.
 """
 
 import os
@@ -9,15 +10,35 @@ import sys
 import threading
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from tts.clip_store import ClipStore
-from tts.render_job import Ready, Rendered, RenderFailed, RenderJob, SentenceLine
+from tts.render_job import Ready, Rendered, RenderFailed, RenderJob, SentenceLine, WarmUp
+
+ASKED: TypeAdapter[RenderJob | WarmUp] = TypeAdapter(RenderJob | WarmUp)
 
 
 def main(root: Path) -> None:
     say(Ready(engine="fake", voice="fake").model_dump_json())
     for line in sys.stdin:
-        job = RenderJob.model_validate_json(line)
-        say(answer(job, " ".join(line.spoken for line in job.sentences if isinstance(line, SentenceLine)), root))
+        asked = ASKED.validate_json(line)
+        if isinstance(asked, WarmUp):
+            load(asked.warm, root)
+            say(Ready(engine="fake", voice=asked.warm).model_dump_json())
+            continue
+        load(asked.voice, root)
+        if "chết khi đọc" in asked.voice:
+            os._exit(9)
+        say(answer(asked, " ".join(line.spoken for line in asked.sentences if isinstance(line, SentenceLine)), root))
+
+
+def load(voice: str, root: Path) -> None:
+    if "chết một lần" in voice:
+        die_once(root)
+    elif "chết" in voice and "khi đọc" not in voice:
+        os._exit(9)
+    if "treo" in voice:
+        threading.Event().wait()
 
 
 def say(line: str) -> None:
@@ -25,15 +46,20 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+def die_once(root: Path) -> None:
+    marker = root / "died"
+    if not marker.exists():
+        marker.touch()
+        os._exit(9)
+
+
 def answer(job: RenderJob, said: str, root: Path) -> str:
     if "chết một lần" in said:
-        marker = root / "died"
-        if not marker.exists():
-            marker.touch()
-            os._exit(9)
+        die_once(root)
     elif "chết" in said:
         os._exit(9)
     if "treo" in said:
+        (root / "hangs").touch()
         threading.Event().wait()
     if "lộn xộn" in said:
         return "{}"

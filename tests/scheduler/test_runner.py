@@ -18,7 +18,7 @@ from scheduler.clock import utc_now
 from scheduler.runner import Runner
 from tests.broadcast.airing_kit import add_broadcast
 from tests.broadcast.stage import Stage, running
-from tests.broadcast.test_rendering import fake_renderer, working
+from tests.broadcast.test_rendering import fake_renderers, working
 from tts.clip_store import ClipStore
 
 
@@ -26,8 +26,7 @@ from tts.clip_store import ClipStore
 async def on_duty(stage: Stage, root: Path) -> AsyncIterator[Runner]:
     pool = RendererPool(
         stage.engine,
-        fake_renderer("bulletins", root / "clips", 20),
-        fake_renderer("emergencies", root / "clips", 20),
+        *fake_renderers(root / "clips"),
         ClipStore(root / "clips"),
         utc_now,
     )
