@@ -39,6 +39,18 @@ class ClipStore:
         """
         return self.path_of(sha256).is_file()
 
+    def is_whole(self, sha256: str) -> bool:
+        """Whether the clip is stored and its bytes still have their digest: disks rot. Reads all of it.
+
+        Raises:
+            ClipError: not 64 lower-case hexadecimal digits.
+        """
+        try:
+            with self.path_of(sha256).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except OSError:
+            return False
+
     def add(self, data: bytes) -> str:
         """Store the bytes whole or not at all, on the disk before this returns; give their SHA-256.
 
@@ -49,7 +61,7 @@ class ClipStore:
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path_of(sha256)
         try:
-            if path.is_file() and path.stat().st_size == len(data):
+            if self.is_whole(sha256):
                 os.utime(path)
                 return sha256
             path.parent.mkdir(exist_ok=True)

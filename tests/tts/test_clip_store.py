@@ -31,10 +31,16 @@ def test_adding_twice_changes_nothing_and_leaves_no_scraps(store: ClipStore, tmp
     assert [path.name for path in (tmp_path / "clips").rglob("*") if path.is_file()] == [f"{SHA256}.opus"]
 
 
-def test_a_half_written_clip_is_replaced(store: ClipStore) -> None:
+@pytest.mark.parametrize("left", [DATA[:5], b"", DATA.swapcase()])
+def test_a_damaged_clip_is_told_and_replaced(store: ClipStore, left: bytes) -> None:
+    """Cut off, or with other bytes of the same length."""
+    assert not store.is_whole(SHA256)
     store.add(DATA)
-    store.path_of(SHA256).write_bytes(DATA[:5])
+    assert store.is_whole(SHA256)
+    store.path_of(SHA256).write_bytes(left)
+    assert not store.is_whole(SHA256)
     store.add(DATA)
+    assert store.is_whole(SHA256)
     assert store.path_of(SHA256).read_bytes() == DATA
 
 
@@ -42,7 +48,7 @@ def test_a_half_written_clip_is_replaced(store: ClipStore) -> None:
     "name", ["", "..", "../" * 21 + "a", "a" * 63, "A" * 64, "g" * 64, SHA256 + "\n", f"/{SHA256[1:]}"]
 )
 def test_only_a_digest_is_a_name(store: ClipStore, name: str) -> None:
-    for ask in (store.path_of, store.has, store.remove):
+    for ask in (store.path_of, store.has, store.is_whole, store.remove):
         with pytest.raises(ClipError):
             ask(name)
 

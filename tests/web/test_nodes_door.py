@@ -157,6 +157,24 @@ async def test_a_clip_comes_whole_and_in_parts(app: FastAPI, api: Programs, comm
     assert by_query.content == whole.content
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_damaged_clip_is_sent_to_nobody_and_made_again(
+    app: FastAPI, api: Programs, commune: Commune, is_there: bool
+) -> None:
+    """The pole's first try heals it: it asks again, or is told of the new clip."""
+    box = await paired(app, api)
+    sha256 = await emergency_clip(app, api, commune)
+    file = app.state.station.clips.path_of(sha256)
+    file.write_bytes(bytes(file.stat().st_size))
+    if not is_there:
+        file.unlink()
+    refused = await box.get(f"/clips/{sha256}", range="bytes=0-")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "no-clip")
+    async with asyncio.timeout(60):
+        while (await box.get(f"/clips/{await emergency_clip(app, api, commune)}")).status_code != 200:
+            await app.state.station.next_change()
+
+
 async def test_a_ticket_opens_its_path_for_its_minute_only(app: FastAPI, api: Programs, commune: Commune) -> None:
     box = await paired(app, api)
     sha256 = await emergency_clip(app, api, commune)

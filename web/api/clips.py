@@ -1,15 +1,17 @@
 """The clip store over HTTP: for nodes that show a ticket, and for people who listen before they approve."""
 
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import FileResponse, Response
 
-from broadcast.db import reading
+from broadcast.db import reading, session_of
 from broadcast.errors import NotFound
 from broadcast.hearing import may_hear
 from broadcast.models import User
 from broadcast.nodes import get_node
+from broadcast.renderings import want_lost_clip
 from players.errors import WireError
 from players.signing import checked_public_jwk
 from players.tickets import check_ticket, ticket_subject
@@ -17,6 +19,8 @@ from web.auth import visitor_of
 from web.deps import StationDep
 from web.errors import SAID, SCOPE_MISSING, Refusal, answers
 from web.station import Station
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["nodes"])
 MEDIA_TYPE = "audio/ogg"
@@ -34,7 +38,7 @@ def send_clip(sha256: Sha256Path, request: Request, station: StationDep) -> Resp
     """The bytes of a clip, whole or by `Range`. A clip is named by its SHA-256 and never changes."""
     listener = require_listener(request, station)
     path = station.clips.path_of(sha256)
-    if not station.clips.has(sha256) or not _may_hear(station, listener, sha256):
+    if not _may_hear(station, listener, sha256) or not _is_sound(station, sha256, request.headers.get("range")):
         raise Refusal(404, "no-clip", "Không có đoạn âm thanh này.")
     headers = {"cache-control": "private, max-age=31536000, immutable", "accept-ranges": "bytes"}
     file = path.stat()
@@ -48,6 +52,24 @@ def _may_hear(station: Station, listener: str | User, sha256: str) -> bool:
         return True  # a pole: it was told of the clip by a signed order or timetable
     with reading(station.engine) as session:
         return may_hear(session, listener, sha256)
+
+
+def _is_sound(station: Station, sha256: str, asked: str | None) -> bool:
+    """Whether the clip is in the store, undamaged; one that is not is made again where it was rendered from a text.
+
+    Whoever goes on with what he has begun is not made to wait for all of it to be read: a pole compares in the end.
+    """
+    if asked is not None and not asked.startswith("bytes=0-"):
+        return station.clips.has(sha256)
+    if station.clips.is_whole(sha256):
+        return True
+    station.clips.remove(sha256)
+    with session_of(station.engine) as session:
+        wanted = want_lost_clip(session, sha256, station.clock())
+    if wanted:
+        log.warning("the stored clip %s is gone or damaged; it is rendered again", sha256)
+        station.nudge()
+    return False
 
 
 def require_listener(request: Request, station: Station) -> str | User:
