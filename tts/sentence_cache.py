@@ -1,5 +1,6 @@
 """Sentences said before, on the disk: a changed word costs one sentence, and a repeated formula nothing."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -69,7 +70,7 @@ class SentenceCache:
         if total <= self._largest_bytes:
             return
         for _, size, path in sorted(found):
-            path.unlink(missing_ok=True)
+            _forget(path)
             total -= size
             if total <= self._largest_bytes * _ROOM_AFTER_SWEEP:
                 return
@@ -94,11 +95,20 @@ class SentenceCache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=path.parent, prefix="new-")
+        except OSError:
+            return
+        try:
             with os.fdopen(handle, "wb") as file:
                 file.write(hashlib.sha256(body).digest() + body)
             Path(name).replace(path)
-            self._puts += 1
-            if self._puts % _SWEEP_EVERY == 1:
-                self.sweep()
         except OSError:
-            return
+            _forget(Path(name))
+        self._puts += 1
+        if self._puts % _SWEEP_EVERY == 1:
+            self.sweep()
+
+
+def _forget(path: Path) -> None:
+    """Throw a file away; where the disk does not let it, it is left to the next sweep."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

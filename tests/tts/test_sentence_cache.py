@@ -1,4 +1,5 @@
 import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,21 @@ def test_a_disk_that_refuses_only_costs_time(tmp_path: Path) -> None:
     cache.keep_sound("a", SOUND)
     assert cache.sound("a") is None
     assert make_clip([Passage("mưa")], Reader(ToneEngine(), cache=cache)).duration_ms > 100
+
+
+def test_a_write_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    """As on a full disk: the kernel takes the first bytes of each file and refuses the rest."""
+    cache = SentenceCache(tmp_path)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    noise = np.random.default_rng(1).integers(-9000, 9000, 24_000).astype(np.int16)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, usual[1]))
+    try:
+        cache.keep_sound("a", noise)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert files(tmp_path) == []
+    cache.keep_sound("a", noise)
+    assert cache.sound("a") is not None
 
 
 def test_a_changed_sentence_is_said_and_the_others_remembered(tmp_path: Path) -> None:
