@@ -88,7 +88,7 @@ class Agent:
     async def run(self) -> None:
         """Play until `leave` is called, then end what sounds, say so, and return."""
         clips = await asyncio.to_thread(self._parts.clips.scan)
-        self.emit(Woke(clips, await self._keeper.progress()))
+        self.emit(Woke(clips, await self._keeper.progress(), has_forgotten=self._parts.store.has_forgotten))
         living = asyncio.create_task(self._live(), name="events")
         working = [
             living,

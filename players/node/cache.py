@@ -17,7 +17,8 @@ from typing import BinaryIO
 from players.messages import MAX_CLIP_BYTES, Reason
 from players.node.errors import ClipRefused
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a disk says that has no room."""
 _BLOCK = 1 << 20
 MOST_RESERVED_BYTES = 16 * 1024**2
 """So much of the disk, at most, is left to the node's state and its reports."""
@@ -255,5 +256,5 @@ def _hash_of(path: Path) -> str:
 
 
 def _refusal(error: OSError) -> ClipRefused:
-    reason = Reason.DISK_FULL if error.errno in _FULL else Reason.CLIP_UNAVAILABLE
+    reason = Reason.DISK_FULL if error.errno in FULL else Reason.CLIP_UNAVAILABLE
     return ClipRefused(reason, f"the clip store cannot be written: {error.strerror}")

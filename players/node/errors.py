@@ -6,6 +6,7 @@ PlayersError
 │   ├── NotPaired         this directory belongs to no node yet
 │   ├── DataDirInUse      another process plays from this directory
 │   └── StoreUnusable     the state on disk cannot be read or written
+│       └── StoreDamaged  what is there is no database any more
 └── ClipUnavailable
     └── ClipRefused       a clip that could not be had, with the reason for the as-run log
 """
@@ -32,6 +33,10 @@ class DataDirInUse(NodeError):
 
 class StoreUnusable(NodeError):
     """The state on disk cannot be read or written."""
+
+
+class StoreDamaged(StoreUnusable):
+    """What is there is no database any more."""
 
 
 class ClipRefused(ClipUnavailable):

@@ -168,6 +168,8 @@ class Woke:
     clips: frozenset[str]
     progress: Progress | None = None
     """What was written down last of what sounded."""
+    has_forgotten: bool = False
+    """What was obeyed and played before may not all be known any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,12 @@ class Keeper:
         self._stored: NodeState | None = None
         self._saved = asyncio.Event()
         self._told_time = asyncio.Event()
-        self.error: str | None = None
+        self._error: str | None = None
+
+    @property
+    def error(self) -> str | None:
         """Why something could not be read or written; none again once the state could be."""
+        return self._error or self._store.trouble
 
     def submit(self, call: Callable[..., object], *arguments: Any) -> None:
         """Do something else on the disk, in turn."""
@@ -76,7 +80,7 @@ class Keeper:
             self._unsaved.clear()
             self._stored = state
         if wrote:
-            self.error = None
+            self._error = None
         self._saved.set()
 
     async def waiting(self) -> int:
@@ -133,5 +137,5 @@ class Keeper:
         except StoreUnusable as error:
             # It plays on: a pole with a full disk is better heard than silent.
             log.error("%s", error)  # noqa: TRY400 - nothing is learnt from where it happened
-            self.error = str(error)
+            self._error = str(error)
             return otherwise

@@ -1,5 +1,6 @@
 """One process for one data directory."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ def locked(data_dir: Path) -> Iterator[None]:
     Raises:
         DataDirInUse: another process holds it.
     """
-    descriptor = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _opened(data_dir)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,3 +30,13 @@ def locked(data_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _opened(data_dir: Path) -> int:
+    """The file whose lock is meant. A card that is read-only since before the first start has none: then the folder."""
+    try:
+        return os.open(data_dir / LOCK_FILE, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+    return os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -80,6 +80,8 @@ def take_emergencies(state: NodeState, document: Emergencies, now: Instant) -> S
     verdict, state, refusal = _judged(state, f"emergencies/{document.zone}", document.version)
     if verdict is not VersionVerdict.NEW:
         return state, refusal
+    active = frozenset(order.order for order in document.active)
+    state = replace(state, active={**state.active, document.zone: active})
     actions: tuple[Action, ...] = ()
     for order in document.active:
         state, more = take_order(state, order, now)
@@ -111,10 +113,18 @@ def take_order(state: NodeState, order: Order, now: Instant) -> Step:
         return replace(state, held=(*state.held, order)), ()
     if order.issued_at > now.at + FUTURE:
         return state, (Refuse(order.order, "issued in the future"),)
+    if _may_be_known(state, order, now):
+        return state, (Refuse(order.order, "issued before this start, and what was obeyed before is not known"),)
     if order.expires_at <= now.at:
         return _came_too_late(state, order, now)
     state = replace(state, orders={**state.orders, order.order: order.expires_at})
     return _carried_out(state, order, now)
+
+
+def _may_be_known(state: NodeState, order: Order, now: Instant) -> bool:
+    """Whether it may have been obeyed already. What the server still lists as an emergency is obeyed anyway."""
+    is_active = any(order.order in orders for orders in state.active.values())
+    return state.has_forgotten and order.issued_at < now.awake_since and not is_active
 
 
 def _held_longer(state: NodeState, order: Order) -> NodeState:
@@ -237,7 +247,8 @@ def _relisted(state: NodeState, now: Instant, items: Iterable[CuedBroadcast]) ->
     for item in items:
         known = state.tracks.get(item.broadcast)
         # A date that nobody has confirmed (a board in 2040) makes nothing old: this version is never read again.
-        if known is None and (not now.trusted or item.starts_at > now.at - HISTORY):
+        since = now.awake_since if state.has_forgotten else now.at - HISTORY  # what may have sounded does not again
+        if known is None and (not now.trusted or item.starts_at > since):
             state, more = accepted(state, Track(item, Origin.TIMETABLE), now)
             actions += more
         elif known is not None and known.origin is Origin.TIMETABLE and known.item != item:

@@ -1,7 +1,7 @@
 """What a node is made of, opened by its settings and closed again in reverse."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -20,13 +20,15 @@ from players.node.data_budget import Meter, month_at
 from players.node.events import Way
 from players.node.fetch import CONNECT_TIMEOUT_S, STALL_TIMEOUT_S
 from players.node.health import HealthProbe, find_mmcli, probe_volume
+from players.node.in_memory import memory_folder
 from players.node.metered import MeteredHttp, MeteredTransport
 from players.node.outputs import ChosenOutputs, choose_outputs
 from players.node.parts import Announce, NodeParts
 from players.node.pinned import PinnedHttp, StreamRelay, radio_url
 from players.node.settings import NodeSettings, OutputSection
 from players.node.state import Abilities, NodeState
-from players.node.store import STATE_FILE, NodeStore
+from players.node.state_file import open_state
+from players.node.store import STATE_FILE
 from players.tls import context_believing
 from players.topics import Topics
 from players.transport import Connection, Incoming, Transport
@@ -38,8 +40,7 @@ async def opened_parts(
 ) -> AsyncIterator[NodeParts]:
     """Everything opened, and closed again in reverse."""
     identity = credentials.reply
-    store = NodeStore(data_dir / STATE_FILE)
-    try:
+    with memory_folder() as memory, closing(open_state(data_dir / STATE_FILE, memory)) as store:
         clock = NodeClock(max_error_s=settings.clock.max_error_s, kept=store.kept_time(), board=linux_board())
         outputs = behind_amplifier(choose_outputs(settings.output, clock), settings.amplifier, clock.monotonic)
         stream = outputs.by_way.get(Way.STREAM)
@@ -79,8 +80,6 @@ async def opened_parts(
                 clock_improved=outputs.clock_improved,
                 meter=meter,
             )
-    finally:
-        store.close()
 
 
 def _volume(output: OutputSection) -> int | None:

@@ -19,7 +19,6 @@ class Outbox:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        connection.execute(SCHEMA)
 
     def put(self, report: PlaybackReport) -> None:
         """Add a report to the transaction that is open; one with the same id is there already."""

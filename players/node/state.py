@@ -170,6 +170,10 @@ class NodeState:
     trusted_since: datetime | None = None
     spares_data: bool = False
     """What is left of the month's data is for emergencies; found again at every start."""
+    has_forgotten: bool = False
+    """What it obeyed and played before this start may not all be known; not kept over a restart."""
+    active: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The orders in each zone's list of emergencies, as it came last; not kept over a restart."""
     leaving: bool = False
     """The process is ending: nothing is begun any more."""
 

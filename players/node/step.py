@@ -87,8 +87,8 @@ def _happened(state: NodeState, event: Event, now: Instant) -> Step:  # noqa: C9
             return (state, ()) if track is None or is_late else _heard(state, track, event, now)
         case Decoded():
             return decoded(state, event)
-        case Woke(clips, progress):
-            return _woken(state, clips, progress, now)
+        case Woke():
+            return _woken(state, event, now)
         case Leaving():
             return _left(state)
         case Tick():
@@ -160,18 +160,18 @@ def _silenced(
     )
 
 
-def _woken(state: NodeState, clips: frozenset[str], progress: Progress | None, now: Instant) -> Step:
+def _woken(state: NodeState, woke: Woke, now: Instant) -> Step:
     """After a restart: what sounded, or was about to, goes on by its own rule, or is reported cut."""
     trusted_since = now.at if now.trusted else None
-    state = replace(state, clips=clips, held=(), rehearsal=None, is_decoding=False)
-    state = replace(state, trusted_since=trusted_since, leaving=False)
+    state = replace(state, clips=woke.clips, held=(), rehearsal=None, is_decoding=False, active={})
+    state = replace(state, trusted_since=trusted_since, has_forgotten=woke.has_forgotten, leaving=False)
     actions: tuple[Action, ...] = ()
     for track in tuple(state.tracks.values()):
         more: tuple[Action, ...] = ()
         if track.is_sounding or track.phase is Phase.STOPPING:
             # Where it was only about to sound or to end, whether it did is not known any more.
             ending = track.ending or Ending(Outcome.CUT, Reason.RESTARTED)
-            state, more = broken_off(state, track, ending, _last_known(track, progress), now)
+            state, more = broken_off(state, track, ending, _last_known(track, woke.progress), now)
         elif track.phase is Phase.PREPARED:
             state = state.with_track(laid_aside(track)[0])
         actions += more

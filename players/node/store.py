@@ -5,8 +5,9 @@ cut between the two loses the report or makes a second one; and a report's end m
 WAL with `synchronous=FULL`: what was committed survives a power cut.
 """
 
+import logging
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -17,14 +18,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from players.messages import NodeConfig, PlaybackReport, PreparedPack, Timetable
 from players.node.clock import KeptTime
-from players.node.errors import StoreUnusable
+from players.node.errors import StoreDamaged, StoreUnusable
 from players.node.events import Progress
+from players.node.outbox import SCHEMA as OUTBOX_SCHEMA
 from players.node.outbox import Outbox
 from players.node.state import NodeState, Track
 
 T = TypeVar("T")
 
-_SCHEMA = """
+log = logging.getLogger(__name__)
+
+_SCHEMA = f"""
+{OUTBOX_SCHEMA};
 CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS versions (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS orders (name TEXT PRIMARY KEY, body TEXT NOT NULL);
@@ -39,25 +44,42 @@ KEPT_TIME = TypeAdapter(KeptTime)
 _PROGRESS = TypeAdapter(Progress)
 _TIME, _SOUNDING = "time", "progress"
 
-Rows = dict[str, dict[str, str]]
+
+class Rows:
+    """What stands in the tables, by name; remembers what of it cannot be read."""
+
+    def __init__(self, tables: Mapping[str, Mapping[str, str]]) -> None:
+        self._tables = tables
+        self.unreadable: list[tuple[str, str]] = []
+        """Table and name."""
+
+    def values(self, table: str, kind: Callable[[str], T], prefix: str = "") -> dict[str, T]:
+        """What can be read of those whose name begins so, by the rest of it."""
+        found = {}
+        for name, body in self._tables[table].items():
+            if name.startswith(prefix):
+                try:
+                    found[name.removeprefix(prefix)] = kind(body)
+                except ValueError:
+                    self.unreadable.append((table, name))
+        return found
 
 
 class NodeStore:
     """The file. All methods block: the agent calls them in one thread of their own.
 
     Raises:
-        StoreUnusable: from any method: the file cannot be read or written (disk full, card read-only, damaged).
+        StoreUnusable: from any method: the file cannot be read or written (disk full, card read-only).
+        StoreDamaged: when it is opened: it is no database, or no whole one.
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
-            self._connection.executescript(_SCHEMA)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self.outbox = Outbox(self._connection)
-        except sqlite3.Error as error:
-            raise StoreUnusable(f"{path}: {error}") from error
+        self.trouble: str | None = None
+        """What was wrong when it was opened and read, for who looks after the pole."""
+        self.has_forgotten = False
+        """What this node has obeyed and played may not all be known any more."""
+        self._connection = _connected(path)
+        self.outbox = Outbox(self._connection)
         self._written: NodeState | None = None
 
     def own_thread(self) -> Executor:
@@ -69,14 +91,34 @@ class NodeStore:
         self._connection.close()
 
     def load(self, blank: NodeState) -> NodeState:
-        """The state as it was last written, on top of a blank one."""
+        """The state as it was last written, on top of a blank one. What cannot be read of it is forgotten, and told."""
         try:
-            rows = {table: self._read(table) for table in _TABLES}
-            state = _from_rows(blank, rows)
-        except (sqlite3.Error, ValidationError, ValueError) as error:
+            rows = Rows({table: self._read(table) for table in _TABLES})
+        except sqlite3.Error as error:
             raise StoreUnusable(f"the state on disk cannot be read: {error}") from error
+        state = _from_rows(blank, rows)
+        if rows.unreadable:
+            state = self._without_unreadable(state, rows.unreadable)
         self._written = state
         return state
+
+    def _without_unreadable(self, state: NodeState, unreadable: Sequence[tuple[str, str]]) -> NodeState:
+        places = ", ".join(f"{table} {name!r}" for table, name in unreadable)
+        self.trouble = f"damaged places of the state are forgotten: {places}"
+        log.error("%s", self.trouble)
+        lost = {name for table, name in unreadable if table == "documents"}
+        if any(table != "documents" for table, _ in unreadable):
+            # Orders are known again by what the server lists as active; of the others the old ones are not obeyed.
+            self.has_forgotten = True
+            lost |= {name for name in state.versions if name.startswith("emergencies/")}
+            state = replace(state, orders={})
+        try:
+            with self._connection:
+                for table, name in (*unreadable, *(("versions", name) for name in lost)):
+                    self._write(table, name, None)
+        except sqlite3.Error as error:
+            log.warning("they stay: %s", error)  # and are told of again at the next start
+        return replace(state, versions={name: value for name, value in state.versions.items() if name not in lost})
 
     def save(self, state: NodeState, reports: Sequence[PlaybackReport]) -> bool:
         """Write what has changed since the last save that succeeded, and add reports, in one transaction.
@@ -131,9 +173,14 @@ class NodeStore:
     def _fact(self, name: str, kind: TypeAdapter[T]) -> T | None:
         try:
             body = self._read("facts").get(name)
-            return None if body is None else kind.validate_json(body)
-        except (sqlite3.Error, ValidationError) as error:
+        except sqlite3.Error as error:
             raise StoreUnusable(f"the {name} on disk cannot be read: {error}") from error
+        try:
+            return None if body is None else kind.validate_json(body)
+        except ValidationError:
+            self.trouble = self.trouble or f"the {name} on disk is damaged, and forgotten"
+            log.exception("the %s on disk is damaged", name)
+            return None
 
     def _keep_fact(self, name: str, body: str) -> None:
         try:
@@ -189,26 +236,56 @@ def _body(value: object) -> str:
 
 
 def _from_rows(blank: NodeState, rows: Rows) -> NodeState:
-    documents = rows["documents"]
-    config = NodeConfig.model_validate_json(documents["config"]) if "config" in documents else None
-    timetables = {
-        name.removeprefix("timetable/"): Timetable.model_validate_json(body)
-        for name, body in documents.items()
-        if name.startswith("timetable/")
-    }
-    packs = {
-        name.removeprefix("prepared/"): PreparedPack.model_validate_json(body)
-        for name, body in documents.items()
-        if name.startswith("prepared/")
-    }
+    config = rows.values("documents", NodeConfig.model_validate_json, "config").get("")
     return replace(
         blank,
-        packs=packs,
+        packs=rows.values("documents", PreparedPack.model_validate_json, "prepared/"),
         config=config,
         zones=blank.zones if config is None else config.zones,
-        timetables=timetables,
-        versions={name: int(body) for name, body in rows["versions"].items()},
-        orders={name: datetime.fromisoformat(body) for name, body in rows["orders"].items()},
-        stopped={name: datetime.fromisoformat(body) for name, body in rows["stopped"].items()},
-        tracks={name: _TRACK.validate_json(body) for name, body in rows["tracks"].items()},
+        timetables=rows.values("documents", Timetable.model_validate_json, "timetable/"),
+        versions=rows.values("versions", int),
+        orders=rows.values("orders", datetime.fromisoformat),
+        stopped=rows.values("stopped", datetime.fromisoformat),
+        tracks=rows.values("tracks", _TRACK.validate_json),
     )
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
+    except sqlite3.Error as error:
+        raise StoreUnusable(f"{path}: {error}") from error
+    try:
+        _make_ready(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise _trouble_of(error, path) from error
+    except StoreDamaged:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_ready(connection: sqlite3.Connection) -> None:
+    """Read it once as a whole: a damaged place is better met now than at the minute of a broadcast."""
+    connection.text_factory = _text
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise StoreDamaged(f"the state on disk: {verdict}")
+    connection.executescript(_SCHEMA)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _trouble_of(error: sqlite3.Error, path: Path) -> StoreUnusable:
+    # The lowest eight bits are the kind of error: https://www.sqlite.org/rescode.html
+    is_damage = getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return (StoreDamaged if is_damage else StoreUnusable)(f"{path}: {error}")
+
+
+def _text(data: bytes) -> str:
+    """What is no text any more is nothing that could be read."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return ""

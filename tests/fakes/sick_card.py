@@ -32,6 +32,11 @@ def mounted_card(folder: Path) -> Iterator[Path]:
         _run("umount", "--lazy", str(folder))
 
 
+def mount_read_only(card: Path) -> None:
+    """As a board does at its start whose card is worn out, with no file open."""
+    subprocess.run(["mount", "-o", "remount,ro", str(card)], check=True, timeout=20)
+
+
 def turn_read_only(card: Path) -> None:
     """As a card whose file system found an error, also under files that are being written."""
     _run("mount", "-o", "remount,abort", str(card))

@@ -177,7 +177,7 @@ class Pole:
             self._happen()
         raise AssertionError("it does not come to rest")
 
-    def restart(self, down_s: float, *, trusted: bool = True) -> "Pole":
+    def restart(self, down_s: float, *, trusted: bool = True, has_forgotten: bool = False) -> "Pole":
         """Power cut: what sounded is silent, what is on disk is left."""
         self._life += 1
         progress = self._progress()
@@ -190,7 +190,7 @@ class Pole:
         self.now += seconds(down_s)
         self.awake_since, self.trusted = self.now, trusted
         self.state = replace(self.state, held=(), trusted_since=None)
-        return self.feed(Woke(self.state.clips, progress))
+        return self.feed(Woke(self.state.clips, progress, has_forgotten))
 
     def _progress(self) -> Progress | None:
         """What was written down a second ago at most."""

@@ -2,19 +2,25 @@
 
 import asyncio
 import hashlib
+import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from players.memory import MemoryBroker
-from players.messages import ClipRef
+from players.messages import ClipRef, Emergencies, Play, Urgency
 from players.node.cache import ClipStore
 from players.node.errors import ClipRefused
-from tests.fakes.fake_server import FakeDoor, FakeServer
-from tests.fakes.sick_card import mounted_card, turn_read_only
+from players.node.events import ConfigCame, EmergenciesCame, Tick
+from tests.fakes.fake_server import COMMUNE, FakeDoor, FakeServer
+from tests.fakes.sick_card import mount_read_only, mounted_card, turn_read_only
 from tests.fakes.sounds import write_clip
+from tests.players.node.command import Command, identity
 from tests.players.node.conftest import NodeBox
+from tests.players.node.pole import DAWN, Pole, config, item, seconds
+from tests.players.node.test_state import fields, play, ready, stop, stored, timetable
 
 MakeClip = Callable[..., ClipRef]
 
@@ -75,6 +81,47 @@ def test_a_card_that_takes_something_again_is_well_again(tmp_path: Path) -> None
     assert store.error is None
 
 
+def listed(*orders: Play) -> EmergenciesCame:
+    return EmergenciesCame(
+        Emergencies(commune=COMMUNE, version=3, issued_at=DAWN, zone="thon-dong", active=orders),
+    )
+
+
+class TestAPoleThatHasForgotten:
+    """Its card lost what it had obeyed, or could not write it down, and it was started again."""
+
+    def test_an_order_of_before_is_not_obeyed_and_one_of_now_is(self) -> None:
+        pole = ready()
+        before, later = pole.now, item("later", pole.now + seconds(90))
+        pole.restart(30, has_forgotten=True)
+        pole.feed(play("old", item("old", pole.now + seconds(5)), before, 600), stop("halt", before, "later"))
+        pole.feed(play("new", later, pole.now)).run(100)
+        assert pole.began() == ["later"]
+        assert [refusal.what for refusal in pole.refused] == ["old", "halt"]
+
+    @pytest.mark.parametrize("trusted", [True, False])
+    def test_an_emergency_that_the_server_still_lists_is_obeyed(self, trusted: bool) -> None:
+        pole, before = ready(), DAWN + seconds(60)
+        flood, fire = (item(name, before, Urgency.EMERGENCY) for name in ("flood", "fire"))
+        pole.restart(30, trusted=trusted, has_forgotten=True)
+        pole.feed(listed(Play(**fields("o-flood", before, 600), item=flood)))
+        pole.feed(play("o-fire", fire, before, 600))
+        pole.trusted = True
+        pole.feed(Tick()).run(60)
+        assert pole.began() == ["flood"]
+        assert [refusal.what for refusal in pole.refused] == ["o-fire"]
+
+    def test_what_a_timetable_lists_of_before_this_start_does_not_sound_again(self) -> None:
+        pole = Pole()
+        at = pole.now + seconds(10)
+        today, tomorrow = (item(name, at + seconds(later), number=1) for name, later in (("today", 0), ("next", 600)))
+        today = today.model_copy(update={"late_within_ms": 1_800_000})
+        pole.restart(60, has_forgotten=True).feed(ConfigCame(config(1)), stored(), timetable(1, today, tomorrow))
+        pole.run(700)
+        assert pole.began() == ["next"]
+        assert pole.outcomes("today") == []
+
+
 async def test_no_byte_is_fetched_that_a_read_only_card_would_refuse(
     box: NodeBox, server: FakeServer, door: FakeDoor, new_clip: MakeClip, card: Path
 ) -> None:
@@ -109,3 +156,26 @@ async def test_words_pushed_to_a_read_only_card_full_of_old_sounds_leave_the_pol
         await asyncio.to_thread(turn_read_only, card)
         await server.say_bytes(server.topics.clip("thon-dong", pushed.sha256), words)
         assert (await server.until_final("dawn")).outcome == "played"
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(shutil.which("mosquitto") is None, reason="needs mosquitto")
+async def test_a_card_that_is_read_only_at_the_start_is_played_from_and_told(
+    door: FakeDoor, port: int, wired: FakeServer, new_clip: MakeClip, card: Path
+) -> None:
+    node, clip = Command(card / "node"), new_clip(0.5)
+    door.codes["ABCD2345"] = lambda: identity(port, wired.key)
+    assert (await node.pair(door, "--output", "silent"))[0] == 0
+    await wired.configure()
+    await node.start()
+    await wired.schedule(wired.item("dawn", [clip], in_s=12, late_within_ms=120_000))
+    await wired.until(lambda: "cued" in wired.outcomes("dawn"))
+    await node.end(signal.SIGTERM)
+    await asyncio.to_thread(mount_read_only, card)
+    await node.start()
+    try:
+        assert (await wired.until_final("dawn")).outcome == "played"
+        await wired.until(lambda: "Read-only" in (wired.heartbeats[-1].disk_error or ""))
+    finally:
+        status = await node.end(signal.SIGTERM)
+    assert status == 0
