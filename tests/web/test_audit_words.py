@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from tests.web.conftest import SignIn
-from web.audit_words import ACTION, say_action
+from web.audit_words import ACTION, say_action, say_detail, shorten_id
 from web.text_sources import ROOT
 from web.texts import Language, speaking
 
@@ -65,3 +65,13 @@ async def test_the_page_says_it_in_words_and_filters_by_the_action(browse: SignI
     assert admin.attributes('#viec option[value="add-user"]') == {"value": "add-user"}
     await admin.get("/nhat-ky-he-thong?viec=create-commune")
     assert [row.text() for row in admin.page.css("tbody tr td[title]")] == ["Đã đặt máy chủ cho xã"]
+
+
+def test_details_are_said_without_the_machines_words() -> None:
+    said = say_detail(
+        {"revision": 1, "heard": False, "before": [None, None], "scopes": ["read", "write"], "odd": {"key": "x"}}
+    )
+    assert said == "bản: 1; đã nghe: không; trước: –, –; quyền: read, write; odd: (khóa: x)"
+    assert say_detail({"zones": []}) == "thôn: –"
+    assert shorten_id("329c0514c90e4956a721065e73d5ccf8") == "329c0514…"
+    assert shorten_id("thon-dong") == "thon-dong"
