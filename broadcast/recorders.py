@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -43,11 +42,6 @@ class RecordingFiles:
         for path in self._root.iterdir():
             if path.stem not in known:
                 path.unlink(missing_ok=True)
-
-    @property
-    def free_bytes(self) -> int:
-        """Room on its disk."""
-        return shutil.disk_usage(self._root).free
 
 
 def run_recorder(job: TakeJob | CutJob, *, within_s: float = WITHIN_S) -> Taken | Cut | Refused:

@@ -94,8 +94,9 @@ async def take_document(
         Refusal: as `receive_upload` says, and 503 when as many wait as may.
     """
     require(door.user, Action.WRITE_BULLETIN)
-    settings = door.station.settings
-    upload = await receive_upload(request, settings.papers_dir, max_bytes=settings.paper.max_bytes, check=check)
+    settings, room = door.station.settings, door.station.upload_room
+    most = settings.paper.max_bytes
+    upload = await receive_upload(request, settings.papers_dir, room=room, max_bytes=most, check=check)
     try:
         document = await asyncio.to_thread(_add, door, upload, settings.paper.max_waiting)
     except TooManyWaiting as error:

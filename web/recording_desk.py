@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,16 +23,15 @@ from tts.clip_store import ClipStore
 from tts.record_job import Cut, CutJob, Refused, TakeJob, Taken, Unfit
 from web.errors import SAID, Refusal
 from web.settings import Settings
-from web.uploads import FORM_ROOM, Upload, receive_upload
+from web.upload_room import UploadRoom
+from web.uploads import Upload, receive_upload
 
 if TYPE_CHECKING:
     from web.deps import Door
 
 logger = logging.getLogger(__name__)
-RESERVE_BYTES = 200_000_000
-"""Room that recordings leave on the disk: what is aired, and its reports, must find some."""
 MAX_WAITING = 6
-"""Recordings that may be received or waited for at once."""
+"""Recordings that may wait for the recorder at once. Those still coming do not count: a slow line stops nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,9 @@ class Sent:
 class RecordingDesk:
     """Takes, cuts and removes recordings."""
 
-    def __init__(self, settings: Settings, engine: Engine, clips: ClipStore) -> None:
+    def __init__(self, settings: Settings, engine: Engine, clips: ClipStore, room: UploadRoom) -> None:
         """Use the folders of these settings; what an earlier run left there unfinished is removed."""
+        self._room = room
         self._settings = settings
         self._clips = clips
         self.files = RecordingFiles(settings.recordings_dir)
@@ -76,13 +77,28 @@ class RecordingDesk:
             Refusal: as `receive_upload`; 503 too many wait, 507 no room; the recorder could not do it.
             BroadcastError: this user, name or language cannot be; the file is no recording.
         """
-        if self._waiting >= MAX_WAITING:
-            raise Refusal(503, "recorder-busy", "Đang xử lý nhiều bản ghi. Xin thử lại sau ít phút.")
-        self._waiting += 1
+        self._require_turn()
+
+        def check_fields(fields: Mapping[str, str]) -> None:
+            check(fields)
+            _sent_in(fields)
+
+        upload = await receive_upload(
+            request,
+            self._settings.recordings_dir,
+            room=self._room,
+            max_bytes=self._settings.recordings.max_bytes,
+            check=check_fields,
+        )
+        recording_id = new_id()
         try:
-            return await self._take(request, door, check)
+            with self._waiting_turn():
+                return await self._keep(door, upload, recording_id)
+        except BaseException:
+            self.files.remove(recording_id)
+            raise
         finally:
-            self._waiting -= 1
+            upload.path.unlink(missing_ok=True)
 
     async def cut(
         self, door: "Door", recording_id: str, revision: int, start_ms: int, end_ms: int
@@ -119,26 +135,18 @@ class RecordingDesk:
         self.files.remove(recording_id)
         self._forget(door, clip)
 
-    async def _take(self, request: Request, door: "Door", check: Callable[[Mapping[str, str]], None]) -> Recording:
-        most = self._settings.recordings.max_bytes
-        announced = request.headers.get("content-length", "")
-        coming = int(announced) if announced.isdecimal() else most + FORM_ROOM
-        if await asyncio.to_thread(lambda: self.files.free_bytes) < coming + RESERVE_BYTES:
-            raise Refusal(507, *SAID[507])
+    def _require_turn(self) -> None:
+        if self._waiting >= MAX_WAITING:
+            raise Refusal(503, "recorder-busy", "Đang xử lý nhiều bản ghi. Xin thử lại sau ít phút.")
 
-        def check_fields(fields: Mapping[str, str]) -> None:
-            check(fields)
-            _sent_in(fields)
-
-        upload = await receive_upload(request, self._settings.recordings_dir, max_bytes=most, check=check_fields)
-        recording_id = new_id()
+    @contextmanager
+    def _waiting_turn(self) -> Iterator[None]:
+        self._require_turn()
+        self._waiting += 1
         try:
-            return await self._keep(door, upload, recording_id)
-        except BaseException:
-            self.files.remove(recording_id)
-            raise
+            yield
         finally:
-            upload.path.unlink(missing_ok=True)
+            self._waiting -= 1
 
     async def _keep(self, door: "Door", upload: Upload, recording_id: str) -> Recording:
         sent = _sent_in(upload.fields)

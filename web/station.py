@@ -43,6 +43,7 @@ from web.press_door import PressDoor
 from web.recording_desk import RecordingDesk
 from web.settings import Settings
 from web.throttle import Throttle
+from web.upload_room import UploadRoom
 from web.voice_desk import VoiceDesk
 
 logger = logging.getLogger(__name__)
@@ -109,7 +110,8 @@ class Station:
         self.poles = parts.poles
         self._render_parts = parts.render_parts
         self.emergency_sounds = EmergencySounds(parts.settings.emergency_sounds_dir, parts.clips)
-        self.recordings = RecordingDesk(parts.settings, parts.engine, parts.clips)
+        self.upload_room = UploadRoom()
+        self.recordings = RecordingDesk(parts.settings, parts.engine, parts.clips, self.upload_room)
         self.sign_in = SignInDoor(parts.engine, parts.settings.sign_in)
         self.backups = BackupShelf(parts.settings)
         self.presses = PressDoor(parts.engine)

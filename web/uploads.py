@@ -19,6 +19,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from web.errors import DISK_FULL, SAID, Refusal
+from web.upload_room import UploadRoom
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 FORM_ROOM = 64 * 1024
 """What a body may hold beside its file: the form's fields and the lines between them."""
 STALL_S = 30
+LEAST_BYTES = 64 * 1024
+"""Whoever sends less than this in `STALL_S` of waiting (2 kB/s) is let go: files that drip in hold room for hours."""
 FILE_FIELD = "file"
 _MAX_FIELD = 4096
 _MAX_FIELDS = 20
@@ -43,24 +46,33 @@ class Upload:
 
 
 async def receive_upload(
-    request: Request, folder: Path, *, max_bytes: int, check: Callable[[Mapping[str, str]], None] = lambda _: None
+    request: Request,
+    folder: Path,
+    *,
+    room: UploadRoom,
+    max_bytes: int,
+    check: Callable[[Mapping[str, str]], None] = lambda _: None,
 ) -> Upload:
     """Take the one file of a `multipart/form-data` body, its field named `file`.
 
     Args:
         request: Its body has not been read yet. `Guard` must allow this path `max_bytes + FORM_ROOM`.
         folder: Where the file is put, mode 0600, under a name of our own.
+        room: Where it is counted as long as it comes.
         max_bytes: Longest file that is taken.
         check: Given the fields that came before the file; raises to refuse it.
 
     Raises:
-        Refusal: 400 the body cannot be read, 408 nothing came for `STALL_S`, 413 the file is too long, 422 there is no
-            file or an empty one, 507 the disk is full; and whatever `check` raises.
+        Refusal: 400 the body cannot be read, 408 less than `LEAST_BYTES` came in `STALL_S`, 413 the file is too long,
+            422 there is no file or an empty one, 507 there is no room on the disk; and whatever `check` raises.
     """
     form = _Form(max_bytes, check)
     path = folder / uuid4().hex
+    announced = request.headers.get("content-length", "")
+    coming = int(announced) if announced.isdecimal() else max_bytes + FORM_ROOM
     try:
-        size = await _stream_to(path, _blocks(request, form))
+        async with room.promised(folder, coming):
+            size = await _stream_to(path, _blocks(request, form))
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -182,14 +194,20 @@ async def _blocks(request: Request, form: _Form) -> AsyncIterator[bytes]:
 
 
 async def _unstalled(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    clock = asyncio.get_running_loop().time
+    patience, came = float(STALL_S), 0
     while True:
+        asked_at = clock()
         try:
-            async with asyncio.timeout(STALL_S):
+            async with asyncio.timeout(patience):
                 chunk = await anext(chunks)
         except StopAsyncIteration:
             return
         except TimeoutError as error:
             raise Refusal(408, "upload-stalled", "Tệp gửi lên bị ngắt giữa chừng. Hãy gửi lại.", FILE_FIELD) from error
+        patience, came = patience - (clock() - asked_at), came + len(chunk)
+        if came >= LEAST_BYTES:
+            patience, came = float(STALL_S), 0
         yield chunk
 
 

@@ -98,7 +98,8 @@ async def take_upload(door: Door, request: Request, check: Callable[[Mapping[str
         raise Conflict("voice-desk-busy", f"Đang cài giọng {running.name}. Xin đợi xong rồi cài tiếp.")
     folder = door.station.voice_desk.uploads_dir
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
-    sent = await receive_upload(request, folder, max_bytes=MAX_UPLOAD_BYTES, check=check)
+    room = door.station.upload_room
+    sent = await receive_upload(request, folder, room=room, max_bytes=MAX_UPLOAD_BYTES, check=check)
     return await asyncio.to_thread(_take, door, sent.path, sent.file_name)
 
 

@@ -1,5 +1,6 @@
 """Recordings at the door: sent, refused, cut, removed, put into a bulletin; nothing left behind of what is refused."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +19,7 @@ from tests.web.conftest import Browser, Clock, Commune, Programs, SignIn, servin
 from web import recording_desk
 from web.parts import START_ORDER, renderers
 from web.settings import RecordingSettings
+from web.upload_room import UploadRoom
 
 NAMED = {"name": "Lời mời tiêm chủng", "language": "ium"}
 
@@ -148,10 +150,36 @@ async def test_a_file_that_is_too_long_is_refused_as_it_comes(commune: Commune, 
     assert left_in(commune) == []
 
 
+async def test_those_who_send_slowly_stop_nobody(api: Programs, tmp_path: Path) -> None:
+    begin = b"".join(
+        b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % field
+        for field in ((b"name", b"A"), (b"language", b"ium"))
+    )
+    has_begun = [asyncio.Event() for _ in range(recording_desk.MAX_WAITING)]
+
+    async def slow(event: asyncio.Event) -> AsyncIterator[bytes]:
+        yield begin
+        event.set()
+        await asyncio.Event().wait()
+
+    program = api("head")
+    headers = {"content-type": "multipart/form-data; boundary=b", "content-length": "100000"}
+    coming = [
+        asyncio.create_task(program.post("/api/recordings", content=slow(event), headers=headers))
+        for event in has_begun
+    ]
+    await asyncio.gather(*(event.wait() for event in has_begun))
+    answer = await send(program, encoded(tmp_path, ".mp3", seconds=1))
+    assert answer.status_code == 201, answer.text
+    for sender in coming:
+        sender.cancel()
+    await asyncio.gather(*coming, return_exceptions=True)
+
+
 async def test_recordings_leave_room_on_the_disk(
-    api: Programs, commune: Commune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, api: Programs, commune: Commune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording_desk, "RESERVE_BYTES", 10**18)
+    monkeypatch.setattr(app.state.station.upload_room, "_reserve_bytes", 10**18)
     answer = await send(api("head"), encoded(tmp_path, ".mp3", seconds=1))
     assert (answer.status_code, answer.json()["error"]["code"]) == (507, "disk-full")
     assert left_in(commune) == []
@@ -161,7 +189,7 @@ async def test_an_unfinished_recording_is_swept_at_the_next_start(commune: Commu
     folder = commune.settings.recordings_dir
     (folder / "0123").write_bytes(b"half an upload")
     (folder / "4567.flac").write_bytes(b"half a master")
-    recording_desk.RecordingDesk(commune.settings, commune.engine, app.state.station.clips)
+    recording_desk.RecordingDesk(commune.settings, commune.engine, app.state.station.clips, UploadRoom())
     assert left_in(commune) == []
 
 

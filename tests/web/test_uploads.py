@@ -1,6 +1,7 @@
 """A file as a stream to disk: a sender that falls silent, a disk that fills up; nothing is left behind."""
 
 import asyncio
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from web.errors import Refusal
+from web.upload_room import UploadRoom
 from web.uploads import receive_upload
 
 HEAD = b'--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\nsecret\r\n'
@@ -17,12 +19,15 @@ HEAD += b'--x\r\nContent-Disposition: form-data; name="file"; filename="b\xc3\xa
 TAIL = b"\r\n--x--\r\n"
 
 
-def request(blocks: AsyncIterator[bytes]) -> Request:
+ROOM = UploadRoom()
+
+
+def request(blocks: AsyncIterator[bytes], *more: tuple[bytes, bytes]) -> Request:
     async def receive() -> Message:
         block = await anext(blocks, None)
         return {"type": "http.request", "body": block or b"", "more_body": block is not None}
 
-    headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+    headers = [(b"content-type", b"multipart/form-data; boundary=x"), *more]
     return Request({"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}, receive)
 
 
@@ -52,7 +57,7 @@ async def test_a_file_comes_whole_in_pieces_of_any_size(size: int, tmp_path: Pat
     content = bytes(range(256)) * 8 if size < 100 else bytes(range(256)) * 8000
     body = HEAD + content + TAIL
     pieces = [body[at : at + size] for at in range(0, len(body), size)]
-    upload = await receive_upload(request(blocks(*pieces)), tmp_path, max_bytes=len(content))
+    upload = await receive_upload(request(blocks(*pieces)), tmp_path, room=ROOM, max_bytes=len(content))
     assert upload.path.read_bytes() == content
     assert (upload.size_bytes, upload.file_name, upload.fields) == (len(content), "báo.pdf", {"csrf": "secret"})
     assert upload.path.stat().st_mode & 0o077 == 0
@@ -61,7 +66,9 @@ async def test_a_file_comes_whole_in_pieces_of_any_size(size: int, tmp_path: Pat
 async def test_a_full_disk_is_said_and_nothing_is_left(small_disk: Path) -> None:
     body = blocks(HEAD, *[b"x" * 100_000] * 20, TAIL)
     with pytest.raises(Refusal) as refused:
-        await receive_upload(request(body), small_disk, max_bytes=10_000_000)
+        await receive_upload(
+            request(body, (b"content-length", b"100")), small_disk, room=UploadRoom(0), max_bytes=10_000_000
+        )
     assert (refused.value.status, refused.value.code) == (507, "disk-full")
     assert left_in(small_disk) == []
 
@@ -74,9 +81,45 @@ async def test_a_sender_that_falls_silent_is_let_go(tmp_path: Path, monkeypatch:
         await asyncio.Event().wait()
 
     with pytest.raises(Refusal) as refused:
-        await receive_upload(request(silent()), tmp_path, max_bytes=1_000_000)
+        await receive_upload(request(silent()), tmp_path, room=ROOM, max_bytes=1_000_000)
     assert (refused.value.status, refused.value.code) == (408, "upload-stalled")
     assert left_in(tmp_path) == []
+
+
+async def test_a_sender_that_drips_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then is not silence, and would hold room and a connection for ever."""
+    monkeypatch.setattr("web.uploads.STALL_S", 0.3)
+
+    async def dripping() -> AsyncIterator[bytes]:
+        yield HEAD
+        while True:
+            await asyncio.sleep(0.01)
+            yield b"x"
+
+    with pytest.raises(Refusal) as refused:
+        await receive_upload(request(dripping()), tmp_path, room=ROOM, max_bytes=1_000_000)
+    assert (refused.value.status, refused.value.code) == (408, "upload-stalled")
+    assert left_in(tmp_path) == []
+
+
+async def test_what_is_promised_to_one_sender_is_not_promised_to_the_next(tmp_path: Path) -> None:
+    half = shutil.disk_usage(tmp_path).free // 2
+    room, begun = UploadRoom(half // 2), asyncio.Event()
+
+    async def coming() -> AsyncIterator[bytes]:
+        yield HEAD
+        begun.set()
+        await asyncio.Event().wait()
+
+    first = asyncio.create_task(receive_upload(request(coming()), tmp_path, room=room, max_bytes=half))
+    await begun.wait()
+    with pytest.raises(Refusal) as refused:
+        await receive_upload(request(blocks(HEAD, b"x", TAIL)), tmp_path, room=room, max_bytes=half)
+    assert (refused.value.status, refused.value.code) == (507, "disk-full")
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    upload = await receive_upload(request(blocks(HEAD, b"x", TAIL)), tmp_path, room=room, max_bytes=half)
+    assert left_in(tmp_path) == [upload.path]
 
 
 async def test_whoever_checks_sees_the_fields_before_a_byte_is_taken(tmp_path: Path) -> None:
@@ -86,12 +129,12 @@ async def test_whoever_checks_sees_the_fields_before_a_byte_is_taken(tmp_path: P
         raise Refusal(403, "stale-form", "…")
 
     with pytest.raises(Refusal, match="stale-form"):
-        await receive_upload(request(blocks(HEAD, b"x", TAIL)), tmp_path, max_bytes=10, check=refuse)
+        await receive_upload(request(blocks(HEAD, b"x", TAIL)), tmp_path, room=ROOM, max_bytes=10, check=refuse)
     assert left_in(tmp_path) == []
 
 
 async def test_a_body_that_ends_in_mid_file_is_not_taken_for_whole(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as refused:
-        await receive_upload(request(blocks(HEAD, b"half a file")), tmp_path, max_bytes=100)
+        await receive_upload(request(blocks(HEAD, b"half a file")), tmp_path, room=ROOM, max_bytes=100)
     assert refused.value.status == 400
     assert left_in(tmp_path) == []
