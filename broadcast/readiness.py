@@ -216,6 +216,8 @@ def spoken_clip(session: Session, key: str) -> Clip | None:
     rendering = session.get_one(Rendering, key)
     if rendering.state is RenderingState.FAILED:
         raise NotSpoken(rendering.error or "")
+    if rendering.is_signal:
+        raise NotSpoken("chỉ làm được tín hiệu, không có lời")
     return None if rendering.clip_sha256 is None else session.get_one(Clip, rendering.clip_sha256)
 
 

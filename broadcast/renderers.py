@@ -166,6 +166,7 @@ class EmergencyRenderer(Renderer):
         self._pauses = pauses or Pauses(first_s=30, most_s=600)
         self._doubted: set[str] = set()
         self._asked = asyncio.Event()
+        self._fails_since: float | None = None
         self._loaded: Ready | None = None
 
     @property
@@ -240,14 +241,18 @@ class EmergencyRenderer(Renderer):
 
     async def _greeted_pipes(self) -> ChildPipes:
         """That a run ends before it is ready is not for the text to pay: for some seconds the next is waited for."""
-        until = asyncio.get_running_loop().time() + _STARTS_WITHIN_S
+        seconds = asyncio.get_running_loop().time
         while True:
             try:
                 with self._fresh_run_if_lost():
-                    return await super()._greeted_pipes()
+                    pipes = await super()._greeted_pipes()
             except RendererLost:
-                if asyncio.get_running_loop().time() >= until:
+                self._fails_since = self._fails_since or seconds()
+                if seconds() - self._fails_since >= _STARTS_WITHIN_S:
                     raise
+            else:
+                self._fails_since = None
+                return pipes
 
     async def _exchange(self, pipes: ChildPipes, job: RenderJob | WarmUp, patience_s: float) -> bytes:
         try:

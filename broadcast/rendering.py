@@ -19,6 +19,7 @@ from broadcast.lifecycle import COMING
 from broadcast.models import Broadcast, BroadcastPart, Clip, Rendering, RenderingState
 from broadcast.renderers import VOICE_LOST, EmergencyRenderer, Renderer, RendererLost
 from broadcast.renderings import want_rendering
+from broadcast.stand_in import SIGNAL, instead_of, make_instead
 from players.child import ChildState
 from players.errors import ChildStopped
 from players.messages import Urgency
@@ -37,7 +38,6 @@ FIRST_PAUSE = timedelta(seconds=2)
 FIRST_PAUSE_EMERGENCY = timedelta(seconds=0.2)
 DISK_PAUSE = timedelta(seconds=5)
 _LOOK_AGAIN_S = 1.0
-_SIGNAL_TIMES = 3
 _LINE: TypeAdapter[SentenceLine | ClipLine] = TypeAdapter(SentenceLine | ClipLine)
 
 
@@ -59,6 +59,7 @@ class RendererPool:
         emergencies: The renderer that is kept warm.
         clips: Where the signal goes that is aired when no renderer can speak an emergency.
         clock: The present.
+        target_lufs: How loud that is.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class RendererPool:
         emergencies: EmergencyRenderer,
         clips: ClipStore,
         clock: Callable[[], datetime],
+        target_lufs: float = -16.0,
     ) -> None:
         self._engine = engine
         self._bulletins = bulletins
         self._emergencies = emergencies
         self._clips = clips
         self._clock = clock
+        self._target_lufs = target_lufs
         self._work = {False: asyncio.Event(), True: asyncio.Event()}
         self._listeners: list[Callable[[], None]] = []
 
@@ -165,13 +168,12 @@ class RendererPool:
         return answer
 
     def _signal(self, job: RenderJob, error: str) -> Rendered | RenderFailed:
-        """An emergency that no renderer can speak: its signal alone, made here."""
-        # Imported where it is used: the server makes sound only when nobody else can.
-        from tts.clip_file import make_signal  # noqa: PLC0415
-
-        log.error("no renderer can speak emergency %s: its signal is given alone", job.job[:12])
+        """An emergency that no renderer can speak: what `broadcast.stand_in` gives, made here."""
+        log.error("no renderer can speak emergency %s: a signal is given instead", job.job[:12])
         try:
-            signal = make_signal(Chime.EMERGENCY, times=_SIGNAL_TIMES)
+            with reading(self._engine) as session:
+                instead = instead_of(session, job.job)
+            signal = make_instead(instead, self._target_lufs)
             sha256 = self._clips.add(signal.data)
         except ClipError as trouble:
             said = f"{error}; {trouble}"
@@ -208,7 +210,8 @@ class RendererPool:
 def due_rendering(session: Session, now: datetime, *, is_emergency: bool, is_alone: bool = False) -> Rendering | None:
     """What is to be rendered next: the more urgent, then what is needed first.
 
-    What is on no timetable (somebody listens beforehand, or airs it now) was needed when it was wanted.
+    What is on no timetable (somebody listens beforehand, or airs it now) was needed when it was wanted; of what is in
+    parts, the first of them.
 
     An emergency that its own renderer could not do is everybody's; so are all while that one takes none (`is_alone`).
     """
@@ -219,7 +222,7 @@ def due_rendering(session: Session, now: datetime, *, is_emergency: bool, is_alo
         select(Rendering)
         .where(Rendering.state == RenderingState.WANTED, mine)
         .where(or_(col(Rendering.try_after).is_(None), col(Rendering.try_after) <= now))
-        .order_by(rank, func.coalesce(_first_start(), col(Rendering.wanted_at)), col(Rendering.key))
+        .order_by(rank, func.coalesce(_first_start(), col(Rendering.wanted_at)), _first_position(), col(Rendering.key))
     )
     return session.exec(query.limit(1)).first()
 
@@ -234,6 +237,12 @@ def _first_start() -> ScalarSelect[datetime | None]:
         .correlate(Rendering)
         .scalar_subquery()
     )
+
+
+def _first_position() -> ScalarSelect[int | None]:
+    """Where a rendering stands in the broadcasts that hold it, at the earliest."""
+    mine = BroadcastPart.rendering_key == Rendering.key
+    return select(func.min(col(BroadcastPart.position))).where(mine).correlate(Rendering).scalar_subquery()
 
 
 def store_rendered(session: Session, rendering: Rendering, answer: Rendered, now: datetime) -> None:
@@ -254,6 +263,7 @@ def store_rendered(session: Session, rendering: Rendering, answer: Rendered, now
         session.flush()
     rendering.state, rendering.clip_sha256, rendering.error = RenderingState.RENDERED, answer.sha256, None
     rendering.rendered_at, rendering.render_ms = now, answer.render_ms
+    rendering.is_signal = answer.engine == SIGNAL and bool(rendering.sentences)
     session.add(rendering)
     session.flush()
     of_parts = select(BroadcastPart.broadcast_id).where(BroadcastPart.rendering_key == rendering.key)

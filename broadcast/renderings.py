@@ -12,7 +12,8 @@ from sqlmodel import Session, col, select
 
 from broadcast.communes import rate_of, tunes_of
 from broadcast.errors import InvalidInput
-from broadcast.models import Rendering, RenderingState
+from broadcast.lifecycle import COMING
+from broadcast.models import Broadcast, BroadcastPart, BroadcastState, Rendering, RenderingState
 from broadcast.reading_rules import ReadingRules, rules_of
 from broadcast.said_script import ClipMark, split_said
 from players.messages import Urgency
@@ -224,7 +225,7 @@ def _wanted(
         if rendering is None:
             rendering = known[key] = _new(key, wish, sentences, rate, now)
             rendering.tune = tunes.get(rendering.chime or "", "")
-        elif rendering.state is not RenderingState.RENDERED:
+        elif rendering.state is not RenderingState.RENDERED or _is_stale_signal(session, rendering):
             _want_again(rendering, wish.urgency, now)
         rendering.is_only_heard &= wish.is_only_heard
         if rules_sha256 is not None:
@@ -251,8 +252,17 @@ def _new(key: str, wish: Wish, sentences: list[dict[str, Any]], rate: float, now
     )
 
 
+def _is_stale_signal(session: Session, rendering: Rendering) -> bool:
+    """Whether no voice could speak it when it was wanted before, for a broadcast that is over."""
+    if not rendering.is_signal:
+        return False
+    holds = select(Broadcast.id).join(BroadcastPart).where(BroadcastPart.rendering_key == rendering.key)
+    is_open = col(Broadcast.state).in_({*COMING, BroadcastState.ON_AIR})
+    return session.exec(holds.where(is_open).limit(1)).first() is None
+
+
 def _want_again(rendering: Rendering, urgency: Urgency, now: datetime) -> None:
-    if rendering.state is RenderingState.FAILED:
+    if rendering.state is not RenderingState.WANTED:
         rendering.state, rendering.attempts, rendering.error = RenderingState.WANTED, 0, None
         rendering.wanted_at, rendering.try_after = now, None
     if urgency.rank > rendering.urgency.rank:

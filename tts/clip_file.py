@@ -222,6 +222,16 @@ def make_signal(
     return ClipFile(data, hashlib.sha256(data).hexdigest(), round(count * 1000 / MIX_RATE), "chime", chime.value)
 
 
+def make_rest(rest_ms: int, level: Level) -> ClipFile:
+    """A clip in which nothing sounds, for a part of which the signal was given before.
+
+    Raises:
+        ClipError: the encoder failed.
+    """
+    data, count = encode_clip([rested(_NOTHING, rest_ms)], level)
+    return ClipFile(data, hashlib.sha256(data).hexdigest(), round(count * 1000 / MIX_RATE), "chime", "rest")
+
+
 def probe_clip(path: Path) -> ClipInfo:
     """Read what a clip's header and last page say.
 

@@ -132,7 +132,7 @@ def make_station(
     )
     bulletins = bulletin_renderer(speech, clock)
     emergencies = emergency_renderer(speech, voice_for(commune, Urgency.EMERGENCY), clock)
-    renderers = RendererPool(engine, bulletins, emergencies, clips, clock)
+    renderers = RendererPool(engine, bulletins, emergencies, clips, clock, settings.voice.target_lufs)
     hub = Hub(
         LateTransport(broker.hub_transport),
         topics,

@@ -56,5 +56,7 @@ class Rendering(SQLModel, table=True):
     wanted_at: datetime = Field(sa_type=UtcInstant)
     is_only_heard: bool = False
     """Nobody but who listens to a text beforehand has asked for it (see `broadcast.heard`)."""
+    is_signal: bool = False
+    """No voice could speak it: its clip stands in for the words (see `broadcast.stand_in`)."""
     rendered_at: datetime | None = Field(default=None, sa_type=UtcInstant)
     render_ms: int | None = None

@@ -1,7 +1,8 @@
 """A renderer that speaks the real protocol and misbehaves on demand: `python -m tests.fakes.fake_renderer STORE`.
 
 What a sentence says decides: "chết" ends the process, "chết một lần" only the first time, "treo" never answers,
-"lộn xộn" answers nonsense, "hỏng" fails. Anything else becomes a clip of one second whose bytes tell what was asked.
+"lộn xộn" answers nonsense, "hỏng" fails as long as STORE has no file "healed". Anything else becomes a clip of one
+second whose bytes tell what was asked.
 A voice whose name says "chết" or "treo" does so when it is loaded; "chết khi đọc" loads, and does so when it speaks.
 """
 
@@ -63,7 +64,7 @@ def answer(job: RenderJob, said: str, root: Path) -> str:
         threading.Event().wait()
     if "lộn xộn" in said:
         return "{}"
-    if "hỏng" in said:
+    if "hỏng" in said and not (root / "healed").exists():
         return RenderFailed(job=job.job, error="EngineError: hỏng").model_dump_json()
     data = f"{job.voice}|{job.chime}|{job.closing_chime}|{said}".encode()
     return Rendered(
