@@ -35,6 +35,7 @@ from players.node.link import GATHER_IN_EMERGENCY_S, GATHER_S, Link
 from players.node.parts import NodeParts
 from players.node.player import Player
 from players.node.renewing import Renewing
+from players.node.shelves import Shelves
 from players.node.state import NodeState, Phase
 from players.node.status import NodeStatus, StatusFile
 from players.node.step import step
@@ -58,9 +59,10 @@ class Agent:
         self._was_trusted = False
         self._leaving = asyncio.Event()
         self._keeper = Keeper(parts.store, parts.clock, lambda: self._state)
+        self._clips = Shelves(parts.clips, parts.memory_clips)
         self._player = Player(
             parts.outputs,
-            parts.clips,
+            self._clips,
             parts.clock,
             parts.stream_of,
             parts.relay_of,
@@ -76,8 +78,8 @@ class Agent:
             parts.credentials, parts.server_url, parts.client, self._known_time, self._keys_changed
         )
         self._cueing = Cueing(
-            ClipFetcher(parts.client, parts.clips, parts.ticket),
-            parts.clips,
+            ClipFetcher(parts.client, parts.ticket),
+            self._clips,
             parts.clock,
             lambda: self._state,
             self.emit,
@@ -87,7 +89,7 @@ class Agent:
 
     async def run(self) -> None:
         """Play until `leave` is called, then end what sounds, say so, and return."""
-        clips = await asyncio.to_thread(self._parts.clips.scan)
+        clips = await asyncio.to_thread(self._clips.scan)
         self.emit(Woke(clips, await self._keeper.progress(), has_forgotten=self._parts.store.has_forgotten))
         living = asyncio.create_task(self._live(), name="events")
         working = [
@@ -297,7 +299,7 @@ class Agent:
             return
         try:
             keep, spare = kept_clips(self._state, self._clock.now().at)
-            removed = await asyncio.to_thread(self._parts.clips.put, sha256, data, keep, spare)
+            removed = await asyncio.to_thread(self._clips.put, sha256, data, keep, spare)
         except ClipRefused as error:
             log.warning("pushed clip %s: %s", sha256[:12], error.detail)
             self.emit(ClipTrouble(sha256, error.reason, error.detail))
@@ -305,6 +307,7 @@ class Agent:
         for name in removed:
             self.emit(made_room(name))
         self.emit(ClipStored(sha256))
+        self._cueing.settle(sha256)
 
     async def time_known(self) -> None:
         """See `Duties`."""

@@ -14,11 +14,13 @@ from players.node.errors import ClipRefused
 from players.node.events import ClipStored, ClipTrouble, Event
 from players.node.fetch import ClipFetcher, spread_s
 from players.node.growing import is_piecewise
+from players.node.shelves import Shelves
 from players.node.state import NodeState, Phase, Track
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 2
+"""Of what is planned, and as many of what is urgent: one does not wait for the other."""
 URGENT = timedelta(minutes=5)
 """What is to sound sooner than this is fetched in the time that is left, less `NEAR`."""
 NEAR = timedelta(seconds=3)
@@ -42,6 +44,8 @@ class Wanted:
     """The words of an emergency are pushed to all its nodes: one that has waited in vain fetches them."""
     is_held_ready: bool = False
     """For an emergency that may never come."""
+    is_urgent: bool = False
+    """For one that is there, or for what rehearses it: it waits for no card."""
 
 
 def wanted_clips(state: NodeState, now: Instant, ahead: timedelta | None) -> list[Wanted]:
@@ -49,7 +53,7 @@ def wanted_clips(state: NodeState, now: Instant, ahead: timedelta | None) -> lis
     tracks = _coming(state, now, ahead)
     found = [wanted for track in tracks if track.is_emergency for wanted in _of_track(track, now)]
     if state.rehearsal is not None:
-        found.append(Wanted(state.rehearsal.clip, now.at, is_on_its_way=True))
+        found.append(Wanted(state.rehearsal.clip, now.at, is_on_its_way=True, is_urgent=True))
     found += [Wanted(clip, now.at + URGENT, is_held_ready=True) for pack in state.packs.values() for clip in pack.clips]
     found += [wanted for track in tracks if not track.is_emergency for wanted in _of_track(track, now)]
     needed: dict[str, Wanted] = {}
@@ -76,7 +80,7 @@ def _of_track(track: Track, now: Instant) -> list[Wanted]:
     # An emergency waits for no clock, least of all for one that is wrong.
     needed_at = now.at if track.is_emergency else track.item.starts_at
     return [
-        Wanted(clip, needed_at, is_on_its_way=comes_in_pieces and place > 0)
+        Wanted(clip, needed_at, is_on_its_way=comes_in_pieces and place > 0, is_urgent=track.is_emergency)
         for place, clip in enumerate(track.item.all_clips)
     ]
 
@@ -118,7 +122,7 @@ class Cueing:
     def __init__(
         self,
         fetcher: ClipFetcher,
-        clips: ClipStore,
+        clips: Shelves,
         clock: NodeClock,
         look: Callable[[], NodeState],
         emit: Callable[[Event], None],
@@ -136,7 +140,8 @@ class Cueing:
         self._changed = asyncio.Event()
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, tuple[Wanted, asyncio.Task[None]]] = {}
+        self._unsettled: asyncio.Queue[str] = asyncio.Queue()
 
     def nudge(self, *, try_again: bool = False) -> None:
         """The state has changed; `try_again` also what failed, because the server is back."""
@@ -145,8 +150,27 @@ class Cueing:
             self._failures.clear()
         self._changed.set()
 
+    def settle(self, sha256: str) -> None:
+        """Have a clip that was had in memory put on the card, where it outlasts a power cut."""
+        self._unsettled.put_nowait(sha256)
+
     async def run(self) -> None:
         """Fetch what is wanted, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._settle(), name="settling")
+            tasks.create_task(self._fetch_due(), name="fetching")
+
+    async def _settle(self) -> None:
+        while True:
+            sha256 = await self._unsettled.get()
+            keep, spare = kept_clips(self._look(), self._clock.now().at)
+            try:
+                for removed in await asyncio.to_thread(self._clips.settle, sha256, keep, spare):
+                    self._emit(made_room(removed))
+            except ClipRefused as error:
+                log.warning("clip %s stays in memory only: %s", sha256[:12], error.detail)
+
+    async def _fetch_due(self) -> None:
         try:
             while True:
                 pause_s = self._begin_due()
@@ -159,7 +183,7 @@ class Cueing:
                 finally:
                     self._changed.clear()
         finally:
-            for task in self._running.values():
+            for _, task in self._running.values():
                 task.cancel()
 
     def _begin_due(self) -> float:
@@ -176,10 +200,9 @@ class Cueing:
             wait_s = self._wait_s(state.node, one, one.needed_at - now.at, monotonic)
             if wait_s > 0:
                 pause_s = min(pause_s, wait_s)
-            elif len(self._running) < AT_ONCE:
-                self._running[clip.sha256] = asyncio.create_task(
-                    self._fetch(clip, one.needed_at), name=f"fetch {clip.sha256[:12]}"
-                )
+            elif sum(other.is_urgent is one.is_urgent for other, _ in self._running.values()) < AT_ONCE:
+                task = asyncio.create_task(self._fetch(one), name=f"fetch {clip.sha256[:12]}")
+                self._running[clip.sha256] = one, task
         return pause_s
 
     def _forget_all_but(self, wanted: set[str]) -> None:
@@ -201,15 +224,17 @@ class Cueing:
             not_before = self._not_before[sha256] = min(not_before, monotonic + jitter_s)
         return not_before - monotonic
 
-    async def _fetch(self, clip: ClipRef, needed_at: datetime) -> None:
-        is_stored = False
+    async def _fetch(self, wanted: Wanted) -> None:
+        clip, is_stored = wanted.clip, False
         try:
-            keep, spare = kept_clips(self._look(), needed_at)
-            for removed in await asyncio.to_thread(self._clips.make_room, clip.size_bytes, keep, spare):
-                self._emit(made_room(removed))
-            await self._fetcher.fetch(clip)
+            store, removed = await asyncio.to_thread(self._room_for, wanted)
+            for name in removed:
+                self._emit(made_room(name))
+            await self._fetcher.fetch(clip, store)
             is_stored = True
             self._emit(ClipStored(clip.sha256))
+            if wanted.is_urgent:
+                self.settle(clip.sha256)
         except ClipRefused as error:
             log.warning("clip %s: %s", clip.sha256[:12], error.detail)
             self._emit(ClipTrouble(clip.sha256, error.reason, error.detail))
@@ -220,6 +245,10 @@ class Cueing:
                 self._put_off(clip.sha256)
             del self._running[clip.sha256]
             self._changed.set()
+
+    def _room_for(self, wanted: Wanted) -> tuple[ClipStore, frozenset[str]]:
+        keep, spare = kept_clips(self._look(), wanted.needed_at)
+        return self._clips.room_for(wanted.clip.size_bytes, keep, spare, is_urgent=wanted.is_urgent)
 
     def _put_off(self, sha256: str) -> None:
         failures = self._failures[sha256] = self._failures.get(sha256, 0) + 1

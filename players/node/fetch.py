@@ -24,30 +24,28 @@ def spread_s(node: str, sha256: str, jitter_s: float) -> float:
 
 
 class ClipFetcher:
-    """Gets clips from the server into the store.
+    """Gets clips from the server into a store.
 
     Args:
         client: with the server's address as its base.
-        store: where clips go.
         make_ticket: the node's credential for one path.
     """
 
-    def __init__(self, client: httpx.AsyncClient, store: ClipStore, make_ticket: Callable[[str], str]) -> None:
+    def __init__(self, client: httpx.AsyncClient, make_ticket: Callable[[str], str]) -> None:
         self._client = client
-        self._store = store
         self._make_ticket = make_ticket
 
-    async def fetch(self, clip: ClipRef) -> None:
+    async def fetch(self, clip: ClipRef, store: ClipStore) -> None:
         """Fetch a clip, or the rest of it.
 
         Raises:
             ClipRefused: the server has it not, sent something else, cannot be reached, or the disk refuses it, in
                 which case nothing was asked for. What has come stays for the next try, unless it was wrong.
         """
-        await asyncio.to_thread(self._store.prove)
-        offset = await asyncio.to_thread(self._store.part_size, clip.sha256)
+        await asyncio.to_thread(store.prove)
+        offset = await asyncio.to_thread(store.part_size, clip.sha256)
         if offset >= clip.size_bytes:
-            await asyncio.to_thread(self._store.drop_part, clip.sha256)
+            await asyncio.to_thread(store.drop_part, clip.sha256)
             offset = 0
         path = f"/clips/{clip.sha256}"
         headers = {"Authorization": f"Bearer {self._make_ticket(path)}", "Accept-Encoding": "identity"}
@@ -55,12 +53,12 @@ class ClipFetcher:
             headers["Range"] = f"bytes={offset}-"
         try:
             async with self._client.stream("GET", path, headers=headers) as response:
-                await self._take(clip, offset, response)
+                await self._take(clip, store, offset, response)
         except httpx.HTTPError as error:
             raise ClipRefused(Reason.CLIP_UNAVAILABLE, f"{path}: {error or type(error).__name__}") from error
-        await asyncio.to_thread(self._store.complete, clip.sha256)
+        await asyncio.to_thread(store.complete, clip.sha256)
 
-    async def _take(self, clip: ClipRef, offset: int, response: httpx.Response) -> None:
+    async def _take(self, clip: ClipRef, store: ClipStore, offset: int, response: httpx.Response) -> None:
         offset = _start_of(response, offset)
         buffer = bytearray()
         try:
@@ -68,21 +66,21 @@ class ClipFetcher:
                 buffer += block
                 _check_size(clip, offset + len(buffer))
                 if len(buffer) >= _WRITE_BYTES:
-                    offset = await self._flush(clip, offset, buffer)
+                    offset = await self._flush(clip, store, offset, buffer)
         except ClipRefused:
-            await asyncio.to_thread(self._store.drop_part, clip.sha256)
+            await asyncio.to_thread(store.drop_part, clip.sha256)
             raise
         except httpx.HTTPError:
-            await self._flush(clip, offset, buffer)  # the next try goes on from here
+            await self._flush(clip, store, offset, buffer)  # the next try goes on from here
             raise
-        offset = await self._flush(clip, offset, buffer)
+        offset = await self._flush(clip, store, offset, buffer)
         if offset < clip.size_bytes:
             raise ClipRefused(Reason.CLIP_UNAVAILABLE, f"clip {clip.sha256[:12]} broke off at {offset} bytes")
 
-    async def _flush(self, clip: ClipRef, offset: int, buffer: bytearray) -> int:
+    async def _flush(self, clip: ClipRef, store: ClipStore, offset: int, buffer: bytearray) -> int:
         data = bytes(buffer)
         buffer.clear()
-        await asyncio.to_thread(self._store.append, clip.sha256, offset, data)
+        await asyncio.to_thread(store.append, clip.sha256, offset, data)
         return offset + len(data)
 
 

@@ -26,6 +26,7 @@ from players.node.outputs import ChosenOutputs, choose_outputs
 from players.node.parts import Announce, NodeParts
 from players.node.pinned import PinnedHttp, StreamRelay, radio_url
 from players.node.settings import NodeSettings, OutputSection
+from players.node.shelves import MEMORY_BYTES
 from players.node.state import Abilities, NodeState
 from players.node.state_file import open_state
 from players.node.store import STATE_FILE
@@ -68,6 +69,7 @@ async def opened_parts(
                 state=state,
                 store=store,
                 clips=ClipStore(data_dir / "clips", settings.clips.max_bytes),
+                memory_clips=None if memory is None else ClipStore(memory / "clips", MEMORY_BYTES),
                 client=client,
                 outputs=outputs.by_way,
                 clock=clock,

@@ -50,6 +50,8 @@ class NodeParts:
     """Called in a thread whenever a good answer about the time has come; may raise `OutputError`."""
     meter: Meter | None = None
     """Counts what the line carries; none where nobody pays for it."""
+    memory_clips: ClipStore | None = None
+    """For what must not wait for the card; none where the board has no such place."""
     radio_url: Callable[[str], str] = str
     """Where an output finds a radio station: at its own address, or where what comes is counted."""
 

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 from players.errors import ClipUnavailable, OutputError, OutputFailed, OutputMissing
 from players.messages import CuedBroadcast, Reason, Rehearse, RelayPart
-from players.node.cache import ClipStore
 from players.node.clock import NodeClock
 from players.node.errors import ClipRefused
 from players.node.events import (
@@ -36,6 +35,7 @@ from players.node.events import (
 from players.node.medley import Medley
 from players.node.output import AudioOutput, Playing, Sound, Sounded
 from players.node.sequel import Sequel
+from players.node.shelves import Shelves
 from players.node.sources import PoleSources
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ class Player:
     def __init__(
         self,
         outputs: Mapping[Way, AudioOutput],
-        clips: ClipStore,
+        clips: Shelves,
         clock: NodeClock,
         stream_url: Callable[[CuedBroadcast, int], str],
         relay_url: Callable[[RelayPart], str],

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 
 from players.errors import OutputFailed, OutputMissing
 from players.messages import ClipRef, Reason, RelayPart
-from players.node.cache import ClipStore
 from players.node.errors import ClipRefused
 from players.node.events import Way
 from players.node.output import AudioOutput, Playing, Sound
+from players.node.shelves import Shelves
 
 
 class PoleSources:
@@ -17,7 +17,7 @@ class PoleSources:
     def __init__(
         self,
         outputs: Mapping[Way, AudioOutput],
-        clips: ClipStore,
+        clips: Shelves,
         relay_url: Callable[[RelayPart], str],
         gain_db: float,
         *,

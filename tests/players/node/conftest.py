@@ -75,6 +75,8 @@ class NodeBox:
     folder: Path
     node: str = "dong-1"
     key: NodeKey = field(default_factory=NodeKey.generate)
+    memory: Path | None = None
+    """Where it lays what must not wait for its card."""
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -129,6 +131,7 @@ class NodeBox:
                     state=store.load(NodeState(self.node, COMMUNE, ("thon-dong",), abilities)),
                     store=store,
                     clips=ClipStore(self.folder / "clips", 1 << 26),
+                    memory_clips=None if self.memory is None else ClipStore(self.memory, 1 << 24),
                     client=client,
                     outputs=outputs,
                     clock=clock,

@@ -19,6 +19,7 @@ from players.node.cueing import Cueing, kept_clips, wanted_clips
 from players.node.errors import ClipRefused
 from players.node.events import ClipStored, ConfigCame, Event, PackCame
 from players.node.fetch import ClipFetcher, spread_s
+from players.node.shelves import Shelves
 from players.signing import NodeKey
 from players.tickets import make_ticket
 from tests.fakes.fake_server import FakeDoor, FakeServer
@@ -41,11 +42,11 @@ def store(tmp_path: Path) -> ClipStore:
 
 
 @pytest.fixture
-async def fetcher(store: ClipStore, door: FakeDoor) -> AsyncIterator[ClipFetcher]:
+async def fetcher(door: FakeDoor) -> AsyncIterator[ClipFetcher]:
     key = NodeKey.generate()
     door.keys["dong-1"] = key.public_jwk()
     async with httpx.AsyncClient(base_url=door.url, trust_env=False, timeout=5) as client:
-        yield ClipFetcher(client, store, lambda path: make_ticket(key, "dong-1", path, datetime.now(UTC)))
+        yield ClipFetcher(client, lambda path: make_ticket(key, "dong-1", path, datetime.now(UTC)))
 
 
 @contextmanager
@@ -67,9 +68,9 @@ async def test_a_broken_connection_is_resumed_where_it_broke(
     door.breaks_after = [300_000, 100_000]
     for _ in range(2):
         with pytest.raises(ClipRefused) as broke:
-            await fetcher.fetch(clip)
+            await fetcher.fetch(clip, store)
         assert broke.value.reason is Reason.CLIP_UNAVAILABLE
-    await fetcher.fetch(clip)
+    await fetcher.fetch(clip, store)
     assert store.path(clip.sha256).read_bytes() == data
     ranges = [request.range for request in door.served]
     assert ranges[0] is None
@@ -85,9 +86,9 @@ async def test_a_server_that_ignores_the_range_is_read_from_the_beginning(
     door.clips[clip.sha256] = data
     door.breaks_after = [20_000]
     with pytest.raises(ClipRefused):
-        await fetcher.fetch(clip)
+        await fetcher.fetch(clip, store)
     door.ignores_range = True
-    await fetcher.fetch(clip)
+    await fetcher.fetch(clip, store)
     assert store.path(clip.sha256).read_bytes() == data
 
 
@@ -96,12 +97,12 @@ async def test_wrong_bytes_never_get_the_clips_name(store: ClipStore, fetcher: C
     door.clips[clip.sha256] = data
     door.corrupts.add(clip.sha256)
     with pytest.raises(ClipRefused) as refused:
-        await fetcher.fetch(clip)
+        await fetcher.fetch(clip, store)
     assert refused.value.reason is Reason.CLIP_CORRUPT
     assert store.scan() == frozenset()
     assert store.part_size(clip.sha256) == 0
     door.corrupts.clear()
-    await fetcher.fetch(clip)
+    await fetcher.fetch(clip, store)
     assert store.scan() == {clip.sha256}
 
 
@@ -109,16 +110,18 @@ async def test_more_than_announced_is_not_taken(store: ClipStore, fetcher: ClipF
     data, clip = blob(200_000)
     door.clips[clip.sha256] = data
     with pytest.raises(ClipRefused, match="larger than announced"):
-        await fetcher.fetch(clip.model_copy(update={"size_bytes": 1000}))
+        await fetcher.fetch(clip.model_copy(update={"size_bytes": 1000}), store)
     assert store.part_size(clip.sha256) == 0
 
 
 @pytest.mark.parametrize("status", [401, 404, 500])
-async def test_a_refusal_says_what_the_server_said(fetcher: ClipFetcher, door: FakeDoor, status: int) -> None:
+async def test_a_refusal_says_what_the_server_said(
+    store: ClipStore, fetcher: ClipFetcher, door: FakeDoor, status: int
+) -> None:
     _, clip = blob(10)
     door.refuses_with = status
     with pytest.raises(ClipRefused, match=f"answered {status}"):
-        await fetcher.fetch(clip)
+        await fetcher.fetch(clip, store)
 
 
 async def test_a_full_disk_is_named_and_leaves_nothing_false(
@@ -128,12 +131,12 @@ async def test_a_full_disk_is_named_and_leaves_nothing_false(
     door.clips[clip.sha256] = data
     with files_no_larger_than(100_000):
         with pytest.raises(ClipRefused) as fetched:
-            await fetcher.fetch(clip)
+            await fetcher.fetch(clip, store)
         with pytest.raises(ClipRefused) as pushed:
             store.put(clip.sha256, data)
     assert (fetched.value.reason, pushed.value.reason) == (Reason.DISK_FULL, Reason.DISK_FULL)
     assert store.scan() == frozenset()
-    await fetcher.fetch(clip)
+    await fetcher.fetch(clip, store)
     assert store.path(clip.sha256).read_bytes() == data
 
 
@@ -262,7 +265,7 @@ async def test_a_pole_that_streams_what_is_planned_fetches_what_emergencies_are_
     came: asyncio.Queue[Event] = asyncio.Queue()
     cueing = Cueing(
         fetcher,
-        store,
+        Shelves(store),
         NodeClock(max_error_s=2.0),
         lambda: pole.state,
         came.put_nowait,
@@ -304,7 +307,7 @@ async def test_what_is_held_ready_for_emergencies_is_fetched_with_more_time_than
         came.put_nowait(event)
 
     clock, ahead = NodeClock(max_error_s=2.0), timedelta(days=400)
-    cueing = Cueing(fetcher, store, clock, lambda: pole.state, take, ahead=lambda: ahead, jitter_s=jitter_s)
+    cueing = Cueing(fetcher, Shelves(store), clock, lambda: pole.state, take, ahead=lambda: ahead, jitter_s=jitter_s)
     running = asyncio.create_task(cueing.run())
     try:
         async with asyncio.timeout(30):
@@ -332,7 +335,7 @@ async def test_what_airs_in_seconds_is_fetched_in_turn_while_there_is_time(
         pole.feed(event)
         came.put_nowait(event)
 
-    cueing = Cueing(fetcher, store, clock, lambda: pole.state, take, ahead=lambda: ahead, jitter_s=jitter_s)
+    cueing = Cueing(fetcher, Shelves(store), clock, lambda: pole.state, take, ahead=lambda: ahead, jitter_s=jitter_s)
     running = asyncio.create_task(cueing.run())
     try:
         async with asyncio.timeout(30):
@@ -363,7 +366,9 @@ async def test_the_words_of_an_emergency_do_not_wait_for_what_was_held_ready(
     pole.feed(PackCame(pack))
     came: asyncio.Queue[Event] = asyncio.Queue()
     clock, ahead = NodeClock(max_error_s=2.0), timedelta(days=400)
-    cueing = Cueing(fetcher, store, clock, lambda: pole.state, came.put_nowait, ahead=lambda: ahead, jitter_s=3600)
+    cueing = Cueing(
+        fetcher, Shelves(store), clock, lambda: pole.state, came.put_nowait, ahead=lambda: ahead, jitter_s=3600
+    )
     running = asyncio.create_task(cueing.run())
     try:
         await asyncio.sleep(0.2)

@@ -29,6 +29,7 @@ from players.node.metered import MeteredHttp, MeteredTransport
 from players.node.opening import opened_parts
 from players.node.output import AudioOutput, Playing, Sound
 from players.node.settings import NodeSettings
+from players.node.shelves import Shelves
 from players.node.sources import PoleSources
 from players.tickets import make_ticket
 from tests.fakes.fake_server import FakeDoor, FakeServer
@@ -144,7 +145,8 @@ async def test_nor_is_a_relay(tmp_path: Path) -> None:
     relay, radio = RelayPart(after_clips=1, starts_ms=0, lasts_ms=1000, source="/streams/x/0"), Radio()
     for spares, why in ((False, "nothing is heard"), (True, "for emergencies")):
         outputs = {Way.STREAM: cast("AudioOutput", radio)}
-        sources = PoleSources(outputs, ClipStore(tmp_path, 1 << 20), lambda of: of.source, 0.0, spares_data=spares)
+        clips = Shelves(ClipStore(tmp_path, 1 << 20))
+        sources = PoleSources(outputs, clips, lambda of: of.source, 0.0, spares_data=spares)
         with pytest.raises(OutputFailed, match=why):
             await sources.relay(relay)
     assert radio.asked == ["/streams/x/0"]
@@ -197,10 +199,10 @@ async def test_a_clip_that_breaks_off_is_counted_once_for_each_byte_that_came(
     door.breaks_after = [clip.size_bytes // 2]
     transport = MeteredHttp(httpx.AsyncHTTPTransport(), meter)
     async with httpx.AsyncClient(base_url=door.url, transport=transport, trust_env=False) as client:
-        fetcher = ClipFetcher(client, store, ticket)
+        fetcher = ClipFetcher(client, ticket)
         with pytest.raises(ClipRefused):
-            await fetcher.fetch(clip)
-        await fetcher.fetch(clip)
+            await fetcher.fetch(clip, store)
+        await fetcher.fetch(clip, store)
     assert store.is_whole(clip.sha256)
     assert clip.size_bytes < meter.usage.clips < clip.size_bytes + 2000
     assert (meter.usage.control, meter.usage.streams) == (0, 0)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from players.memory import MemoryBroker
-from players.messages import ClipRef, Emergencies, Play, Urgency
+from players.messages import ClipRef, Emergencies, Play, Reason, Urgency
 from players.node.cache import ClipStore
 from players.node.errors import ClipRefused
 from players.node.events import ConfigCame, EmergenciesCame, Tick
+from players.node.shelves import Shelves
 from tests.fakes.fake_server import COMMUNE, FakeDoor, FakeServer
 from tests.fakes.sick_card import mount_read_only, mounted_card, turn_read_only
-from tests.fakes.sounds import write_clip
 from tests.players.node.command import Command, identity
 from tests.players.node.conftest import NodeBox
 from tests.players.node.pole import DAWN, Pole, config, item, seconds
@@ -32,8 +32,8 @@ def card(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def box(broker: MemoryBroker, door: FakeDoor, server: FakeServer, card: Path) -> NodeBox:
-    return NodeBox(broker, door, server.key, card / "node")
+def box(broker: MemoryBroker, door: FakeDoor, server: FakeServer, card: Path, tmp_path: Path) -> NodeBox:
+    return NodeBox(broker, door, server.key, card / "node", memory=tmp_path / "memory")
 
 
 def sound(seed: int, size: int = 1000) -> tuple[str, bytes]:
@@ -138,24 +138,65 @@ async def test_no_byte_is_fetched_that_a_read_only_card_would_refuse(
     assert [request.path for request in door.served] == [f"/clips/{here.sha256}"]
 
 
-async def test_words_pushed_to_a_read_only_card_full_of_old_sounds_leave_the_pole_playing(
-    box: NodeBox, server: FakeServer, new_clip: MakeClip, card: Path, tmp_path: Path
+@pytest.mark.parametrize("is_pushed", [True, False])
+async def test_an_emergency_with_new_words_sounds_where_the_card_is_read_only_and_full(
+    box: NodeBox, server: FakeServer, new_clip: MakeClip, card: Path, is_pushed: bool
 ) -> None:
-    long = new_clip(5.0)
-    words, pushed = write_clip(tmp_path, 1.0, 3)
+    long, words = new_clip(4.0), new_clip(1.0, 3)
     async with box.running(record=False):
         await server.configure()
-        await server.schedule(server.item("dawn", [long], in_s=2))
+        await server.schedule(server.item("dawn", [long], in_s=2, resume_within_ms=60_000))
         await server.until(lambda: "cued" in server.outcomes("dawn"))
-        for number in range(40):
+        for number in range(40):  # sounds of last month, as a card that has been in use holds them
             try:
                 (card / f"node/clips/{number:064x}.ogg").write_bytes(bytes(400_000))
             except OSError:
                 break
         await server.until(lambda: "playing" in server.outcomes("dawn"))
         await asyncio.to_thread(turn_read_only, card)
-        await server.say_bytes(server.topics.clip("thon-dong", pushed.sha256), words)
+        if is_pushed:
+            await server.say_bytes(server.topics.clip("thon-dong", words.sha256), box.door.clips.pop(words.sha256))
+        flood = server.item("flood", [words], in_s=0.5, urgency=Urgency.EMERGENCY)
+        await server.order(Play(**server.fresh("o-flood", 60), item=flood))
+        assert (await server.until_final("flood")).outcome == "played"
         assert (await server.until_final("dawn")).outcome == "played"
+        await server.until(lambda: "Read-only" in (server.heartbeats[-1].disk_error or ""))
+
+
+def test_what_is_urgent_is_had_in_memory_and_then_put_on_the_card(tmp_path: Path) -> None:
+    card, memory = ClipStore(tmp_path / "card", 1 << 20), ClipStore(tmp_path / "memory", 1500)
+    shelves, (words, data), (more, others) = Shelves(card, memory), sound(1), sound(2)
+    assert shelves.put(words, data, (), ()) == frozenset()
+    assert (card.scan(), shelves.scan(), shelves.path(words)) == (frozenset(), frozenset({words}), memory.path(words))
+    assert shelves.settle(words, (), ()) == frozenset()
+    assert card.is_whole(words)
+    assert shelves.put(more, others, (), ()) == frozenset(), "what made room in memory is still on the card"
+    assert (memory.scan(), shelves.scan(), shelves.path(words)) == (
+        frozenset({more}),
+        frozenset({words, more}),
+        card.path(words),
+    )
+    shelves.drop(words)
+    assert shelves.scan() == {more}
+    memory.drop(more)
+    assert shelves.settle(more, (), ()) == frozenset()
+    assert not shelves.is_whole(more)
+
+
+def test_what_is_planned_or_too_large_for_memory_is_had_on_the_card(tmp_path: Path) -> None:
+    card, memory = ClipStore(tmp_path / "card", 5000), ClipStore(tmp_path / "memory", 1500)
+    shelves, (large, data), (wrong, _) = Shelves(card, memory), sound(1, 3000), sound(2)
+    assert shelves.room_for(1000, (), (), is_urgent=False) == (card, frozenset())
+    assert shelves.room_for(1000, (), (), is_urgent=True) == (memory, frozenset())
+    assert shelves.room_for(3000, (), (), is_urgent=True) == (card, frozenset())
+    shelves.put(large, data, (), ())
+    assert (card.scan(), memory.scan()) == (frozenset({large}), frozenset())
+    assert shelves.room_for(4000, (), (), is_urgent=True) == (card, frozenset({large}))
+    with pytest.raises(ClipRefused) as refused:
+        shelves.put(wrong, data, (), ())
+    assert refused.value.reason is Reason.CLIP_CORRUPT
+    with pytest.raises(ClipRefused):
+        shelves.room_for(9000, (), (), is_urgent=True)
 
 
 @pytest.mark.e2e
