@@ -44,6 +44,7 @@ AIRINGS = 6
 CHANGES_AN_HOUR = 60
 """Of one pole: a bulletin every two minutes, each of which begins and ends."""
 SAMPLE_EVERY_S = 60.0
+STILL_OPEN = {"pending", "cued", "playing"}
 NOTICE = "Mời bà con họp thôn tối nay."
 _WATCH = """slug => {
   window.seen = [];
@@ -134,22 +135,22 @@ def _opened(people: People) -> Iterator[Opened]:
 
 
 def _open_first(browser: Browser, house: House, signed_in: Page, username: str, path: str) -> Opened:
-    """In a window that has nothing kept but the session: once for its weight, twice (the better) for readiness."""
-    weight, ready = 0, []
-    for rate in (1, SLOWED, SLOWED):
+    """In a window that has nothing kept but the session: once for its weight, once slowed for readiness."""
+    weight, ready = 0, 0.0
+    for rate in (1, SLOWED):
         context = browser.new_context(base_url=house.url, storage_state=signed_in.context.storage_state())
         page = context.new_page()
         devtools = context.new_cdp_session(page)
         received = _counted(devtools)
         devtools.send("Emulation.setCPUThrottlingRate", {"rate": rate})
         page.goto(path, wait_until="load")
-        page.wait_for_timeout(700)  # what modules fetch by themselves
         if rate == 1:
+            page.wait_for_timeout(700)  # what modules fetch by themselves
             weight = round(sum(received.values()))
         else:
-            ready.append(page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"))
+            ready = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
         context.close()
-    return Opened(username, path, weight, round(min(ready), 1))
+    return Opened(username, path, weight, round(ready, 1))
 
 
 def _counted(devtools: CDPSession) -> dict[str, float]:
@@ -211,7 +212,7 @@ def _light_poles(stack: ExitStack, house: House, tokens: Tokens, count: int) -> 
             nodes = client.get("/api/nodes", headers=headers).raise_for_status().json()["nodes"]
             return len([node for node in nodes if node["presence"] == "online"]) > count
 
-        _until(are_online)
+        _until(are_online, 900)
 
 
 def _memory(people: People, tokens: Tokens, for_s: float) -> list[dict[str, Any]]:
@@ -260,11 +261,10 @@ def _air(client: httpx.Client, tokens: Tokens, title: str, zones: Sequence[str])
 
 
 def _told(client: httpx.Client, tokens: Tokens, broadcast: str) -> list[dict[str, Any]]:
-    """The poles' last words, once all have said them."""
+    """The poles' last words, once all have said them, be it that they could not."""
     headers = {"authorization": f"Bearer {tokens.officer}"}
     deliveries = client.get(f"/api/broadcasts/{broadcast}", headers=headers).raise_for_status().json()["deliveries"]
-    done = [one for one in deliveries if one["finished_at"]]
-    return done if deliveries and len(done) == len(deliveries) else []
+    return [] if any(one["state"] in STILL_OPEN for one in deliveries) else deliveries
 
 
 def _until(what: Callable[[], Any], limit_s: float = 300.0) -> Any:
