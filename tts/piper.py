@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import threading
+import unicodedata
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
@@ -92,7 +93,7 @@ class PiperEngine:
         self.fingerprint = fingerprint
 
     def speak(self, sentence: str, *, rate: float = 1.0) -> Speech:
-        """See `SpeechEngine.speak`."""
+        """See `SpeechEngine.speak`. A sentence with a sound that the model was not taught is for another voice."""
         check_rate(rate)
         text = plain(sentence)
         if self._piper.config.phoneme_type is PhonemeType.TEXT:
@@ -111,11 +112,19 @@ class PiperEngine:
         return Speech(np.concatenate(pieces), self.sample_rate)
 
     def _sound(self, phonemes: list[str], how: SynthesisConfig) -> NDArray[np.float32]:
+        unknown = {mark for mark in phonemes if mark not in self._piper.config.phoneme_id_map and _is_heard(mark)}
+        if unknown:  # piper-tts would leave them out
+            raise EngineError(f"{self.voice} does not know {' '.join(sorted(unknown))}")
         # What piper's `synthesize` does once it has the phonemes, its levelling of each sentence left out.
         sound = self._piper.phoneme_ids_to_audio(self._piper.phonemes_to_ids(phonemes), how)
         assert isinstance(sound, np.ndarray)  # noqa: S101 - no alignments were asked for
         clipped: NDArray[np.float32] = np.clip(np.atleast_1d(sound), -1.0, 1.0).astype(np.float32, copy=False)
         return clipped
+
+
+def _is_heard(phoneme: str) -> bool:
+    """Whether it is a sound or a tone, not a mark between words or one that only colours its neighbour."""
+    return unicodedata.category(phoneme[0]) in {"Ll", "Lo", "Nd"}
 
 
 class LoadedModel:

@@ -14,6 +14,9 @@ from tts.errors import TtsError, VoiceUnusable
 PHONEMES = frozenset(" ,.?-12456abcefhijklmnopstuvwxyzŋɔəɛɜɗɣɪɲʃˈˌː\u032a")
 """What espeak-ng's voice "vi" makes of every Vietnamese syllable, one code point each (the digits are the tones)."""
 
+LOANED = frozenset("!:;dɐɑɒɡɹʊʌʍʒʲθ")
+"""What it makes besides of the texts that communes air: other marks between words, "urê", "kali", "rubella", "Lạk"."""
+
 LETTERS = frozenset("abcdeghiklmnopqrstuvxyđ ,.?\u0300\u0301\u0302\u0303\u0306\u0309\u031b\u0323")
 """What a model of phoneme type "text" gets: decomposed lower-case letters and marks."""
 
@@ -63,7 +66,7 @@ def check_config(config: dict[str, Any]) -> VoiceFacts:
 
 def _check_phonemes(facts: VoiceFacts, known: set[str]) -> None:
     if facts.phoneme_type == "espeak":
-        needed = PHONEMES
+        needed = PHONEMES | LOANED
     elif facts.phoneme_type == "text":
         needed = LETTERS
     else:
