@@ -66,7 +66,7 @@ def answer(job: RenderJob, said: str, root: Path) -> str:
         return "{}"
     if "hỏng" in said and not (root / "healed").exists():
         return RenderFailed(job=job.job, error="EngineError: hỏng").model_dump_json()
-    data = f"{job.voice}|{job.chime}|{job.closing_chime}|{said}".encode()
+    data = f"{job.voice}|{job.chime}|{job.tune}|{job.closing_chime}|{said}".encode()
     return Rendered(
         job=job.job,
         sha256=ClipStore(root).add(data),

@@ -101,6 +101,17 @@ def test_makes_a_clip_with_each_voice(renderer: Renderer, store: Path, voice: st
     assert 0 <= reply["render_ms"] < 30_000
 
 
+def test_sounds_by_the_tune_that_was_chosen(renderer: Renderer) -> None:
+    usual = renderer.ask(job("1", chime="normal"))
+    first = renderer.ask(job("2", chime="normal", tune="bells"))
+    drum = renderer.ask(job("3", chime="normal", tune="drum"))
+    unknown = renderer.ask(job("4", chime="normal", tune="of a later version"))
+    assert usual["sha256"] == first["sha256"] == unknown["sha256"]
+    assert drum["duration_ms"] - usual["duration_ms"] == pytest.approx(660, abs=5)  # 2.86 s of drum, 2.2 s of bells
+    alone = renderer.ask(job("5", sentences=[], chime="emergency", tune="siren"))
+    assert alone["duration_ms"] == pytest.approx(3 * 1300 + 400, abs=5)
+
+
 def test_says_what_it_was_given(renderer: Renderer, store: Path) -> None:
     reply = renderer.ask(job("1", sentences=[{"spoken": "mưa"}, {"spoken": "bão"}]))
     sound = decode_clip(ClipStore(store).path_of(reply["sha256"]))
