@@ -16,7 +16,7 @@ from broadcast.airings import add_broadcast, renderings_of, zone_ids_of
 from broadcast.airtime import begin_now
 from broadcast.audit import record
 from broadcast.communes import get_commune, voice_for
-from broadcast.emergency_repeats import begin_repeats, end_repeats
+from broadcast.emergency_repeats import begin_repeats, end_all_repeats, end_repeats
 from broadcast.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from broadcast.hours import load_hours
 from broadcast.lifecycle import COMING
@@ -202,25 +202,33 @@ def all_clear(
 ) -> Broadcast:
     """Say that an emergency is over: it is silenced, not repeated any more, and the all-clear is aired in its villages.
 
+    Whoever else pressed the same message there: it is not repeated there either.
+
     Raises:
         NotFound: there is no such emergency.
         NotAllowed, InvalidInput, Conflict: as `raise_prepared`.
     """
     over, zones = _emergency_for(session, user, broadcast_id)
     message = get_prepared(session, ALL_CLEAR)
-    said = fill(message, slots)
+    words = fill(message, slots)
     alarm = _Alarm(
         title=message.title,
         texts=drilled_texts(session, message, slots) if over.is_drill else said_texts(message, slots),
         severity=over.severity or Severity.SEVERE,
         is_drill=over.is_drill,
         action="raise-all-clear",
-        detail={"ends": over.id, "text": said},
+        detail={"ends": over.id, "text": words},
         prepared_key=ALL_CLEAR,
         follows=over,
         follows_as=Follows.ALL_CLEAR,
     )
-    return _air(session, user, zones, alarm, now, press_key)
+    said = _air(session, user, zones, alarm, now, press_key)
+    if over.prepared_key is not None and not over.is_drill:
+        here = {row_id(zone.id) for zone in zones}
+        for other in end_all_repeats(session, over.prepared_key, now):
+            if zone_ids_of(session, other.id) <= here:
+                _silence(session, other, user, now)
+    return said
 
 
 def raise_reported(

@@ -8,7 +8,16 @@ from enum import StrEnum
 from sqlmodel import Session, and_, col, or_, select
 
 from broadcast.lifecycle import COMING
-from broadcast.models import Broadcast, BroadcastState, BroadcastZone, Delivery, DeliveryState, Node, Zone
+from broadcast.models import (
+    Broadcast,
+    BroadcastState,
+    BroadcastZone,
+    Delivery,
+    DeliveryState,
+    EmergencyRepeat,
+    Node,
+    Zone,
+)
 from broadcast.views import BroadcastRow, DeliveryRow, broadcast_rows, delivery_rows
 from players.messages import Urgency
 
@@ -116,12 +125,18 @@ def progress_of(
 
 
 def recent_emergencies(session: Session, now: datetime, zone: str | None = None) -> list[Broadcast]:
-    """What sounds, is to sound or was raised of late, the newest first. `zone`: only what that village hears."""
+    """What sounds, is to sound, is repeated or was raised of late, the newest first. `zone`: only what it hears.
+
+    What is repeated stays until it is ended: it must be found to be ended.
+    """
     is_open = col(Broadcast.state).in_({*COMING, BroadcastState.ON_AIR})
     query = select(Broadcast).where(
         and_(Broadcast.urgency == Urgency.EMERGENCY, or_(is_open, col(Broadcast.created_at) > now - SHOWN_FOR))
     )
+    repeated = select(Broadcast).join(EmergencyRepeat).where(col(EmergencyRepeat.ended_at).is_(None))
     if zone is not None:
         ids = select(BroadcastZone.broadcast_id).join(Zone).where(Zone.slug == zone)
-        query = query.where(col(Broadcast.id).in_(ids))
-    return list(session.exec(query.order_by(col(Broadcast.created_at).desc(), col(Broadcast.id)).limit(_SHOWN_AT_MOST)))
+        query, repeated = (one.where(col(Broadcast.id).in_(ids)) for one in (query, repeated))
+    recent = session.exec(query.order_by(col(Broadcast.created_at).desc(), col(Broadcast.id)).limit(_SHOWN_AT_MOST))
+    found = {one.id: one for one in (*recent, *session.exec(repeated))}
+    return sorted(found.values(), key=lambda one: (-one.created_at.timestamp(), one.id))

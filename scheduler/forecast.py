@@ -3,7 +3,7 @@
 `foresee` is pure and follows `players.node.airing`; `load_lines` reads what it is asked about.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from sqlmodel import Session, and_, col, or_, select
 from broadcast.airings import clips_of_each
 from broadcast.airtime import LATE_LEAD
 from broadcast.communes import get_commune, local_zone, windows_of_commune
+from broadcast.emergency_repeats import open_repeats, upcoming_airings, zones_left
 from broadcast.entries import list_entries
 from broadcast.lifecycle import COMING, WhyNot
 from broadcast.models import (
@@ -235,7 +236,8 @@ def lines_of_commune(session: Session, now: datetime, until: datetime) -> list[L
 def lines_of_zones(session: Session, zones: Sequence[Zone], now: datetime, until: datetime) -> list[Line]:
     """What a pole that speaks for these villages will make of its timetable."""
     slugs = {zone.slug for zone in zones}
-    own = [line for line in load_lines(session, now, until) if slugs & set(line.zones)]
+    lines = [*load_lines(session, now, until), *_repeated(session, now, until)]
+    own = [line for line in lines if slugs & set(line.zones)]
     foreseen = foresee(own, hours_of(get_commune(session), zones))
     return [line for line in foreseen if line.ends_at is None or line.ends_at > now]
 
@@ -290,6 +292,16 @@ def _why_all_deaf(nodes: Sequence[Node]) -> WhyNot | None:
 def _is_of_interest(row: BroadcastRow) -> bool:
     """What was moved elsewhere in the timetable is not: it has a line there."""
     return row.state in COMING or (row.state is BroadcastState.CANCELLED and row.reason != WhyNot.TIMETABLE_CHANGED)
+
+
+def _repeated(session: Session, now: datetime, until: datetime) -> Iterator[Line]:
+    """Emergencies that are said again until their all-clear."""
+    commune, slugs = get_commune(session), {zone.id: zone.slug for zone in list_zones(session)}
+    for rule, first in open_repeats(session):
+        line = line_of(broadcast_rows(session, [first])[0], clips_of_each(session, [first.id]).get(first.id, ()))
+        zones = tuple(sorted(slugs[zone_id] for zone_id in zones_left(session, first)))
+        for number, at in enumerate(upcoming_airings(rule, commune, now, until), rule.aired_again + 1):
+            yield replace(line, broadcast=f"{first.id}-r{number}", starts_at=at, zones=zones, reason=None)
 
 
 def line_of(row: BroadcastRow, clips: tuple[ClipRef, ...] = (), relays: Sequence[BroadcastRelay] = ()) -> Line:

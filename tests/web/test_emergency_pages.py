@@ -11,7 +11,8 @@ from PIL import Image
 from sqlmodel import Session, select
 
 from broadcast.communes import get_commune
-from broadcast.models import AuditEntry, Broadcast, HeldPress
+from broadcast.emergency import all_clear, raise_prepared
+from broadcast.models import AuditEntry, Broadcast, EmergencyRepeat, HeldPress
 from broadcast.nodes import create_node, pair_node
 from broadcast.pins import set_pin
 from broadcast.policy import Check, Policy, set_policy
@@ -355,3 +356,25 @@ async def test_a_drill_is_counted_apart_in_the_log(api: Programs, browse: SignIn
     leader = await browse("leader")
     await leader.get("/nhat-ky")
     assert "1 lượt phát và 2 diễn tập" in leader.text("main")
+
+
+async def test_what_is_said_again_stays_on_the_page_with_its_next_time_until_the_all_clear(
+    browse: SignIn, commune: Commune, clock: Clock
+) -> None:
+    with commune.work() as session:
+        storm = get_prepared(session, "bao")
+        storm.repeat_every_minutes, storm.repeat_opens, storm.repeat_closes = 60, "07:00", "20:00"
+        session.add(storm)
+        pressed = raise_prepared(session, get_user(session, "head"), ["thon-dong"], "bao", {}, NOW, "press-0001").id
+        rule = session.get_one(EmergencyRepeat, pressed)
+        rule.next_at = NOW + timedelta(hours=22)
+    clock.pass_time(timedelta(hours=13))  # 23:00
+    head = await browse("head")
+    await head.get("/khan-cap")
+    assert "Lần tới: 23/09/2026 08:00" in head.text(f'[data-recent="{pressed}"] [data-again]')
+    await head.get("/24-gio-toi?thon=thon-dong")
+    assert f"{pressed}-r1" in head.answer.text
+    with commune.work() as session:
+        all_clear(session, get_user(session, "head"), pressed, clock.now, "press-0002")
+    await head.get("/khan-cap")
+    assert head.page.css_first(f'[data-recent="{pressed}"]') is None

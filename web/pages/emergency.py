@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -9,6 +10,7 @@ from sqlmodel import Session
 
 from broadcast.button import needed_check
 from broadcast.cap.raising import messages_in
+from broadcast.emergency_repeats import next_airings
 from broadcast.errors import BroadcastError, NotAllowed
 from broadcast.models import CapMessage, CapState, HeldPress, PreparedMessage, Zone
 from broadcast.permissions import Action, may
@@ -47,6 +49,8 @@ class EmergencyPage(Page):
     villages: Sequence[VillageRow]
     chosen_zones: Sequence[str]
     recent: Sequence[Progress]
+    said_again: Mapping[str, datetime]
+    """When what is repeated until its all-clear comes next, by its first airing."""
     waiting: Sequence[HeldPress]
     reported: Sequence[CapMessage]
     is_drill: bool
@@ -182,6 +186,7 @@ def _show(door: Door, asked: Press, problem: Refusal | None = None) -> Response:
             villages=villages_of(door.station, session, zones),
             chosen_zones=_chosen(zones, asked),
             recent=recent_at(door, session),
+            said_again=next_airings(session, door.now),
             waiting=waiting_for(session, door.user, door.now),
             reported=_reported(door, session),
             is_drill=asked.is_drill,
