@@ -24,6 +24,15 @@ def rename_village(people: People, slug: str, name: str) -> None:
         database.commit()
 
 
+def end_sessions(people: People, username: str) -> None:
+    """As when an administrator locks somebody out, or the night goes by."""
+    with closing(sqlite3.connect(people.house.folder / "loalang.sqlite3", timeout=30)) as database:
+        database.execute(
+            "DELETE FROM usersession WHERE user_id = (SELECT id FROM user WHERE username = ?)", (username,)
+        )
+        database.commit()
+
+
 def kept_titles(people: People, title: str) -> int:
     with closing(sqlite3.connect(f"file:{people.house.folder / 'loalang.sqlite3'}?mode=ro", uri=True)) as database:
         [(count,)] = database.execute("SELECT COUNT(*) FROM bulletin WHERE title = ?", (title,))
@@ -34,6 +43,10 @@ def enter(people: People, page: Page, username: str) -> None:
     page.get_by_label("Tên đăng nhập").fill(username)
     page.get_by_label("Mật khẩu").fill(people.house.passwords[username])
     page.get_by_role("button", name="Đăng nhập").click()
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Lưu bản nháp").click()
 
 
 def test_hostile_words_in_every_field_are_words(people: People) -> None:
@@ -81,6 +94,88 @@ def test_a_village_with_a_very_long_name_breaks_no_page(people: People) -> None:
                 assert no_sideways_scrolling(page), path
     finally:
         rename_village(people, "thon-tay", "Thôn Tây")
+
+
+def test_a_session_that_ends_while_typing_costs_no_word(people: People) -> None:
+    officer = people.sign_in("canbo", "phone")
+    officer.goto("/soan")
+    officer.get_by_label("Tiêu đề").fill("Gõ dở")
+    officer.get_by_label("Thôn Đông").check()
+    officer.get_by_role("button", name="Thêm phần chữ").click()
+    officer.get_by_label("Nội dung bản tin").fill("Mời bà con họp lúc 8h.")
+    expect(officer.locator("#reading")).to_contain_text("tám giờ")
+    end_sessions(people, "canbo")
+    officer.get_by_label("Phần 2: chữ").fill("Nhớ mang theo sổ hộ khẩu.")
+    officer.wait_for_url(re.compile("/dang-nhap"))
+    enter(people, officer, "canbo")
+    officer.wait_for_url(re.compile(r"/soan$"))
+    expect(officer.get_by_label("Nội dung bản tin")).to_have_value("")
+    officer.get_by_role("button", name="Lấy lại").click()
+    expect(officer.get_by_label("Phần 2: chữ")).to_have_value("Nhớ mang theo sổ hộ khẩu.")
+    expect(officer.get_by_label("Nội dung bản tin")).to_have_value("Mời bà con họp lúc 8h.")
+    expect(officer.get_by_label("Tiêu đề")).to_have_value("Gõ dở")
+
+    end_sessions(people, "canbo")
+    save(officer)
+    officer.wait_for_url(re.compile("/dang-nhap"))
+    enter(people, officer, "canbo")
+    officer.get_by_role("button", name="Lấy lại").click()
+    expect(officer.get_by_label("Tiêu đề")).to_have_value("Gõ dở")
+    save(officer)
+    expect(officer.get_by_text("Đã lưu bản nháp.")).to_be_visible()
+    assert kept_titles(people, "Gõ dở") == 1
+    officer.goto("/soan")
+    expect(officer.get_by_label("Tiêu đề")).to_have_value("")
+    expect(officer.locator("[data-draft-found]")).to_be_hidden()
+
+
+def test_going_back_after_sending_and_two_tabs_double_nothing(people: People) -> None:
+    officer = people.sign_in("canbo")
+    officer.goto("/soan")
+    officer.get_by_label("Tiêu đề").fill("Hai thẻ")
+    officer.get_by_label("Nội dung bản tin").fill("Mời bà con họp.")
+    officer.get_by_label("Thôn Đông").check()
+    officer.get_by_role("button", name="Lưu bản nháp").dblclick()
+    expect(officer.get_by_text("Đã lưu bản nháp.")).to_be_visible()
+    assert kept_titles(people, "Hai thẻ") == 1
+
+    other = officer.context.new_page()
+    other.goto(officer.url)
+    other.get_by_label("Nội dung bản tin").fill("Mời bà con họp lúc 9h.")
+    save(other)
+    expect(other.get_by_text("Đã lưu bản nháp.")).to_be_visible()
+    officer.get_by_label("Nội dung bản tin").fill("Mời bà con họp lúc 7h.")
+    save(officer)
+    expect(officer.get_by_role("alert").first).to_contain_text("đã được sửa sau khi bạn mở")
+    expect(officer.get_by_label("Nội dung bản tin")).to_have_value("Mời bà con họp lúc 7h.")
+
+    other.get_by_label("Ngay sau khi duyệt").check()
+    other.get_by_role("button", name="Gửi duyệt").click()
+    expect(other.locator(".head")).to_contain_text("Chờ duyệt")
+    other.go_back()
+    expect(other.get_by_label("Nội dung bản tin")).to_have_value("Mời bà con họp lúc 9h.")
+    other.get_by_role("button", name="Gửi duyệt").click()
+    expect(other.locator(".head")).to_contain_text("Chờ duyệt")
+    assert kept_titles(people, "Hai thẻ") == 1
+
+
+def test_a_server_that_restarts_under_the_writing_hand_costs_nothing(people: People) -> None:
+    officer = people.sign_in("canbo", "phone")
+    officer.goto("/soan")
+    officer.get_by_label("Tiêu đề").fill("Máy chủ khởi động lại")
+    officer.get_by_label("Nội dung bản tin").fill("Mời bà con họp lúc 8h.")
+    officer.get_by_label("Thôn Đông").check()
+    expect(officer.locator("#reading")).to_contain_text("tám giờ")
+    people.house.stop()
+    with officer.expect_event("requestfailed"):
+        officer.get_by_label("Nội dung bản tin").fill("Mời bà con họp lúc 9h.")
+    people.house.start()
+    officer.get_by_label("Nội dung bản tin").fill("Mời bà con họp lúc 10h.")
+    expect(officer.locator("#reading")).to_contain_text("mười giờ")
+    save(officer)
+    expect(officer.get_by_text("Đã lưu bản nháp.")).to_be_visible()
+    expect(officer.get_by_label("Nội dung bản tin")).to_have_value("Mời bà con họp lúc 10h.")
+    assert kept_titles(people, "Máy chủ khởi động lại") == 1
 
 
 def test_a_phone_that_turns_keeps_what_was_typed_and_a_stale_form_says_so(people: People) -> None:
