@@ -15,6 +15,7 @@ from broadcast.models import (
     Delivery,
     DeliveryState,
     EmergencyRepeat,
+    IssuedOrder,
     Node,
     Zone,
 )
@@ -22,7 +23,8 @@ from broadcast.views import BroadcastRow, DeliveryRow, broadcast_rows, delivery_
 from players.messages import Urgency
 
 SHOWN_FOR = timedelta(hours=3)
-"""How long an emergency that is over stays on the button's page."""
+"""How long an emergency that is over stays on the button's page, and whom to call where nothing sounded."""
+TAKEN_BACK = frozenset({BroadcastState.CUT, BroadcastState.CANCELLED})
 _SHOWN_AT_MOST = 20
 
 
@@ -52,6 +54,8 @@ _STEPS = {
     DeliveryState.MISSED: PoleStep.SILENT,
     DeliveryState.SILENT: PoleStep.SILENT,
 }
+_SUPPOSED = frozenset({DeliveryState.MISSED, DeliveryState.SILENT})
+"""What the server concludes of a pole that said nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +88,22 @@ class Progress:
         """At how many it sounds or has sounded whole."""
         return self.count(PoleStep.SOUNDING, PoleStep.SOUNDED, PoleStep.HEARD)
 
-    @property
-    def all_offline(self) -> bool:
-        """Whether no pole can be reached, or there is none: somebody must call by telephone."""
-        return self.count(PoleStep.OFFLINE, PoleStep.SILENT) == self.total and not self.sounded
+    def is_unheard(self, nodes: Collection[str]) -> bool:
+        """Whether at none of these poles anything sounded or is about to: somebody must call by telephone."""
+        return all(pole.step in _UNHEARD for pole in self.poles if pole.row.node in nodes)
 
 
+_UNHEARD = (PoleStep.OFFLINE, PoleStep.SILENT)
 _FIRST = (PoleStep.SILENT, PoleStep.OFFLINE, PoleStep.SENDING, PoleStep.RECEIVED)
 
 
-def step_of(state: DeliveryState, *, was_received: bool, is_offline: bool) -> PoleStep:
-    """How far it is at a pole, by what the pole said and whether it is there."""
+def step_of(state: DeliveryState, *, was_received: bool, is_offline: bool, is_valid: bool) -> PoleStep:
+    """How far it is at a pole, by what the pole said and whether it is there.
+
+    While the order `is_valid`, a pole that is away is one that may still sound it, whatever was concluded of it.
+    """
+    if state in _SUPPOSED and is_offline and is_valid and not was_received:
+        return PoleStep.OFFLINE
     if state is not DeliveryState.PENDING:
         return _STEPS[state]
     if was_received:
@@ -103,7 +112,11 @@ def step_of(state: DeliveryState, *, was_received: bool, is_offline: bool) -> Po
 
 
 def progress_of(
-    session: Session, broadcast: Broadcast, is_offline: Callable[[str], bool], only: Collection[str] | None = None
+    session: Session,
+    broadcast: Broadcast,
+    is_offline: Callable[[str], bool],
+    now: datetime,
+    only: Collection[str] | None = None,
 ) -> Progress:
     """An emergency at its poles.
 
@@ -111,17 +124,30 @@ def progress_of(
         session: a view of the database.
         broadcast: the emergency.
         is_offline: whether a pole, by slug, is out of reach.
+        now: the present.
         only: the poles that are told, by slug; none: all.
     """
     query = select(Node.slug).join(Delivery).where(Delivery.broadcast_id == broadcast.id)
     received = set(session.exec(query.where(col(Delivery.received_at).is_not(None))))
+    is_valid = _is_valid(session, broadcast, now)
     poles = [
-        PoleProgress(row, step_of(row.state, was_received=row.node in received, is_offline=is_offline(row.node)))
+        PoleProgress(
+            row,
+            step_of(row.state, was_received=row.node in received, is_offline=is_offline(row.node), is_valid=is_valid),
+        )
         for row in delivery_rows(session, broadcast.id)
         if only is None or row.node in only
     ]
     poles.sort(key=lambda pole: pole.step not in _FIRST)
     return Progress(broadcast_rows(session, [broadcast])[0], broadcast.is_drill, poles)
+
+
+def _is_valid(session: Session, broadcast: Broadcast, now: datetime) -> bool:
+    """Whether a pole that comes back now still sounds it."""
+    if broadcast.state in TAKEN_BACK:
+        return False
+    query = select(IssuedOrder.id).where(IssuedOrder.broadcast_id == broadcast.id, col(IssuedOrder.expires_at) > now)
+    return session.exec(query.limit(1)).first() is not None
 
 
 def recent_emergencies(session: Session, now: datetime, zone: str | None = None) -> list[Broadcast]:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from broadcast.errors import NotFound
 from broadcast.models import Zone, row_id
 from broadcast.phone_tree import Contact, contacts_of
-from broadcast.press_progress import PoleStep, Progress, progress_of
+from broadcast.press_progress import SHOWN_FOR, TAKEN_BACK, PoleStep, Progress, progress_of
 from broadcast.presses import emergency_of
 from broadcast.views import node_rows
 from broadcast.zones import list_zones
@@ -86,11 +86,18 @@ def emergency_part(moment: "Moment", part: Part) -> Page | None:
     except NotFound:
         return None
     own = {row.slug for row in moment.own_nodes(part)}
-    progress = progress_of(moment.session, broadcast, lambda node: is_offline(moment.station, node), own)
+    progress = progress_of(moment.session, broadcast, lambda node: is_offline(moment.station, node), moment.now, own)
     if not moment.open_to(part, progress.row.zone_slugs):
         return None
     phones: list[VillageRow] = []
-    if progress.all_offline and not progress.row.ended_at:
+    if broadcast.state not in TAKEN_BACK and moment.now < broadcast.created_at + SHOWN_FOR:
         zones = [zone for zone in list_zones(moment.session) if zone.slug in progress.row.zone_slugs]
-        phones = villages_of(moment.station, moment.session, zones)
+        seen = [zone for zone in zones if moment.open_to(part, (zone.slug,))]
+        phones = villages_of(moment.station, moment.session, _unheard(moment.session, progress, seen))
     return EmergencyPart(progress=progress, phones=phones, steps=STEP, zone=moment.zone)
+
+
+def _unheard(session: Session, progress: Progress, zones: Sequence[Zone]) -> list[Zone]:
+    """The villages where no pole sounded it, nor is about to."""
+    rows = node_rows(session)
+    return [zone for zone in zones if progress.is_unheard([row.slug for row in rows if zone.slug in row.zone_slugs])]

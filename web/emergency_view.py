@@ -27,7 +27,8 @@ def recent_at(door: Door, session: Session) -> list[Progress]:
 
 
 def _visible(door: Door, session: Session, broadcast_id: str) -> Progress:
-    progress = progress_of(session, emergency_of(session, broadcast_id), lambda node: is_offline(door.station, node))
+    emergency = emergency_of(session, broadcast_id)
+    progress = progress_of(session, emergency, lambda node: is_offline(door.station, node), door.now)
     if not is_open_to(session, door.user, progress.row.zone_slugs):
         raise NotFound("no-emergency", "Không có tin khẩn cấp này.")
     return progress

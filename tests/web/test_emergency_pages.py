@@ -10,16 +10,28 @@ import pytest
 from PIL import Image
 from sqlmodel import Session, select
 
+from broadcast.airtime import begin_now
 from broadcast.communes import get_commune
 from broadcast.emergency import all_clear, raise_prepared
-from broadcast.models import AuditEntry, Broadcast, EmergencyRepeat, HeldPress
+from broadcast.models import (
+    AuditEntry,
+    Broadcast,
+    BroadcastState,
+    Delivery,
+    DeliveryState,
+    EmergencyRepeat,
+    HeldPress,
+    Node,
+)
 from broadcast.nodes import create_node, pair_node
+from broadcast.phone_tree import set_contacts
 from broadcast.pins import set_pin
 from broadcast.policy import Check, Policy, set_policy
 from broadcast.prepared import get_prepared
 from broadcast.users import get_user
 from players.messages import Severity
 from players.signing import NodeKey
+from tests.broadcast.airing_kit import render
 from tests.web.conftest import NOW, Browser, Clock, Commune, Programs, SignIn
 from web.templating import STATIC
 
@@ -378,3 +390,48 @@ async def test_what_is_said_again_stays_on_the_page_with_its_next_time_until_the
         all_clear(session, get_user(session, "head"), pressed, clock.now, "press-0002")
     await head.get("/khan-cap")
     assert head.page.css_first(f'[data-recent="{pressed}"]') is None
+
+
+def end_at(commune: Commune, pressed: str, node: str, state: DeliveryState) -> None:
+    """What became of it at a pole."""
+    with commune.work() as session:
+        query = select(Delivery).join(Node).where(Delivery.broadcast_id == pressed, Node.slug == node)
+        delivery = session.exec(query).one()
+        delivery.state = state
+        session.add(delivery)
+
+
+async def test_whom_to_call_is_shown_by_village_while_nothing_sounded_there_and_some_hours_after(
+    browse: SignIn, commune: Commune, clock: Clock
+) -> None:
+    with commune.work() as session:
+        for slug, zone in (("dong-1", "thon-dong"), ("tay-1", "thon-tay")):
+            _, code = create_node(session, get_commune(session), slug, slug, [zone], NOW)
+            pair_node(session, code, NodeKey.generate().public_jwk(), NOW)
+            set_contacts(session, get_user(session, "officer"), zone, f"Bà {zone}, tổ trưởng, 0912 345 678", NOW)
+        both = ["thon-dong", "thon-tay"]
+        broadcast = raise_prepared(session, get_user(session, "leader"), both, "xa-lu", {}, NOW, "press-0001")
+        render(session, broadcast, NOW)
+        begin_now(session, broadcast.id, NOW)
+        pressed = broadcast.id
+    leader, shown = await browse("leader"), f"/khan-cap/luot/{pressed}"
+
+    async def look() -> tuple[list[str | None], list[str | None]]:
+        await leader.get(shown)
+        villages = leader.page.css("#progress [data-unreachable]")
+        steps = leader.page.css('tr[data-node="tay-1"]')
+        return [one.attributes["data-unreachable"] for one in villages], [one.attributes["data-step"] for one in steps]
+
+    assert await look() == (both, ["offline"])
+    end_at(commune, pressed, "dong-1", DeliveryState.PLAYED)
+    assert await look() == (["thon-tay"], ["offline"])
+    with commune.work() as session:
+        row = session.get_one(Broadcast, pressed)
+        row.state, row.ended_at = BroadcastState.AIRED, NOW
+        session.add(row)
+    end_at(commune, pressed, "tay-1", DeliveryState.SILENT)
+    assert await look() == (["thon-tay"], ["offline"]), "its order still holds: it may come back"
+    clock.pass_time(timedelta(minutes=20))
+    assert await look() == (["thon-tay"], ["silent"])
+    clock.pass_time(timedelta(hours=3))
+    assert await look() == ([], ["silent"])
