@@ -80,10 +80,7 @@ class Renderer:
     async def _render(self, job: RenderJob) -> Rendered | RenderFailed:
         with self._fresh_run_if_lost():
             pipes = await self._greeted_pipes()
-            patience_s = self._patience_s + self._patience_s_per_character * sum(
-                len(line.spoken) for line in job.sentences if isinstance(line, SentenceLine)
-            )
-            line = await self._exchange(pipes, job, patience_s)
+            line = await self._exchange(pipes, job, self._patience_for(job))
             answer: Rendered | RenderFailed
             try:
                 answer = (RenderFailed if b'"error"' in line else Rendered).model_validate_json(line)
@@ -92,6 +89,10 @@ class Renderer:
             if answer.job != job.job:
                 raise RendererLost("the renderer answered another job")
             return answer
+
+    def _patience_for(self, job: RenderJob) -> float:
+        length = sum(len(line.spoken) for line in job.sentences if isinstance(line, SentenceLine))
+        return self._patience_s + self._patience_s_per_character * length
 
     @contextmanager
     def _fresh_run_if_lost(self) -> Iterator[None]:
@@ -116,12 +117,16 @@ class Renderer:
         return pipes
 
     async def _exchange(self, pipes: ChildPipes, job: RenderJob | WarmUp, patience_s: float) -> bytes:
+        await self._tell(pipes, job)
+        return await self._line(pipes, patience_s)
+
+    @staticmethod
+    async def _tell(pipes: ChildPipes, job: RenderJob | WarmUp) -> None:
         try:
             pipes.stdin.write(job.model_dump_json().encode() + b"\n")
             await pipes.stdin.drain()
         except (ConnectionError, RuntimeError) as error:  # uvloop's word for a pipe that is closed already
             raise RendererLost("the renderer ended before it took the job") from error
-        return await self._line(pipes, patience_s)
 
     async def _line(self, pipes: ChildPipes, patience_s: float) -> bytes:
         try:
@@ -285,11 +290,6 @@ class RendererOptions:
         where = ("--voices-dir", str(self.voices_dir), "--store", str(self.store))
         how = ("--target-lufs", str(self.target_lufs), *(["--horn"] if self.is_for_horns else []))
         return (sys.executable, "-m", "tts.renderer", *where, *how, *more)
-
-
-def bulletin_renderer(options: RendererOptions, clock: Callable[[], datetime]) -> Renderer:
-    """The renderer for what has time: it runs when nothing else wants the processor."""
-    return Renderer(Child("renderer", options.command("--idle"), clock=clock, has_pipes=True), patience_s=600)
 
 
 def emergency_renderer(options: RendererOptions, voice: str, clock: Callable[[], datetime]) -> EmergencyRenderer:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, and_, case, col, or_, select
 
 from broadcast.airings import note_duration
+from broadcast.bulletin_renderer import AT_ONCE, BulletinRenderer
 from broadcast.db import reading, session_of
 from broadcast.lifecycle import COMING
 from broadcast.models import Broadcast, BroadcastPart, Clip, Rendering, RenderingState
@@ -65,7 +66,7 @@ class RendererPool:
     def __init__(
         self,
         engine: Engine,
-        bulletins: Renderer,
+        bulletins: BulletinRenderer,
         emergencies: EmergencyRenderer,
         clips: ClipStore,
         clock: Callable[[], datetime],
@@ -79,6 +80,8 @@ class RendererPool:
         self._target_lufs = target_lufs
         self._work = {False: asyncio.Event(), True: asyncio.Event()}
         self._listeners: list[Callable[[], None]] = []
+        self._picking = asyncio.Lock()
+        self._in_hand: set[str] = set()
 
     @property
     def states(self) -> tuple[ChildState, ...]:
@@ -108,7 +111,10 @@ class RendererPool:
         """What is to be kept running from start to stop, by the name that the page knows it by."""
         return {
             "emergency-lane": partial(self._lane, self._emergencies, is_emergency=True),
-            "bulletin-lane": partial(self._lane, self._bulletins, is_emergency=False),
+            **{
+                f"bulletin-lane-{number}": partial(self._lane, self._bulletins, is_emergency=False)
+                for number in range(1, AT_ONCE + 1)
+            },
             "emergency-voice": self._emergencies.keep_warm,
         }
 
@@ -143,14 +149,29 @@ class RendererPool:
         Raises:
             ChildStopped: the renderer was stopped for good.
         """
-        due = await asyncio.to_thread(self._next_job, is_emergency)
-        if due is None:
-            return False
-        answer = await self._answer(renderer, due)
-        await asyncio.to_thread(self._store, due.job.job, answer)
+        async with self._taken(is_emergency) as due:
+            if due is None:
+                return False
+            answer = await self._answer(renderer, due)
+            await asyncio.to_thread(self._store, due.job.job, answer)
         for listener in self._listeners:
             listener()
         return True
+
+    @contextlib.asynccontextmanager
+    async def _taken(self, is_emergency: bool) -> AsyncIterator["_Due | None"]:
+        """The text that is due first; of the bulletins' lanes none takes what another has in hand."""
+        if is_emergency:
+            yield await asyncio.to_thread(self._next_job, is_emergency, ())
+            return
+        async with self._picking:
+            due = await asyncio.to_thread(self._next_job, is_emergency, frozenset(self._in_hand))
+            taken = {due.job.job} if due else set()
+            self._in_hand |= taken
+        try:
+            yield due
+        finally:
+            self._in_hand -= taken
 
     async def _answer(self, renderer: Renderer, due: "_Due") -> Rendered | RenderFailed:
         answer: Rendered | RenderFailed
@@ -189,10 +210,12 @@ class RendererPool:
             render_ms=0,
         )
 
-    def _next_job(self, is_emergency: bool) -> "_Due | None":
+    def _next_job(self, is_emergency: bool, in_hand: Collection[str]) -> "_Due | None":
         is_alone = not is_emergency and not self._emergencies.is_ready
         with reading(self._engine) as session:
-            rendering = due_rendering(session, self._clock(), is_emergency=is_emergency, is_alone=is_alone)
+            rendering = due_rendering(
+                session, self._clock(), is_emergency=is_emergency, is_alone=is_alone, in_hand=in_hand
+            )
         return None if rendering is None else _due_of(rendering, self._emergencies.doubts(rendering.voice))
 
     def _store(self, key: str, answer: Rendered | RenderFailed) -> None:
@@ -207,8 +230,10 @@ class RendererPool:
                 note(session, rendering, answer.error, self._clock())
 
 
-def due_rendering(session: Session, now: datetime, *, is_emergency: bool, is_alone: bool = False) -> Rendering | None:
-    """What is to be rendered next: the more urgent, then what is needed first.
+def due_rendering(
+    session: Session, now: datetime, *, is_emergency: bool, is_alone: bool = False, in_hand: Collection[str] = ()
+) -> Rendering | None:
+    """What is to be rendered next, of what is not in hand: the more urgent, then what is needed first.
 
     What is on no timetable (somebody listens beforehand, or airs it now) was needed when it was wanted; of what is in
     parts, the first of them.
@@ -220,7 +245,7 @@ def due_rendering(session: Session, now: datetime, *, is_emergency: bool, is_alo
     rank = case({Urgency.EMERGENCY.value: 0, Urgency.PRIORITY.value: 1}, value=col(Rendering.urgency), else_=2)
     query = (
         select(Rendering)
-        .where(Rendering.state == RenderingState.WANTED, mine)
+        .where(Rendering.state == RenderingState.WANTED, mine, col(Rendering.key).not_in(in_hand))
         .where(or_(col(Rendering.try_after).is_(None), col(Rendering.try_after) <= now))
         .order_by(rank, func.coalesce(_first_start(), col(Rendering.wanted_at)), _first_position(), col(Rendering.key))
     )

@@ -88,3 +88,7 @@ class RenderFailed(_Line):
     error: str
     is_disk_full: bool = False
     """It was the disk: with room again it can be done."""
+
+
+Reply = Rendered | RenderFailed | Ready
+"""What a renderer says, a line each."""

@@ -1,8 +1,9 @@
-"""The renderer: a child process that turns jobs (see `tts.render_job`) into stored clips, one after another.
+"""The renderer: a child process that turns jobs (see `tts.render_job`) into stored clips.
 
-python -m tts.renderer --voices-dir DIR --store DIR [--cache DIR] [--idle | --urgent] [--warm VOICE]
+python -m tts.renderer --voices-dir DIR --store DIR [--cache DIR] [--idle | --urgent] [--warm VOICE] [--at-once N]
 
-It says `Ready`, then answers each line of its stdin in order. It ends when its stdin is closed or its parent dies.
+It says `Ready`, then answers each line of its stdin when that is done: in order, if it does one at once. It ends
+when its stdin is closed or its parent dies.
 Only the protocol goes to stdout: what libraries print there is sent to stderr.
 """
 
@@ -12,10 +13,14 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO
 
 from pydantic import TypeAdapter, ValidationError
@@ -26,13 +31,14 @@ from tts.errors import StoreFull, TtsError
 from tts.loudness import Level
 from tts.record_job import RECORDED
 from tts.recorded import clip_sound
-from tts.render_job import ClipLine, Ready, Rendered, RenderFailed, RenderJob, SentenceLine, WarmUp
+from tts.render_job import ClipLine, Ready, Rendered, RenderFailed, RenderJob, Reply, SentenceLine, WarmUp
 from tts.sentence_cache import SentenceCache
 from tts.voice_chain import ChainedClip, VoiceChain
 from tts.voices import FALLBACK_VOICE
 
 _log = logging.getLogger(__name__)
-_M_ARENA_MAX = -8
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
+_LARGE = 1 << 20
 _PR_SET_PDEATHSIG = 1
 _URGENT_NICE, _IDLE_NICE = -10, 19
 _ASKED: TypeAdapter[RenderJob | WarmUp] = TypeAdapter(RenderJob | WarmUp)
@@ -53,12 +59,24 @@ def main(argv: list[str] | None = None) -> int:
     chain = VoiceChain(options.voices_dir, Level(target_lufs=options.target_lufs, horn=options.horn), cache)
     store = ClipStore(options.store)
     _say(replies, _warmed(chain, options.warm))
-    for line in sys.stdin:
-        _say(replies, answer(line, chain, store))
+    done: SimpleQueue[Future[Reply] | None] = SimpleQueue()
+    do = partial(answer, chain=chain, store=store)
+    threading.Thread(target=_take_jobs, args=(options.at_once, do, done), daemon=True).start()
+    while (job := done.get()) is not None:
+        _say(replies, job.result())
     return 0
 
 
-def answer(line: str, chain: VoiceChain, store: ClipStore) -> Rendered | RenderFailed | Ready:
+def _take_jobs(at_once: int, do: Callable[[str], Reply], done: "SimpleQueue[Future[Reply] | None]") -> None:
+    try:
+        with ThreadPoolExecutor(at_once, "job") as hands:
+            for line in sys.stdin:
+                hands.submit(do, line).add_done_callback(done.put)
+    finally:
+        done.put(None)
+
+
+def answer(line: str, chain: VoiceChain, store: ClipStore) -> Reply:
     """Do what one line asks."""
     try:
         job = _ASKED.validate_json(line)
@@ -108,6 +126,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--idle", action="store_true", help="run only when nothing else wants the processor")
     parser.add_argument("--urgent", action="store_true", help="run before everything else, where that is allowed")
     parser.add_argument("--warm", metavar="VOICE", help="load this voice before saying ready")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="so many jobs at once (default: one)")
     parser.add_argument("--cache", type=Path, help="the folder of sentences said before (default: beside the store)")
     parser.add_argument("--cache-mb", type=int, default=256, help="how much of them to keep")
     parser.add_argument("--target-lufs", type=float, default=Level().target_lufs, help="the house level")
@@ -126,7 +145,7 @@ def _warmed(chain: VoiceChain, voice: str | None) -> Ready:
     return Ready(engine=reader.engine.name, voice=reader.engine.voice, fallback_reason=reason)
 
 
-def _say(replies: IO[str], reply: Ready | Rendered | RenderFailed) -> None:
+def _say(replies: IO[str], reply: Reply) -> None:
     replies.write(reply.model_dump_json() + "\n")
     replies.flush()
 
@@ -172,8 +191,13 @@ def _weigh_session(nice: int) -> None:
 
 
 def _share_heap() -> None:
-    """Have all threads allocate from one heap: of those that each would get, none ever shrinks again."""
-    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    """Have all threads allocate from one heap: of those that each would get, none ever shrinks again.
+
+    What is large stands apart and is given back when it is free: in the heap it would leave holes.
+    """
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_ARENA_MAX, 1)
+    libc.mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def _die_with_parent(parent: int) -> None:

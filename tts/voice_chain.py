@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tts.errors import EngineError, TooSlow, TtsError, VoiceError
 from tts.loudness import Level
 from tts.reader import Reader
 from tts.sentence_cache import SentenceCache
+from tts.voice_turns import VoiceTurns
 from tts.voices import FALLBACK_VOICE, load_engine
 
 _log = logging.getLogger(__name__)
@@ -40,7 +42,10 @@ def _processor_seconds() -> float:
 
 
 class VoiceChain:
-    """Keeps the last chosen voice and the fallback loaded, and speaks with the first that can."""
+    """Keeps the last chosen voice and the fallback loaded, and speaks with the first that can.
+
+    Several threads may make clips at once; those that want another voice wait for their turn.
+    """
 
     def __init__(
         self,
@@ -70,6 +75,8 @@ class VoiceChain:
         self._work_seconds = work_seconds
         self._chosen: tuple[str, Reader] | None = None
         self._fallback: Reader | None = None
+        self._turns = VoiceTurns()
+        self._opening = threading.Lock()
 
     def warm(self, voice: str) -> tuple[Reader, str | None]:
         """Load the voice, or the fallback, have it speak once; give the reader and (in Vietnamese) why the fallback.
@@ -104,14 +111,24 @@ class VoiceChain:
             ClipError: there was nothing to say, or the encoder failed.
             VoiceError, EngineError: no voice could speak, and this is no emergency.
         """
+        with self._turns.taken(voice):
+            return self._spoken(passages, voice, framing, on_said)
+
+    def _spoken(
+        self,
+        passages: Sequence[Passage | Recorded],
+        voice: str,
+        framing: Framing,
+        on_said: Callable[[Said], None] | None,
+    ) -> ChainedClip:
         urgent = framing.chime is Chime.EMERGENCY
-        watch = _hurried(on_said, self._seconds if urgent else self._work_seconds)
+        watch = _hurried(on_said, self._seconds) if urgent else self._watched(on_said)
         try:
             return ChainedClip(make_clip(passages, self._reader(voice), framing, watch))
         except _SILENT as error:
             _log.warning("voice %s did not speak: %s", voice, error)
             reason, log = _why(error), str(error)
-            if self._chosen and self._chosen[0] == voice:
+            if (chosen := self._chosen) and chosen[0] == voice:
                 self._chosen = None  # loaded again at the next clip, in case its memory was the trouble
         try:
             return ChainedClip(make_clip(passages, self._reader(FALLBACK_VOICE), framing, on_said), reason, log)
@@ -122,7 +139,14 @@ class VoiceChain:
             signal = make_signal(Chime.EMERGENCY, times=_SIGNAL_TIMES, level=self._level, tune=framing.tune)
             return ChainedClip(signal, f"{reason}; {_why(error)}", f"{log}; {error}")
 
+    def _watched(self, on_said: Callable[[Said], None] | None) -> Callable[[Said], None]:
+        return _hurried(on_said, self._work_seconds, lambda: self._turns.speaking)
+
     def _reader(self, voice: str) -> Reader:
+        with self._opening:
+            return self._open_reader(voice)
+
+    def _open_reader(self, voice: str) -> Reader:
         if voice == FALLBACK_VOICE:
             if self._fallback is None:
                 self._fallback = Reader(self._open_voice(voice, self._voices_dir), self._level, self._cache)
@@ -138,15 +162,22 @@ def _why(error: Exception) -> str:
     return error.message if isinstance(error, TtsError) else "máy chủ hết bộ nhớ"
 
 
-def _hurried(on_said: Callable[[Said], None] | None, seconds: Callable[[], float]) -> Callable[[Said], None]:
-    """Watches a text being said, and gives up a voice that takes longer to speak than to be listened to."""
-    started = seconds()
-    said_s = 0.0
+def _hurried(
+    on_said: Callable[[Said], None] | None, seconds: Callable[[], float], sharers: Callable[[], int] = lambda: 1
+) -> Callable[[Said], None]:
+    """Watches a text being said, and gives up a voice that takes longer to speak than to be listened to.
+
+    `sharers` tells among how many texts the seconds are shared out.
+    """
+    before = seconds()
+    took_s = said_s = 0.0
 
     def watch(said: Said) -> None:
-        nonlocal said_s
+        nonlocal before, took_s, said_s
+        now = seconds()
+        took_s += (now - before) / sharers()
+        before = now
         said_s += said.speech.duration_s
-        took_s = seconds() - started
         if took_s > max(said_s, _PATIENCE_S):
             raise TooSlow(took_s, said_s)
         if on_said:

@@ -10,6 +10,7 @@ from functools import partial
 from sqlalchemy import Engine
 
 from broadcast.alarms_watch import AlarmWatch
+from broadcast.bulletin_renderer import bulletin_renderer
 from broadcast.clock_watch import ClockWatch
 from broadcast.communes import get_commune, voice_for
 from broadcast.db import migrate, open_engine, session_of
@@ -26,7 +27,7 @@ from broadcast.pole_watch import PoleWatch
 from broadcast.prepared import seed_prepared
 from broadcast.readiness_desk import ReadinessDesk
 from broadcast.relay_desk import RelayDesk
-from broadcast.renderers import RendererOptions, bulletin_renderer, emergency_renderer
+from broadcast.renderers import RendererOptions, emergency_renderer
 from broadcast.rendering import RendererPool
 from broadcast.server_clock import ServerClock, load_seen
 from broadcast.sources_desk import SourceDesk

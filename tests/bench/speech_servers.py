@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 import venv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from tts.clip_file import Passage
@@ -27,22 +29,27 @@ class OurRenderer:
 
     def __init__(self, voices_dir: Path, scratch: Path, voice: str) -> None:
         where = ["--voices-dir", str(voices_dir), "--store", str(scratch / "clips"), "--cache", str(scratch / "said")]
-        command = [sys.executable, "-m", "tts.renderer", *where, "--warm", voice]
+        command = [sys.executable, "-m", "tts.renderer", *where, "--warm", voice, "--at-once", "2"]
         self.voice = voice
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
         )
-        self._turn = threading.Lock()
+        self._writing = threading.Lock()
+        self._answers: dict[str, SimpleQueue[dict[str, Any]]] = {}
         self._read()
+        self._reader = threading.Thread(target=self._dispatch)
+        self._reader.start()
 
     def render(self, passages: Sequence[Passage]) -> dict[str, Any]:
         """Have a bulletin spoken, levelled, encoded and stored."""
         assert self.process.stdin
         sentences = [{"spoken": one.spoken, "pause": one.pause.value} for one in passages]
-        with self._turn:
-            self.process.stdin.write(json.dumps({"job": "bench", "sentences": sentences, "voice": self.voice}) + "\n")
+        name = uuid.uuid4().hex
+        self._answers[name] = SimpleQueue()
+        with self._writing:
+            self.process.stdin.write(json.dumps({"job": name, "sentences": sentences, "voice": self.voice}) + "\n")
             self.process.stdin.flush()
-            answer = self._read()
+        answer = self._answers[name].get(timeout=_SPEAK_S)
         assert answer.get("engine") == "piper", answer
         return answer
 
@@ -52,7 +59,14 @@ class OurRenderer:
         assert self.process.stdout
         self.process.stdin.close()
         self.process.wait(timeout=30)
+        self._reader.join()
         self.process.stdout.close()
+
+    def _dispatch(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            answer = json.loads(line)
+            self._answers[answer["job"]].put(answer)
 
     def _read(self) -> dict[str, Any]:
         assert self.process.stdout

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import uvloop
 from sqlalchemy import Engine
 
+from broadcast.bulletin_renderer import BulletinRenderer, bulletin_renderer
 from broadcast.db import reading, session_of
 from broadcast.models import Clip, Rendering, RenderingState
 from broadcast.renderers import (
@@ -21,7 +23,6 @@ from broadcast.renderers import (
     Renderer,
     RendererLost,
     RendererOptions,
-    bulletin_renderer,
     emergency_renderer,
 )
 from broadcast.rendering import DISK_PAUSE, MAX_ATTEMPTS, RendererPool, store_failed
@@ -64,10 +65,10 @@ def fake_child(name: str, store: Path) -> LateNews:
 
 def fake_renderers(
     store: Path, patience_s: float = 20, voice: str = "giọng", child: Child | None = None
-) -> tuple[Renderer, EmergencyRenderer]:
+) -> tuple[BulletinRenderer, EmergencyRenderer]:
     """For bulletins, and for emergencies; the patience is for these."""
     return (
-        Renderer(fake_child("bulletins", store), patience_s=60),
+        BulletinRenderer(fake_child("bulletins", store), patience_s=60),
         EmergencyRenderer(
             child or fake_child("emergencies", store), voice, patience_s=patience_s, patience_s_per_character=0
         ),
@@ -362,3 +363,15 @@ async def test_a_voice_is_doubted_no_longer_once_it_was_loaded(tmp_path: Path) -
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
         await renderer.stop()
+
+
+async def test_texts_that_are_in_hand_together_do_not_pay_for_each_others_crash(
+    house_engine: Engine, tmp_path: Path
+) -> None:
+    minutes = count(1)
+    bad = want(house_engine, "Câu này chết.")
+    good = [want(house_engine, f"Câu số {number}.") for number in range(4)]
+    async with running(house_engine, tmp_path, clock=lambda: NOW + timedelta(minutes=next(minutes))) as pool:
+        alone, *done = await finished(pool, house_engine, bad, *good)
+    assert (alone.state, alone.attempts) == (RenderingState.FAILED, MAX_ATTEMPTS)
+    assert [(one.state, one.attempts) for one in done] == [(RenderingState.RENDERED, 0)] * 4

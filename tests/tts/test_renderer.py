@@ -179,6 +179,34 @@ def test_takes_lines_ahead_and_answers_in_order(renderer: Renderer) -> None:
     assert [renderer.read()["job"] for _ in range(5)] == list("01234")
 
 
+def test_clips_made_at_once_are_those_made_one_by_one(renderer: Renderer, voices_dir: Path, tmp_path: Path) -> None:
+    """Two texts in its hands, three voices among them, and nothing remembered: whoever is done first is told first."""
+    jobs = [
+        job(f"{voice} {number}", voice=voice, sentences=[{"spoken": f"Thôn {name} họp tối nay."}, *SENTENCES])
+        for number, name in enumerate(NAMES[:3])
+        for voice in (VOICE_NAME, "tone", "espeak-vi")
+    ]
+    one_by_one = {str(asked["job"]): renderer.ask(asked)["sha256"] for asked in jobs}
+    started = Renderer(voices_dir, tmp_path / "clips", "--at-once", "2")
+    assert started.process.stdin
+    started.process.stdin.write("".join(json.dumps(asked) + "\n" for asked in jobs))
+    started.process.stdin.flush()
+    replies = [started.read() for _ in jobs]
+    assert {reply["job"]: reply["sha256"] for reply in replies} == one_by_one
+    assert started.close() == 0
+
+
+def test_answers_what_it_has_in_hand_before_it_ends(voices_dir: Path, tmp_path: Path) -> None:
+    started = Renderer(voices_dir, tmp_path / "clips", "--at-once", "2")
+    assert started.process.stdin
+    assert started.process.stdout
+    started.process.stdin.write("".join(json.dumps(job(name)) + "\n" for name in NAMES))
+    started.process.stdin.close()
+    assert sorted(json.loads(line)["job"] for line in started.process.stdout) == sorted(NAMES)
+    assert started.process.wait(timeout=60) == 0
+    started.process.stdout.close()
+
+
 def test_stays_small_with_a_long_bulletin(renderer: Renderer) -> None:
     """Issue: each renderer under 600 MB with a medium Piper model."""
     clause = "đề nghị bà con chằng chống nhà cửa, thu hoạch lúa đã chín, đưa tàu thuyền về nơi tránh trú an toàn, "

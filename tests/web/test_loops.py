@@ -140,6 +140,7 @@ async def test_a_lane_of_the_renderers_that_fails_is_run_again_and_the_page_says
         with reading(station.engine) as session:
             return session.get_one(Rendering, key).state is RenderingState.RENDERED
 
+    await until(lambda: station.renderers.loaded is not None)  # before, the other lane would do it too
     station.renderers.listen(break_once)
     first = say("Lũ về.")
     station.nudge()
