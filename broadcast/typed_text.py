@@ -55,5 +55,13 @@ def clean_slug(text: str, field: str) -> str:
     return text
 
 
+def slug_of(name: str) -> str:
+    """A short name for addresses, made of a Vietnamese one: `thon-dong-1` of `Thôn Đông 1`; empty of signs alone."""
+    # U+0111, d with a stroke, is no d with a mark.
+    plain = unicodedata.normalize("NFD", name.lower().replace(chr(0x111), "d"))
+    letters = "".join(sign for sign in plain if not unicodedata.combining(sign))
+    return re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:50].rstrip("-")
+
+
 def _too_long(field: str, max_chars: int) -> InvalidInput:
     return InvalidInput("too-long", f"Nội dung quá dài: tối đa {max_chars} ký tự.", field)

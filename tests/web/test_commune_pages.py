@@ -10,6 +10,7 @@ from broadcast.communes import get_commune, tunes_of
 from broadcast.models import AuditEntry, Role, Webhook
 from broadcast.nodes import create_node
 from broadcast.permissions import ALLOWED, Action, may
+from broadcast.typed_text import slug_of
 from broadcast.users import get_user
 from broadcast.zones import list_zones
 from tests.broadcast.test_notify_sending import receiving
@@ -17,7 +18,6 @@ from tests.web.conftest import NOW, Browser, Clock, Commune, SignIn, serving
 from tts.chimes import TUNES, Chime
 from web.pages.administration import DUTIES
 from web.pages.chimes import KINDS, TUNE_NAMES
-from web.pages.villages import slug_of
 from web.parts import START_ORDER, renderers
 from web.settings import load_settings
 

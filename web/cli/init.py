@@ -1,14 +1,13 @@
 """`loalang init`: a commune on an empty data directory."""
 
 import argparse
-import re
-import unicodedata
 from datetime import time
 
 from pydantic import ValidationError
 
 from broadcast.communes import create_commune
 from broadcast.models import Role
+from broadcast.typed_text import slug_of
 from broadcast.users import add_user
 from broadcast.zones import create_zone
 from players.messages import Window
@@ -33,12 +32,6 @@ def run(args: argparse.Namespace) -> int:
         )
     print(f"commune {slug} with {len(args.zone)} villages; sign in as {args.administrator} with {password}")
     return 0
-
-
-def slug_of(name: str) -> str:
-    """A short name for addresses: "Thôn Đông" → "thon-dong"."""
-    plain = unicodedata.normalize("NFD", name.lower().replace("đ", "d"))
-    return re.sub(r"[^a-z0-9]+", "-", "".join(sign for sign in plain if not unicodedata.combining(sign))).strip("-")
 
 
 def parse_window(text: str) -> Window:

@@ -1,7 +1,5 @@
 """The villages (administrator): added, renamed, removed while nothing is bound to them; and the commune's own name."""
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -12,7 +10,7 @@ from broadcast.communes import get_commune, rename_commune
 from broadcast.errors import BroadcastError, NotFound
 from broadcast.models import Zone
 from broadcast.permissions import Action
-from broadcast.typed_text import MAX_NAME
+from broadcast.typed_text import MAX_NAME, slug_of
 from broadcast.views import node_rows
 from broadcast.zones import create_zone, get_zone, list_zones, remove_zone, rename_zone, uses_of_zone
 from web.deps import Door, Fields, PostedForm, allowed
@@ -115,14 +113,6 @@ def act_on_village(slug: str, form: PostedForm, door: Administrator) -> Response
         return _show_one(door, slug, form, refusal_of(error))
     door.station.nudge()
     return door.go("/thon", "da-xoa-thon" if form.text("act") == "remove" else "da-luu-thon")
-
-
-def slug_of(name: str) -> str:
-    """A short name for addresses, made of a Vietnamese one: `thon-dong-1` of `Thôn Đông 1`."""
-    # U+0111, d with a stroke, is no d with a mark.
-    plain = unicodedata.normalize("NFD", name.lower().replace(chr(0x111), "d"))
-    letters = "".join(sign for sign in plain if not unicodedata.combining(sign))
-    return re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:50].rstrip("-")
 
 
 def _show(door: Door, form: Fields | None = None, problem_in: str = "", problem: Refusal | None = None) -> Response:

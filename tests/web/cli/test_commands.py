@@ -10,10 +10,10 @@ import pytest
 from broadcast.audit import entries_before
 from broadcast.db import open_engine, session_of
 from broadcast.second_factor import begin, codes_left, confirm
+from broadcast.typed_text import slug_of
 from broadcast.users import get_user, open_session, session_user
 from scheduler.clock import utc_now
 from web.cli import main
-from web.cli.init import slug_of
 
 
 @pytest.fixture
