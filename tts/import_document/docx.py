@@ -27,6 +27,7 @@ _SIGNS = {
     qn("w:br"): "\n",
     qn("w:cr"): "\n",
     qn("w:noBreakHyphen"): "-",
+    qn("w:softHyphen"): "\u00ad",  # in a font of TCVN3 the letter ư, as converters write it
 }
 _LINE = "\n"
 _NOTES = {qn("w:footnoteReference"): qn("w:footnote"), qn("w:endnoteReference"): qn("w:endnote")}
@@ -123,7 +124,7 @@ class _Reading:
             if node.tag == qn("w:t"):
                 runs.append((node.text or "", _font_of_run(node.getparent()) or style_font))
             elif node.tag in _SIGNS and node.getparent().tag == qn("w:r"):
-                runs.append((_SIGNS[node.tag], style_font))
+                runs.append((_SIGNS[node.tag], _font_of_run(node.getparent()) or style_font))
             else:
                 waiting.extend(reversed(node))
         return runs

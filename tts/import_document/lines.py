@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import median
 
 from tts.import_document.paper import Block, Table
-from tts.import_document.texts import continues, is_capitals, is_list_item, join_lines, tidy
+from tts.import_document.texts import continues, is_capitals, is_list_item, is_list_mark, join_lines, tidy
 
 _GAP = 2.2
 """A gap of so many letter heights parts a line."""
@@ -83,10 +83,11 @@ class Segment:
 
 
 def segments_of(words: Iterable[Word]) -> Iterator[Segment]:
-    """The words of one line, parted where a wide gap is."""
+    """The words of one line, parted where a wide gap is; a list's number belongs to its item, however far it hangs."""
     held: list[Word] = []
     for word in sorted(words, key=lambda word: word.left):
-        if held and word.left - held[-1].right > _GAP * median(one.height for one in (*held, word)):
+        is_mark = len(held) == 1 and is_list_mark(held[0].text)
+        if held and not is_mark and word.left - held[-1].right > _GAP * median(one.height for one in (*held, word)):
             yield Segment(tuple(held))
             held = []
         held.append(word)

@@ -9,6 +9,7 @@ from pdfminer.pdfdocument import PDFPasswordIncorrect
 from pdfminer.pdfexceptions import PDFException
 from pdfminer.psexceptions import PSException
 from pdfplumber.page import Page
+from pdfplumber.table import Table as RuledTable
 from pdfplumber.utils.exceptions import PdfminerException
 from PIL import Image
 
@@ -84,9 +85,22 @@ def _blocks(page: Page, words: list[Word], number: int) -> Iterator[Block | Tabl
     for table in sorted(tables, key=lambda found: float(found.bbox[1])):
         above = [word for word in words if top <= (word.top + word.bottom) / 2 < table.bbox[1]]
         yield from _flow(above, number)
-        yield Table(tuple(tuple(_cell(cell) for cell in row) for row in table.extract()), number)
+        yield Table(tuple(_rows(table)), number)
         top = table.bbox[3]
     yield from _flow([word for word in words if (word.top + word.bottom) / 2 >= top], number)
+
+
+def _rows(table: RuledTable) -> Iterator[tuple[tuple[str, ...], ...]]:
+    """The lines of each cell; one over several rows is told with each of them."""
+    held: dict[int, tuple[float, tuple[str, ...]]] = {}
+    for row, texts in zip(table.rows, table.extract(), strict=True):
+        for column, (box, text) in enumerate(zip(row.cells, texts, strict=True)):
+            bottom, _ = held.get(column, (0.0, ()))
+            if box is not None:
+                held[column] = float(box[3]), _cell(text)
+            elif bottom <= row.bbox[1] + 1:  # it belongs to the cell on its left
+                held[column] = 0.0, ()
+        yield tuple(held[column][1] for column in range(len(row.cells)))
 
 
 def _cell(text: str | None) -> tuple[str, ...]:

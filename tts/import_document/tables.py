@@ -46,7 +46,7 @@ def _merged(rows: Sequence[tuple[tuple[str, ...], ...]]) -> list[list[tuple[str,
 
 
 def _read_rows(rows: list[list[str]]) -> Iterator[str]:
-    rows = [row for row in rows if any(map(has_words, row))]
+    rows = _below_groups([row for row in rows if any(map(has_words, row))])
     if _has_counter(rows):
         rows = [row[1:] for row in rows]
     heads = rows[0] if len(rows) > 1 and _is_heading(rows) else None
@@ -54,6 +54,14 @@ def _read_rows(rows: list[list[str]]) -> Iterator[str]:
         text = _said(heads, row) if heads else ", ".join(cell for cell in row if has_words(cell))
         if text:
             yield text if text.endswith((".", ";", "!", "?")) else text + "."
+
+
+def _below_groups(rows: list[list[str]]) -> list[list[str]]:
+    """Without the upper row of a heading in two rows, which only says what columns of the lower belong together."""
+    if len(rows) > 2 and rows[0][0] == rows[1][0] and len(rows[0]) == len(rows[1]):
+        is_grouped = not all(map(has_words, rows[0])) and all(map(has_words, rows[1]))
+        return rows[1:] if is_grouped else rows
+    return rows
 
 
 def _has_counter(rows: list[list[str]]) -> bool:

@@ -33,6 +33,11 @@ def is_list_item(text: str) -> bool:
     return LIST_MARK.match(text) is not None
 
 
+def is_list_mark(text: str) -> bool:
+    """Whether it is the mark of a list item and nothing else."""
+    return LIST_MARK.fullmatch(f"{text} ") is not None
+
+
 def ends_sentence(text: str) -> bool:
     """Whether a line ends where a sentence or a clause does."""
     return _SENTENCE_END.search(text.rstrip()) is not None

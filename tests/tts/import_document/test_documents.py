@@ -20,6 +20,7 @@ from tests.tts.import_document.making import (
     SANS,
     SCHEDULE_READ,
     SERIF,
+    Sheet,
     as_phone_photo,
     legacy,
     make_letter,
@@ -33,6 +34,7 @@ from tests.tts.import_document.papers import edit_distance
 from tts.errors import DocumentRefused
 from tts.import_document import Draft, Limits, import_document
 from tts.import_document.office import find_office
+from tts.import_document.worker import StdoutDesk, read_document
 from tts.normalize.legacy import LegacyEncoding
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -161,6 +163,23 @@ async def test_a_pdf_with_text_in_it(tmp_path: Path) -> None:
     assert kinds(draft) == KINDS_SET_ASIDE | {"page-number"}
     assert draft.pages == 2
     assert {part.page for part in draft.set_aside} == {1, 2}
+
+
+def test_a_cell_over_several_rows_of_a_pdf_is_told_with_each(tmp_path: Path) -> None:
+    pdf = Sheet()
+    pdf.add_page()
+    with pdf.table(width=160, first_row_as_headings=False) as table:
+        for texts, is_tall in (
+            (("Thôn", "Ngày", "Giờ"), False),
+            (("Đông", "15/9", "7h"), True),
+            (("Tây", "14h"), False),
+        ):
+            cells = table.row()
+            for at, text in enumerate(texts):
+                cells.cell(text, rowspan=2 if is_tall and at == 1 else 1)
+    pdf.output(str(tmp_path / "a.pdf"))
+    draft = read_document(tmp_path / "a.pdf", StdoutDesk(LIMITS, tmp_path))
+    assert lines(draft) == ["Đông: ngày 15/9; giờ 7h.", "Tây: ngày 15/9; giờ 14h."]
 
 
 @pytest.mark.skipif(find_office() is None, reason="LibreOffice (libreoffice-writer-nogui) is not installed")

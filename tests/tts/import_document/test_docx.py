@@ -97,6 +97,16 @@ def test_what_is_hidden_or_was_deleted_is_not_read(tmp_path: Path) -> None:
     assert lines(read(document, tmp_path)) == ["Họp lúc 8h.", "Đông, 8h."]
 
 
+def test_a_soft_hyphen_is_a_letter_in_a_font_of_before_unicode(tmp_path: Path) -> None:
+    """In TCVN3 it is ư: LibreOffice writes it as an element when it converts a .doc."""
+    document = docx.Document()
+    for font, before, after in ((".VnTime", "nh", " sau"), ("Times New Roman", "Covi", "d")):
+        fonts = f'<w:rFonts w:ascii="{font}"/>'
+        hyphen = f"<w:r><w:rPr>{fonts}</w:rPr><w:softHyphen/></w:r>"
+        add(document, paragraph(run(before, fonts), hyphen, run(after, fonts)))
+    assert lines(read(document, tmp_path)) == ["như sau", "Covid"]
+
+
 def test_a_footnote_is_set_aside_at_its_place(tmp_path: Path) -> None:
     document = docx.Document()
     referred = '<w:r><w:footnoteReference w:id="2"/></w:r>'

@@ -64,6 +64,15 @@ def rows(*texts: tuple[str, ...]) -> Table:
             ["Đông: giờ 7h30.", "Tây: giờ 14h."],
         ),
         (rows(("Thôn", "Giờ"), ("Đông", "7h30"), ("", "đến 9h")), ["Đông: giờ 7h30 đến 9h."]),
+        (
+            rows(
+                ("TT", "Thôn", "Lịch", ""),
+                ("TT", "Thôn", "Ngày", "Giờ"),
+                ("1", "Đông", "5/9", "7h"),
+                ("2", "Tây", "6/9", ""),
+            ),
+            ["Đông: ngày 5/9; giờ 7h.", "Tây: ngày 6/9."],
+        ),
         (rows(("Đông", "ông Ba"), ("Tây", "bà Sáu")), ["Đông, ông Ba.", "Tây, bà Sáu."]),
         (rows(("Thời gian:", "8h ngày 5/9"), ("Địa điểm:", "Nhà văn hóa")), None),
         (rows(("Họp lúc 8h.",)), ["Họp lúc 8h."]),
@@ -123,6 +132,17 @@ def test_columns_under_each_other_are_a_table_also_where_words_come_near() -> No
     table, closing = found
     assert table == rows(("Thôn", "Thời gian"), ("Thôn Đông ở trên", "7h30"), ("Tây", "14h"))
     assert closing == Block("Đề nghị bà con đến đúng giờ đã ghi ở trên.", 1)
+
+
+def test_a_lists_numbers_hang_far_from_their_items_and_are_no_column() -> None:
+    found = page(
+        [*line("1.", 0), *line("Xích chó, mèo trước giờ tiêm.", 0, 60)],
+        [*line("2.", 14), *line("Nộp tiền công.", 14, 60)],
+    )
+    assert [block.text for block in found if isinstance(block, Block)] == [
+        "1. Xích chó, mèo trước giờ tiêm.",
+        "2. Nộp tiền công.",
+    ]
 
 
 def test_lines_far_apart_are_not_one_paragraph() -> None:
