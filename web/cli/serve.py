@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
+import os
 import socket
 import ssl
 import sys
@@ -25,6 +27,8 @@ _SWITCH_S = 0.0005
 """How soon a worker thread yields to the event loop. With the usual 5 ms a page waits that long, many times over."""
 _GARBAGE_AFTER = 50_000
 """Rows come and go by the thousand: with the usual 700, the collector walks all that lives many times a second."""
+_NICER_BY = -5
+"""An emergency's order waits for nobody else's work on this machine; the broker inherits it."""
 _TO_MEND = (NotSetUp, DatabaseUnusable, PlayersError, OSError)
 """Why a server may not start that the person at the terminal can mend. Everything else is a bug."""
 
@@ -129,6 +133,8 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
             raise CommandError(f"the certificate or its key cannot be used: {error}") from error
         if own_tls is not None:
             config.ssl = own_tls  # it has its certificate before the first connection
+        with contextlib.suppress(PermissionError):  # only root may, or who is given `LimitNICE` by systemd
+            os.nice(_NICER_BY)
         try:
             server.run(sockets=[listener])
         except SystemExit as error:  # uvicorn's way to say that the app did not start

@@ -315,3 +315,10 @@ def test_from_a_terminal_a_prepared_message_and_its_all_clear(house: House) -> N
     assert f"taken: {broadcast}" in told
     status, told = command(house, HEAD, "--all-clear", broadcast, "--slot", "noi=chợ Đầu Mối", "--wait", "90")
     assert status == 0, told
+
+
+def test_the_server_goes_before_other_work_where_it_may(house: House) -> None:
+    trial = [sys.executable, "-c", "import os; os.nice(-5)"]
+    allowed = subprocess.run(trial, check=False, timeout=60, stderr=subprocess.DEVNULL).returncode == 0
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, house.child.pid) == (max(-20, mine - 5) if allowed else mine)
