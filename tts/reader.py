@@ -1,8 +1,11 @@
 """A voice brought to the house level: what reads the sentences of a clip."""
 
+import re
+
 import numpy as np
 
-from tts.engine import SpeechEngine
+from tts.engine import SpeechEngine, plain
+from tts.errors import EngineError
 from tts.horn import shape_for_horn
 from tts.loudness import SILENCE_LUFS, Level, LoudnessMeter, limit, to_gain
 from tts.sentence_cache import SentenceCache
@@ -21,6 +24,10 @@ _OVERSHOOT_DB = 3.5
 _DECODERS_DIFFER_DB = 0.1
 _CALIBRATION_ROUNDS = 6
 _REST_S = 0.5
+_LETTER = re.compile("[A-Za-zÀ-ɏḀ-ỿ]")
+"""What every voice says something of; of other scripts it may have nothing to say."""
+_SHORTEST_S, _LONGEST_S, _AT_LEAST_S = 0.01, 0.4, 5.0
+"""What a character takes: about 0.07 s in Vietnamese; single letters and abbreviations are spelled."""
 
 
 def mix_ceiling_dbtp(level: Level) -> float:
@@ -82,7 +89,19 @@ class Reader:
 
     def _raw(self, sentence: str, rate: float) -> Speech:
         said = trim_silence(self.engine.speak(sentence, rate=rate))
+        if _LETTER.search(plain(sentence)):
+            _check_length(said, len(sentence) / rate, self.engine.voice)
         return resample(shape_for_horn(said) if self.level.horn else said, MIX_RATE)
+
+
+def _check_length(said: Speech, letters: float, voice: str) -> None:
+    """A damaged model gives no sound, or noise without end, and knows nothing of it.
+
+    Raises:
+        EngineError: nobody says so much text in that time.
+    """
+    if not _SHORTEST_S * letters <= said.duration_s <= _LONGEST_S * letters + _AT_LEAST_S or not len(said.samples):
+        raise EngineError(f"{voice} made {said.duration_s:.1f} s of sound of {letters:.0f} characters")
 
 
 def amplified(speech: Speech, gain: float, level: Level) -> Speech:

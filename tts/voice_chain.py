@@ -15,6 +15,7 @@ from tts.errors import EngineError, TooSlow, TtsError, VoiceError
 from tts.loudness import Level
 from tts.reader import Reader
 from tts.sentence_cache import SentenceCache
+from tts.voice_record import record_stamp
 from tts.voice_turns import VoiceTurns
 from tts.voices import FALLBACK_VOICE, load_engine
 
@@ -23,6 +24,8 @@ _SILENT = (VoiceError, EngineError, MemoryError)
 """The ways in which a voice does not speak."""
 _SIGNAL_TIMES = 3
 _PATIENCE_S = 3.0
+_SLOW_FOR_S = 300.0
+"""How long a voice that was slower than real time is not tried again: all sentences of a text have one voice."""
 _FIRST_WORDS = "Kính thưa toàn thể bà con nhân dân trong xã."
 
 
@@ -34,6 +37,15 @@ class ChainedClip:
     fallback_reason: str | None = None
     fallback_log: str | None = None
     """The same in English."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A voice that was opened, and which installation of it."""
+
+    voice: str
+    stamp: tuple[int, int] | None
+    reader: Reader
 
 
 def _processor_seconds() -> float:
@@ -73,7 +85,8 @@ class VoiceChain:
         self._open_voice = open_voice
         self._seconds = seconds
         self._work_seconds = work_seconds
-        self._chosen: tuple[str, Reader] | None = None
+        self._chosen: _Loaded | None = None
+        self._slow: dict[str, tuple[float, TooSlow]] = {}
         self._fallback: Reader | None = None
         self._turns = VoiceTurns()
         self._opening = threading.Lock()
@@ -84,6 +97,7 @@ class VoiceChain:
         Raises:
             VoiceError, EngineError: not even the fallback can be loaded.
         """
+        self._slow.pop(voice, None)
         try:
             reader = self._reader(voice)
             reader.engine.speak(_FIRST_WORDS)  # the first sentence of a model takes its memory, and twice the time
@@ -124,11 +138,14 @@ class VoiceChain:
         urgent = framing.chime is Chime.EMERGENCY
         watch = _hurried(on_said, self._seconds) if urgent else self._watched(on_said)
         try:
+            self._check_pace(voice)
             return ChainedClip(make_clip(passages, self._reader(voice), framing, watch))
         except _SILENT as error:
             _log.warning("voice %s did not speak: %s", voice, error)
             reason, log = _why(error), str(error)
-            if (chosen := self._chosen) and chosen[0] == voice:
+            if isinstance(error, TooSlow):
+                self._slow.setdefault(voice, (self._seconds() + _SLOW_FOR_S, error))
+            elif (chosen := self._chosen) and chosen.voice == voice:
                 self._chosen = None  # loaded again at the next clip, in case its memory was the trouble
         try:
             return ChainedClip(make_clip(passages, self._reader(FALLBACK_VOICE), framing, on_said), reason, log)
@@ -151,10 +168,19 @@ class VoiceChain:
             if self._fallback is None:
                 self._fallback = Reader(self._open_voice(voice, self._voices_dir), self._level, self._cache)
             return self._fallback
-        if self._chosen is None or self._chosen[0] != voice:
+        stamp = record_stamp(self._voices_dir / voice)
+        if self._chosen is None or (self._chosen.voice, self._chosen.stamp) != (voice, stamp):
             self._chosen = None  # two models at once would not fit in a renderer's memory
-            self._chosen = (voice, Reader(self._open_voice(voice, self._voices_dir), self._level, self._cache))
-        return self._chosen[1]
+            reader = Reader(self._open_voice(voice, self._voices_dir), self._level, self._cache)
+            self._chosen = _Loaded(voice, stamp, reader)
+        return self._chosen.reader
+
+    def _check_pace(self, voice: str) -> None:
+        """Raises: TooSlow: the voice was too slow just now."""
+        until, error = self._slow.get(voice, (0.0, None))
+        if error is not None and self._seconds() < until:
+            raise error
+        self._slow.pop(voice, None)
 
 
 def _why(error: Exception) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 
 from tts.errors import VoiceDownloadError, VoiceUnusable
-from tts.voice_install import LARGEST_MODEL_BYTES, InstalledVoice, check_digest, put_in_place, staging
+from tts.voice_install import LARGEST_MODEL_BYTES, check_digest, put_in_place, staging
+from tts.voice_record import InstalledVoice
 from tts.voices import VoiceCard, VoiceFile, check_voice_name
 
 Progress = Callable[[int, int], None]

@@ -1,7 +1,7 @@
 """Installed voices: a folder each, put in place whole or not at all."""
 
+import ctypes
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -13,35 +13,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal
+from typing import IO
 
 from tts.errors import UnknownVoice, VoiceError, VoiceUnusable
 from tts.voice_check import VoiceFacts, check_config, try_model
+from tts.voice_record import RECORD, InstalledVoice, Origin, check_unchanged, digest_of, read_record
 from tts.voices import BUILT_IN, VoiceCard, VoiceFile, check_voice_name, find_model, load_cards, read_config
 
 LARGEST_MODEL_BYTES = 400 << 20
 LARGEST_CONFIG_BYTES = 1 << 20
-_RECORD = "installed.json"
 _BLOCK = 1 << 20
-
-Origin = Literal["download", "folder", "zip"]
-
-
-@dataclass(frozen=True, slots=True)
-class InstalledVoice:
-    """What was put in place, and when; kept in the voice's folder as `installed.json`."""
-
-    name: str
-    origin: Origin
-    installed_at: str
-    """ISO 8601 with offset."""
-    size_bytes: int
-    model_sha256: str
-    config_sha256: str
-    sample_rate: int
-    speakers: int
-    made_for: str = "vi"
-    """The espeak-ng language of its config; another than Vietnamese is heard as an accent."""
+_OLD = ".old"
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+"""From Linux's `fcntl.h` and `fs.h`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +51,6 @@ def list_voices(voices_dir: Path) -> list[ListedVoice]:
     names = sorted(cards.keys() | installed.keys())
     listed = [ListedVoice(name, cards.get(name), installed.get(name), built_in=False) for name in names]
     return [*listed, *(ListedVoice(name, None, None, built_in=True) for name in BUILT_IN)]
-
-
-def read_record(folder: Path) -> InstalledVoice | None:
-    """What is installed in a folder; None if nothing is, or not by us."""
-    try:
-        return InstalledVoice(**json.loads((folder / _RECORD).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def install_from(source: Path, voices_dir: Path, *, now: datetime) -> InstalledVoice:
@@ -108,7 +84,7 @@ def put_in_place(stage: Path, voices_dir: Path, *, origin: Origin, now: datetime
     try_model(model)
     try:
         record = _record(model, facts, origin, now)
-        (stage / _RECORD).write_text(json.dumps(asdict(record), indent=1), "utf-8")
+        (stage / RECORD).write_text(json.dumps(asdict(record), indent=1), "utf-8")
         _swap(stage, voices_dir / name)
     except OSError as error:
         raise VoiceError("cannot-install", name=name, why=error) from error
@@ -128,15 +104,11 @@ def verify_voice(name: str, voices_dir: Path) -> InstalledVoice:
         raise UnknownVoice("not-installed", name=name)
     model = find_model(folder)
     check_config(read_config(Path(f"{model}.json")))
+    check_unchanged(model, record)
     card = load_cards().get(name)
-    for path, expected, known in (
-        (model, record.model_sha256, card and card.model),
-        (Path(f"{model}.json"), record.config_sha256, card and card.config),
-    ):
-        if digest_of(path, "sha256") != expected:
-            raise VoiceUnusable("changed", file=path.name)
-        if record.origin == "download" and known:
-            check_digest(path, known)
+    if record.origin == "download" and card is not None:
+        check_digest(model, card.model)
+        check_digest(Path(f"{model}.json"), card.config)
     return record
 
 
@@ -170,12 +142,6 @@ def remove_voice(name: str, voices_dir: Path) -> None:
             raise VoiceError("cannot-remove", name=name, why=error) from error
 
 
-def digest_of(path: Path, kind: str) -> str:
-    """The hexadecimal digest of a file; `kind` is "sha256" or "md5"."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
-
-
 @contextmanager
 def staging(voices_dir: Path) -> Iterator[Path]:
     """A fresh folder beside the voices, gone afterwards; one installer at a time."""
@@ -186,8 +152,7 @@ def staging(voices_dir: Path) -> Iterator[Path]:
         raise VoiceError("cannot-write", why=error) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for left_by_a_crash in voices_dir.glob(".new-*"):
-            shutil.rmtree(left_by_a_crash, ignore_errors=True)
+        _sweep(voices_dir)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=voices_dir) as stage:
             yield Path(stage)
 
@@ -208,16 +173,57 @@ def _record(model: Path, facts: VoiceFacts, origin: Origin, now: datetime) -> In
 
 
 def _swap(stage: Path, folder: Path) -> None:
-    """Move the staged files into a new folder, flush them, and put that where the voice belongs."""
+    """Move the staged files into a new folder, flush them, and put that where the voice belongs.
+
+    At each instant, also that of a power cut, the old voice or the new one is there.
+    """
     fresh = stage / "fresh"
     fresh.mkdir()
     for path in [path for path in stage.iterdir() if path.is_file()]:
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        _flush(path)
         path.rename(fresh / path.name)
-    if folder.exists():
-        folder.rename(stage / "old")
-    fresh.rename(folder)
+    _flush(fresh)
+    if not folder.exists():
+        fresh.rename(folder)
+    elif not _exchange(fresh, folder):
+        _replace(stage, fresh, folder)
+    _flush(folder.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Have two folders change places in one step; false where the file system cannot."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    return bool(libc.renameat2(_AT_FDCWD, bytes(one), _AT_FDCWD, bytes(other), _RENAME_EXCHANGE) == 0)
+
+
+def _replace(stage: Path, fresh: Path, folder: Path) -> None:
+    """The same in two steps; after a power cut between them `_sweep` brings the old voice back."""
+    kept = stage / _OLD / folder.name
+    kept.parent.mkdir()
+    folder.rename(kept)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        kept.rename(folder)
+        raise
+
+
+def _sweep(voices_dir: Path) -> None:
+    """Remove what installers that were killed have left, but no voice that was on its way out."""
+    for left in voices_dir.glob(".new-*"):
+        for kept in left.glob(f"{_OLD}/*"):
+            if not (voices_dir / kept.name).exists():
+                kept.rename(voices_dir / kept.name)
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    """Have a file or a folder on the disk."""
+    there = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(there)
+    finally:
+        os.close(there)
 
 
 def _copy_folder(source: Path, stage: Path) -> None:

@@ -13,6 +13,7 @@ from tts.engine import SpeechEngine
 from tts.errors import UnknownVoice, VoiceUnusable
 from tts.espeak import EspeakEngine
 from tts.tone import ToneEngine
+from tts.voice_record import check_unchanged, read_record
 
 DEFAULT_VOICE = "vi_VN-vais1000-medium"
 FALLBACK_VOICE = "espeak-vi"
@@ -112,7 +113,7 @@ def load_engine(voice: str, voices_dir: Path) -> SpeechEngine:
 
     Raises:
         UnknownVoice: no such voice is installed.
-        VoiceUnusable: it is there and cannot be used.
+        VoiceUnusable: it is there and cannot be used, or is not any more what was installed.
     """
     if voice == FALLBACK_VOICE:
         return EspeakEngine()
@@ -122,6 +123,8 @@ def load_engine(voice: str, voices_dir: Path) -> SpeechEngine:
     if not folder.is_dir():
         raise UnknownVoice("not-installed", name=voice)
     model = find_model(folder)
+    if (record := read_record(folder)) is not None:
+        check_unchanged(model, record)
     try:
         # Here, because onnxruntime takes half a second and 60 MB that the other voices do not need.
         from tts.piper import PiperEngine  # noqa: PLC0415

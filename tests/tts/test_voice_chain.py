@@ -1,6 +1,9 @@
+import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.fakes.piper_voice import VOICE_NAME, vietnamese_voice_dir
@@ -12,8 +15,10 @@ from tts.preview import speak_to_file
 from tts.speech import Speech
 from tts.tone import ToneEngine
 from tts.voice_chain import VoiceChain
+from tts.voice_install import install_from, remove_voice
 from tts.voices import load_engine
 
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 WORDS = [Passage("Mời bà con ra đồng."), Passage("Trân trọng cảm ơn.")]
 
 
@@ -165,3 +170,80 @@ def test_a_voice_that_runs_out_of_memory_while_it_speaks_is_replaced_for_that_cl
     again = chain.make_clip(WORDS, "greedy", Framing(Chime.EMERGENCY))
     assert (again.clip.engine, again.fallback_reason) == ("tone", None)
     assert opened == ["greedy", "espeak-vi", "greedy"], "it is loaded anew: its memory may have been the trouble"
+
+
+def test_a_voice_that_was_too_slow_is_left_alone_for_some_minutes(tmp_path: Path) -> None:
+    """An emergency comes sentence by sentence: it has one speaker, and none waits for the slow one again."""
+    clock, opened = [0.0], []
+
+    def open_voice(name: str, folder: Path) -> SpeechEngine:
+        opened.append(name)
+        return SlowEngine(clock) if name == "slow" else load_engine(name, folder)
+
+    def speakers() -> list[str]:
+        made = [chain.make_clip([passage], "slow", Framing(Chime.EMERGENCY)) for passage in (*WORDS * 2, long)]
+        assert all("chậm" in (one.fallback_reason or "") for one in made if one.clip.engine == "espeak")
+        return [one.clip.engine for one in made]
+
+    long = Passage("Đề nghị bà con thôn Đông và thôn Đoài rời nhà ngay và đi lên trường học của xã.")
+    chain = VoiceChain(tmp_path, open_voice=open_voice, seconds=lambda: clock[0])
+    assert chain.make_clip([long], "slow", Framing(Chime.EMERGENCY)).clip.engine == "espeak"
+    taken_s = clock[0]
+    assert speakers() == ["espeak"] * 5
+    assert clock[0] == taken_s, "nobody waited for it again"
+    clock[0] += 301
+    assert speakers()[0] == "tone"
+    chain.warm("slow")
+    assert chain.make_clip([WORDS[0]], "slow", Framing(Chime.EMERGENCY)).clip.engine == "tone"
+    assert opened == ["slow", "espeak-vi"], "it stays loaded"
+
+
+class DamagedEngine(ToneEngine):
+    """A model whose weights have rotted: silence, or noise without end, and no error."""
+
+    def __init__(self, seconds: float, loudness: float) -> None:
+        self.sound = np.full(round(seconds * self.sample_rate), loudness, dtype=np.float32)
+
+    def speak(self, sentence: str, *, rate: float = 1.0) -> Speech:
+        spoken = super().speak(sentence, rate=rate)
+        return Speech(self.sound, self.sample_rate) if "cảm ơn" in sentence else spoken
+
+
+@pytest.mark.parametrize(("seconds", "loudness"), [(2.0, 0.0), (0.0, 0.0), (0.05, 0.2), (60.0, 0.2)])
+def test_a_voice_that_makes_no_speech_of_words_is_replaced(tmp_path: Path, seconds: float, loudness: float) -> None:
+    def open_voice(name: str, folder: Path) -> SpeechEngine:
+        return DamagedEngine(seconds, loudness) if name == "rotten" else load_engine(name, folder)
+
+    words = [WORDS[0], Passage("Trân trọng cảm ơn bà con.")]
+    made = VoiceChain(tmp_path, open_voice=open_voice).make_clip(words, "rotten", Framing())
+    assert made.clip.engine == "espeak"
+    assert made.fallback_reason
+    assert [said.passage for said in made.clip.said_at] == [0, 1], "no sentence is left out"
+
+
+def test_a_voice_that_is_damaged_on_the_disk_does_not_speak(tmp_path: Path) -> None:
+    voices_dir = tmp_path / "voices"
+    install_from(vietnamese_voice_dir(tmp_path / "usb"), voices_dir, now=NOW)
+    model = voices_dir / VOICE_NAME / f"{VOICE_NAME}.onnx"
+    whole = model.read_bytes()
+    middle = len(whole) // 2
+    model.write_bytes(whole[:middle] + bytes(4096) + whole[middle + 4096 :])
+    made = VoiceChain(voices_dir).make_clip(WORDS, VOICE_NAME, Framing(Chime.EMERGENCY))
+    assert made.clip.engine == "espeak"
+    assert "đã bị thay đổi hoặc hỏng" in (made.fallback_reason or "")
+
+
+def test_a_voice_that_is_installed_again_speaks_as_it_is_now(tmp_path: Path) -> None:
+    """A commune's own voice, trained anew under its name: also in a renderer that has the old one loaded."""
+    voices_dir, source = tmp_path / "voices", vietnamese_voice_dir(tmp_path / "usb")
+    install_from(source, voices_dir, now=NOW)
+    chain = VoiceChain(voices_dir)
+    before = chain.make_clip(WORDS, VOICE_NAME, Framing()).clip
+    config = json.loads((source / f"{VOICE_NAME}.onnx.json").read_text())
+    config["inference"] = config.get("inference", {}) | {"length_scale": 1.8}
+    (source / f"{VOICE_NAME}.onnx.json").write_text(json.dumps(config))
+    install_from(source, voices_dir, now=NOW)
+    now = chain.make_clip(WORDS, VOICE_NAME, Framing()).clip
+    assert now.duration_ms > 1.2 * before.duration_ms
+    remove_voice(VOICE_NAME, voices_dir)
+    assert chain.make_clip(WORDS, VOICE_NAME, Framing()).clip.engine == "espeak"

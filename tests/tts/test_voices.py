@@ -22,10 +22,11 @@ from tts.voice_install import (
     LARGEST_CONFIG_BYTES,
     install_from,
     list_voices,
-    read_record,
     remove_voice,
+    staging,
     verify_voice,
 )
+from tts.voice_record import read_record
 from tts.voice_troubles import VOICE_TROUBLES
 from tts.voices import BUILT_IN, DEFAULT_VOICE, check_voice_name, load_cards, load_engine
 
@@ -314,6 +315,38 @@ def test_what_a_crash_left_is_swept_away(source: Path, voices_dir: Path) -> None
     (voices_dir / ".new-crashed").mkdir(parents=True)
     (voices_dir / ".new-crashed" / "half.onnx").write_bytes(b"x")
     install_from(source, voices_dir, now=NOW)
+    assert sorted(path.name for path in voices_dir.iterdir()) == [".lock", VOICE_NAME]
+
+
+def test_a_power_cut_while_a_voice_is_replaced_leaves_one_that_speaks(source: Path, voices_dir: Path) -> None:
+    install_from(source, voices_dir, now=NOW)
+    cut = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from tts.voice_install import install_from
+source, voices_dir, name = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+rename = Path.rename
+def cut(path, to):
+    if Path(to) == voices_dir / name:
+        os._exit(9)
+    return rename(path, to)
+Path.rename = cut
+install_from(source, voices_dir, now=datetime.now(UTC))
+"""
+    command = [sys.executable, "-c", cut, str(source), str(voices_dir), VOICE_NAME]
+    subprocess.run(command, timeout=120, check=False, cwd=Path(__file__).parents[2])
+    assert verify_voice(VOICE_NAME, voices_dir).name == VOICE_NAME
+
+
+def test_a_voice_that_was_on_its_way_out_is_brought_back(source: Path, voices_dir: Path) -> None:
+    """Where the file system cannot exchange two folders, a power cut may come between its two steps."""
+    record = install_from(source, voices_dir, now=NOW)
+    left = voices_dir / ".new-cut" / ".old"
+    left.mkdir(parents=True)
+    (voices_dir / VOICE_NAME).rename(left / VOICE_NAME)
+    with staging(voices_dir):
+        assert verify_voice(VOICE_NAME, voices_dir) == record
     assert sorted(path.name for path in voices_dir.iterdir()) == [".lock", VOICE_NAME]
 
 
