@@ -1,4 +1,4 @@
-"""The node at work: feeds what happens to `step`, stores what comes of it, then does it. One event at a time."""
+"""The node at work: feeds what happens to `step`, has what comes of it stored, and does it. One event at a time."""
 
 import asyncio
 import logging
@@ -21,6 +21,7 @@ from players.node.events import (
     ClipStored,
     ClipTrouble,
     Event,
+    Go,
     Leaving,
     Refuse,
     Spread,
@@ -44,6 +45,8 @@ from players.topics import Topics
 log = logging.getLogger(__name__)
 
 LEAVE_WITHIN_S = 2.0
+URGENT_WAITS_S, PLANNED_WAITS_S = 0.1, 1.0
+"""So long at most what is to sound waits for the card."""
 _LONGEST_SLEEP_S = 60.0
 _DEFAULT_HEARTBEAT_S = 15.0
 
@@ -58,7 +61,7 @@ class Agent:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._was_trusted = False
         self._leaving = asyncio.Event()
-        self._keeper = Keeper(parts.store, parts.clock, lambda: self._state)
+        self._keeper = Keeper(parts.store, parts.clock, lambda: self._state, self._told)
         self._clips = Shelves(parts.clips, parts.memory_clips)
         self._player = Player(
             parts.outputs,
@@ -125,6 +128,7 @@ class Agent:
         await self._player.rest(LEAVE_WITHIN_S)
         await self._events.join()
         await self._link.farewell(LEAVE_WITHIN_S)
+        await self._keeper.stored(LEAVE_WITHIN_S)
 
     # Events
 
@@ -133,9 +137,14 @@ class Agent:
         self._events.put_nowait(event)
 
     async def answers(self) -> bool:
-        """For the watchdog: returns when all that had happened is dealt with, its state stored; whether outputs do."""
+        """For the watchdog: returns when all that had happened is dealt with, its state stored; whether outputs do.
+
+        While there is an emergency the card is not waited for: a new process would cut it, and find the same card.
+        """
         self.emit(Tick())
         await self._events.join()
+        if not self._has_emergency:
+            await self._keeper.stored()
         return not self._player.is_stuck
 
     async def _live(self) -> None:
@@ -162,9 +171,11 @@ class Agent:
         former = self._state
         now = self._clock.now()
         self._state, actions = step(self._spared(former), event, now)
-        await self._keeper.save(self._state, [action.report for action in actions if isinstance(action, Tell)])
+        self._keeper.save(self._state, [action.report for action in actions if isinstance(action, Tell)])
         self._tell_trust(is_trusted=now.trusted)
         for action in actions:
+            if isinstance(action, Go):
+                await self._write_down(action)
             self._do(action)
         if former.zones != self._state.zones:
             self._link.zones_changed()
@@ -176,6 +187,13 @@ class Agent:
         if has_other and self._state.has_pack and not former.has_pack:
             self._announce("pack", clips=len(self._state.pack_clips))
 
+    async def _write_down(self, action: Go) -> None:
+        """Have it on the card that it sounds before it does, or it could again after a power cut."""
+        is_urgent = self._state.tracks[action.broadcast].is_emergency
+        if not await self._keeper.stored(URGENT_WAITS_S if is_urgent else PLANNED_WAITS_S):
+            # Silence would be worse than a second time.
+            log.warning("%s sounds before it is written down: the card is slow", action.broadcast)
+
     def _tell_trust(self, *, is_trusted: bool) -> None:
         """Say at once when the time has become known well enough, or is not any more."""
         if is_trusted is not self._was_trusted:
@@ -185,9 +203,8 @@ class Agent:
 
     def _do(self, action: Action) -> None:
         match action:
-            case Tell(report):
-                self._announce_report(report)
-                self._link.reports_waiting()
+            case Tell():
+                pass  # once it is written down: see `_told`
             case Refuse(what, why):
                 self._refuse(what, why)
             case Spread(signed):
@@ -207,6 +224,11 @@ class Agent:
         log.warning("not obeyed: %s: %s", what, why)
         self._condition.refused = self._condition.refused.one_more(f"{what}: {why}", self._clock.now().at)
         self._announce("refused", what=what, why=why)
+
+    def _told(self, reports: Sequence[PlaybackReport]) -> None:
+        for report in reports:
+            self._announce_report(report)
+        self._link.reports_waiting()
 
     def _announce_report(self, report: PlaybackReport) -> None:
         fields = report.model_dump(mode="json", exclude_none=True, exclude={"report", "node", "outcome", "at"})
@@ -272,9 +294,11 @@ class Agent:
 
     def gather_s(self) -> float:
         """See `Duties`."""
-        tracks = self._state.tracks.values()
-        is_urgent = any(track.is_emergency and track.phase is not Phase.DONE for track in tracks)
-        return GATHER_IN_EMERGENCY_S if is_urgent else GATHER_S
+        return GATHER_IN_EMERGENCY_S if self._has_emergency else GATHER_S
+
+    @property
+    def _has_emergency(self) -> bool:
+        return any(track.is_emergency and track.phase is not Phase.DONE for track in self._state.tracks.values())
 
     def needs_server(self) -> bool:
         """See `Duties`."""
@@ -291,7 +315,7 @@ class Agent:
 
     async def acknowledged(self, reports: Sequence[str]) -> None:
         """See `Duties`."""
-        await self._keeper.acknowledged(reports)
+        self._keeper.acknowledged(reports)
 
     async def clip_came(self, sha256: str, data: bytes) -> None:
         """See `Duties`."""

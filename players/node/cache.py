@@ -8,6 +8,7 @@ import errno
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,6 +40,7 @@ class ClipStore:
         self._max_bytes = max_bytes
         self.error: str | None = None
         """Why the disk refused what was last written; none again once it has taken something."""
+        self._used: dict[str, float] = {}
         with suppress(ClipRefused), self._writing():
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -159,11 +161,9 @@ class ClipStore:
             self.part(sha256).unlink(missing_ok=True)
 
     def used_now(self, sha256: str) -> None:
-        """Remember that a clip was played, so that it goes later than others."""
-        try:
-            os.utime(self.path(sha256))
-        except OSError:
-            return  # gone or read-only: then it goes when it goes
+        """Remember that a clip was played, so that it goes later than others. Waits for no disk: see `make_room`."""
+        if self.path(sha256).exists():
+            self._used[sha256] = time.time()
 
     def make_room(self, size_bytes: int, keep: Collection[str], spare: Sequence[str] = ()) -> frozenset[str]:
         """Remove clips until so many bytes fit: first those nobody needs any more, least recently used first.
@@ -179,8 +179,15 @@ class ClipStore:
         Raises:
             ClipRefused: even without them there is no room, or the disk does not let them go.
         """
+        self._write_down_uses()
         with self._writing():
             return self._make_room(size_bytes, keep, spare)
+
+    def _write_down_uses(self) -> None:
+        used, self._used = self._used, {}
+        for sha256, at in used.items():
+            with suppress(OSError):  # gone or read-only: then it goes when it goes
+                os.utime(self.path(sha256), (at, at))
 
     def _make_room(self, size_bytes: int, keep: Collection[str], spare: Sequence[str]) -> frozenset[str]:
         last = {name: place for place, name in enumerate(spare, 1)}

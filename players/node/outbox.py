@@ -50,10 +50,11 @@ class Outbox:
                 continue  # written by another version: it stays, and is not in the way of the others
         return reports
 
-    def acknowledged(self, reports: Sequence[str]) -> None:
-        """Forget what the server has."""
+    def acknowledged(self, reports: Sequence[str]) -> int:
+        """Forget what the server has; how many there were."""
+        names = [(report,) for report in reports]
         with self._connection:
-            self._connection.executemany("DELETE FROM outbox WHERE report = ?", [(report,) for report in reports])
+            return self._connection.executemany("DELETE FROM outbox WHERE report = ?", names).rowcount
 
     def count(self) -> int:
         """How many are not acknowledged."""

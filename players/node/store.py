@@ -163,10 +163,10 @@ class NodeStore:
         except sqlite3.Error as error:
             raise StoreUnusable(str(error)) from error
 
-    def acknowledged(self, reports: Sequence[str]) -> None:
-        """Forget reports that the server has."""
+    def acknowledged(self, reports: Sequence[str]) -> int:
+        """Forget reports that the server has; how many there were."""
         try:
-            self.outbox.acknowledged(reports)
+            return self.outbox.acknowledged(reports)
         except sqlite3.Error as error:
             raise StoreUnusable(str(error)) from error
 

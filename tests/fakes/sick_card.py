@@ -42,3 +42,15 @@ def turn_read_only(card: Path) -> None:
     _run("mount", "-o", "remount,abort", str(card))
     with pytest.raises(OSError, match="Read-only"):
         (card / "anything").write_bytes(b"x")
+
+
+@contextmanager
+def frozen(card: Path) -> Iterator[None]:
+    """As a card that takes nothing for a while: whoever writes hangs."""
+    done = _run("fsfreeze", "--freeze", str(card))
+    if done.returncode:
+        pytest.skip(f"a card cannot be frozen here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        _run("fsfreeze", "--unfreeze", str(card))

@@ -173,6 +173,17 @@ def test_room_is_made_by_what_was_not_used_longest_and_is_not_wanted(tmp_path: P
     assert full.value.reason is Reason.DISK_FULL
 
 
+def test_what_was_played_goes_later_than_what_was_not(tmp_path: Path) -> None:
+    store = ClipStore(tmp_path, 2500)
+    (first, old), (second, newer), (third, new) = (blob(1000, seed) for seed in range(3))
+    for age, (data, one) in enumerate(((first, old), (second, newer))):
+        store.put(one.sha256, data)
+        os.utime(store.path(one.sha256), (age, age))
+    store.used_now(old.sha256)
+    store.used_now("never had")
+    assert store.put(new.sha256, third) == {newer.sha256}
+
+
 def test_a_full_disk_drops_what_is_needed_last_first_and_nothing_that_is_needed_sooner() -> None:
     pole = ready()
     at = pole.now + timedelta(hours=1)

@@ -12,11 +12,15 @@ import pytest
 from players.memory import MemoryBroker
 from players.messages import ClipRef, Emergencies, Play, Reason, Urgency
 from players.node.cache import ClipStore
+from players.node.clock import NodeClock
 from players.node.errors import ClipRefused
 from players.node.events import ConfigCame, EmergenciesCame, Tick
+from players.node.keeping import Keeper
 from players.node.shelves import Shelves
+from players.node.state import Phase
+from players.node.store import NodeStore
 from tests.fakes.fake_server import COMMUNE, FakeDoor, FakeServer
-from tests.fakes.sick_card import mount_read_only, mounted_card, turn_read_only
+from tests.fakes.sick_card import frozen, mount_read_only, mounted_card, turn_read_only
 from tests.players.node.command import Command, identity
 from tests.players.node.conftest import NodeBox
 from tests.players.node.pole import DAWN, Pole, config, item, seconds
@@ -161,6 +165,75 @@ async def test_an_emergency_with_new_words_sounds_where_the_card_is_read_only_an
         assert (await server.until_final("flood")).outcome == "played"
         assert (await server.until_final("dawn")).outcome == "played"
         await server.until(lambda: "Read-only" in (server.heartbeats[-1].disk_error or ""))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(40):
+        while not condition():  # noqa: ASYNC110 - told by nobody
+            await asyncio.sleep(0.02)
+
+
+async def test_what_is_due_sounds_while_the_card_hangs_and_is_reported_afterwards(
+    box: NodeBox, server: FakeServer, new_clip: MakeClip, card: Path
+) -> None:
+    planned, words = new_clip(3.0), new_clip(1.0, 3)
+    async with box.running(record=False) as agent:
+        await server.configure()
+        await server.schedule(server.item("dawn", [planned], in_s=4, resume_within_ms=60_000, late_within_ms=60_000))
+        await server.until(lambda: "cued" in server.outcomes("dawn"))
+        with frozen(card):
+            await until(lambda: agent.state.tracks["dawn"].phase is Phase.PLAYING)
+            await server.say_bytes(server.topics.clip("thon-dong", words.sha256), box.door.clips.pop(words.sha256))
+            flood = server.item("flood", [words], in_s=0.5, urgency=Urgency.EMERGENCY)
+            await server.order(Play(**server.fresh("o-flood", 60), item=flood))
+            await until(lambda: "flood" in agent.state.tracks and agent.state.tracks["flood"].phase is Phase.DONE)
+            assert "playing" not in server.outcomes("dawn"), "nothing is told that could be forgotten"
+            await server.until(lambda: "has not answered" in (server.heartbeats[-1].disk_error or ""))
+        assert (await server.until_final("flood")).outcome == "played"
+        assert (await server.until_final("dawn")).outcome == "played"
+        await server.until(lambda: server.heartbeats[-1].disk_error is None)
+
+
+async def test_a_report_is_not_sent_again_that_a_sick_card_does_not_forget(
+    box: NodeBox, server: FakeServer, new_clip: MakeClip, card: Path
+) -> None:
+    async with box.running(record=False) as agent:
+        await server.configure()
+        server.acknowledges = False
+        await server.schedule(server.item("early", [new_clip(0.5)], in_s=1))
+        await server.until_final("early")
+        await asyncio.to_thread(turn_read_only, card)
+        server.acknowledges = True
+        await server.schedule(server.item("next", [new_clip(0.5)], in_s=1))
+        await server.until_final("next")
+        await server.until(lambda: server.heartbeats[-1].outbox == 0)
+        assert await agent.pending_reports() == []
+
+
+async def test_what_the_server_has_is_forgotten_when_the_disk_lets_it(tmp_path: Path) -> None:
+    pole, told = ready(), list[str]()
+    pole.feed(timetable(1, item("a", pole.now + seconds(3)))).run(20)
+    reports, store = list(pole.reports), NodeStore(tmp_path / "state.sqlite3")
+    keeper = Keeper(store, NodeClock(), lambda: pole.state, lambda new: told.extend(one.report for one in new))
+    running = asyncio.create_task(keeper.run())
+    try:
+        keeper.save(pole.state, reports)
+        assert await keeper.stored()
+        store._connection.execute("PRAGMA query_only = ON")
+        keeper.acknowledged([report.report for report in reports[:3]])
+        assert await keeper.pending() == reports[3:]
+        assert await keeper.waiting() == 1
+        assert store.pending(10)[1] == 4
+        store._connection.execute("PRAGMA query_only = OFF")
+        keeper.acknowledged([])
+        assert await keeper.stored()
+        assert (store.pending(10), await keeper.waiting()) == ((reports[3:], 1), 1)
+        assert told == [report.report for report in reports], "each is told once"
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        keeper.close()
+        store.close()
 
 
 def test_what_is_urgent_is_had_in_memory_and_then_put_on_the_card(tmp_path: Path) -> None:
