@@ -1,8 +1,10 @@
 """What is asked at the pole itself: by its button, by a card at its page, by a neighbour. On the event loop only."""
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from secrets import token_hex
 
 from players.errors import WireError
@@ -10,13 +12,27 @@ from players.messages import LocalOrder, PreparedMessage, PreparedPack
 from players.node.clock import NodeClock
 from players.node.credentials import Credentials
 from players.node.events import Event, LocalCame
-from players.node.local_orders import LOCAL_VALID, card_of, key_of, message_of, why_card_not
+from players.node.local_orders import LOCAL_VALID, card_of, key_of, message_of, why_card_not, why_not
 from players.node.state import NodeState
 from players.offline import Card, claimed, is_key_of, jwk_of, open_local, read_card
 from players.signing import SigningKey, sign
 from players.topics import Topics
 
 log = logging.getLogger(__name__)
+
+
+_PRESS = re.compile(r"[0-9a-f]{16}")
+
+
+class Answer(Enum):
+    """What became of what was asked at the page, as its holder is told."""
+
+    STARTED = "Đã ra lệnh phát. Loa sẽ kêu ngay."
+    STOPPED = "Đã ra lệnh dừng."
+    KNOWN = "Lần bấm này đã được nhận rồi: không phát thêm."
+    REFUSED = "Không phát: thẻ đã bị thu hồi, hết hạn, hoặc lệnh không còn hợp lệ."
+    GONE = "Không phát: mẫu tin này không còn ở cụm loa. Hãy chọn lại."
+    QUIET = "Không có gì để dừng."
 
 
 class CardRefused(Exception):
@@ -128,18 +144,29 @@ class LocalDesk:
         may_stop = sounding is not None and sounding.local_order is not None
         return Look("" if state.config is None else state.config.name, sounds, may_stop, messages)
 
-    def start(self, visit: Visit, message: str) -> None:
-        """Start a message of the zone. Whether the card still counts is judged again with it."""
-        pack = self._look().packs.get(visit.zone)
-        if pack is not None and message_of(pack, message) is not None:
-            self._start(visit.zone, visit.key, visit.card.number, message)
+    def start(self, visit: Visit, message: str, press: str) -> Answer:
+        """Start a message of the zone. Whether the card still counts is judged again with it.
 
-    def stop(self, visit: Visit) -> None:
+        `press` names the form that was sent: sent twice it is one order. A form without it is a press of its own.
+        """
+        state = self._look()
+        pack = state.packs.get(visit.zone)
+        if pack is None or message_of(pack, message) is None:
+            return Answer.GONE
+        name = f"local-{press}-{message}" if _PRESS.fullmatch(press) else f"local-{token_hex(8)}"
+        if name in state.orders:
+            return Answer.KNOWN
+        why = self._give(visit.zone, visit.key, visit.card.number, name, message=message, broadcast=name)
+        return Answer.STARTED if why is None else Answer.REFUSED
+
+    def stop(self, visit: Visit) -> Answer:
         """Stop what sounds, if it was started at a pole."""
         sounding = self._look().sounding
-        if sounding is not None and sounding.local_order is not None:
-            name = f"local-{token_hex(8)}"
-            self._give(visit.zone, visit.key, visit.card.number, name, kind="stop", broadcast=sounding.item.broadcast)
+        if sounding is None or sounding.local_order is None:
+            return Answer.QUIET
+        name, broadcast = f"local-{token_hex(8)}", sounding.item.broadcast
+        why = self._give(visit.zone, visit.key, visit.card.number, name, kind="stop", broadcast=broadcast)
+        return Answer.STOPPED if why is None else Answer.REFUSED
 
     def _report_refused(self, pack: PreparedPack, key: SigningKey, card: int) -> None:
         """Whoever shows such a card wanted to start something: as such it is refused, and reported once an hour."""
@@ -161,8 +188,10 @@ class LocalDesk:
         broadcast: str,
         kind: str = "start",
         message: str | None = None,
-    ) -> None:
-        now = self._clock.now().at
+    ) -> str | None:
+        """Sign an order and let it be taken; why it will be refused, none when it is obeyed."""
+        instant = self._clock.now()
+        now = instant.at
         order = LocalOrder.model_validate(
             {
                 "order": name,
@@ -178,7 +207,9 @@ class LocalDesk:
             }
         )
         signed = sign(order, key, Topics(self._credentials.commune).local(zone)).decode("ascii")
+        why = why_not(self._look(), order, instant)
         self._emit(LocalCame(order, signed, is_here=True))
+        return why
 
 
 def _is_there(state: NodeState, message: PreparedMessage) -> bool:

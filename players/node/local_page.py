@@ -15,7 +15,7 @@ from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from secrets import token_urlsafe
+from secrets import token_hex, token_urlsafe
 from socket import SHUT_RDWR, socket
 from threading import Lock, Thread, Timer
 from typing import Any, TypeVar
@@ -24,8 +24,8 @@ from urllib.parse import parse_qs, urlsplit
 from players.authority import issue_certificate, make_authority
 from players.errors import OutputMissing
 from players.node.clock import NodeClock
-from players.node.local_desk import CardRefused, LocalDesk, Visit
-from players.node.local_page_html import STYLE_HASH, card_page, messages_page, sent_page
+from players.node.local_desk import Answer, CardRefused, LocalDesk, Visit
+from players.node.local_page_html import STYLE_HASH, card_page, messages_page
 from players.signing import write_secret
 
 T = TypeVar("T")
@@ -65,6 +65,7 @@ class Visits:
         self._lock = Lock()
         self._open: dict[str, tuple[Visit, float]] = {}
         self._tries: dict[str, tuple[float, float]] = {}
+        self._answers: dict[str, Answer] = {}
 
     def begin(self, visit: Visit) -> str:
         """Let in; the secret."""
@@ -82,6 +83,18 @@ class Visits:
                 if hmac.compare_digest(known.encode(), secret.encode()) and self._monotonic() < until:
                     return visit
         return None
+
+    def leave(self, secret: str, answer: Answer) -> None:
+        """Keep what is to be told to a visitor once."""
+        with self._lock:
+            if len(self._answers) >= MAX_VISITS:
+                self._answers.pop(next(iter(self._answers)))
+            self._answers[secret] = answer
+
+    def left(self, secret: str) -> Answer | None:
+        """What is to be told now, once."""
+        with self._lock:
+            return self._answers.pop(secret, None)
 
     def may_try(self, address: str) -> bool:
         """Whether an address may show another card: five at once, then one every 20 s."""
@@ -250,11 +263,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif visit is None or not self._is_own(form):
             self._answer(403, card_page("Hãy nhập lại mã thẻ.", ""))
         elif self.path == "/phat":
-            self.server.door.ask(self.server.door.desk.start, visit, form.get("message", ""))
-            self._answer(200, sent_page("Đã ra lệnh phát. Loa sẽ kêu ngay."))
+            desk = self.server.door.desk
+            self._tell(self.server.door.ask(desk.start, visit, form.get("message", ""), form.get("press", "")))
         elif self.path == "/dung":
-            self.server.door.ask(self.server.door.desk.stop, visit)
-            self._answer(200, sent_page("Đã ra lệnh dừng."))
+            self._tell(self.server.door.ask(self.server.door.desk.stop, visit))
         else:
             self._answer(404, card_page("Không có trang này.", ""))
 
@@ -274,9 +286,16 @@ class _Handler(BaseHTTPRequestHandler):
         cookie = f"loa={door.visits.begin(visit)}; Path=/; Max-Age={int(VISIT_S)}; HttpOnly; Secure; SameSite=Strict"
         self._answer(303, "", {"set-cookie": cookie, "location": "/"})
 
+    def _tell(self, answer: Answer) -> None:
+        """On the page that comes next, so that loading it again asks for nothing."""
+        self.server.door.visits.leave(self._secret(), answer)
+        self._answer(303, "", {"location": "/"})
+
     def _show(self, visit: Visit) -> None:
-        door = self.server.door
-        self._answer(200, messages_page(door.ask(door.desk.look, visit), self._secret()))
+        door, secret = self.server.door, self._secret()
+        answer = door.visits.left(secret)
+        said = "" if answer is None else answer.value
+        self._answer(200, messages_page(door.ask(door.desk.look, visit), secret, token_hex(8), said))
 
     def _visit(self) -> Visit | None:
         return self.server.door.visits.of(self._secret())

@@ -33,9 +33,13 @@ def card_page(said: str, card: str) -> str:
     )
 
 
-def messages_page(look: Look, secret: str) -> str:
-    """The zone's messages as buttons, and what the pole does."""
+def messages_page(look: Look, secret: str, press: str, said: str) -> str:
+    """The zone's messages as buttons, and what the pole does.
+
+    `press` names the form, which is one press however often it is sent; `said` is what became of the last.
+    """
     hidden = f'<input type="hidden" name="visit" value="{escape(secret)}">'
+    hidden += f'<input type="hidden" name="press" value="{escape(press)}">'
     stop = (
         f'<form method="post" action="/dung">{hidden}<button class="stop">Dừng</button></form>' if look.may_stop else ""
     )
@@ -48,14 +52,9 @@ def messages_page(look: Look, secret: str) -> str:
     nothing = "" if buttons else "<p>Cụm loa này chưa nhận được mẫu tin nào từ máy chủ.</p>"
     return _page(
         look.name or "Cụm loa",
-        f"""{_said(look.sounds or "Loa đang im lặng.")}{stop}
+        f"""{_said(said)}{_said(look.sounds or "Loa đang im lặng.")}{stop}
 <p>Nhấn để phát ngay ở cụm loa này và các cụm loa cùng mạng:</p>{start}{nothing}<a href="/">Tải lại</a>""",
     )
-
-
-def sent_page(said: str) -> str:
-    """Something was asked for."""
-    return _page("Đã nhận", f'{_said(said)}<a href="/">Xem cụm loa</a>')
 
 
 def _said(said: str) -> str:

@@ -118,7 +118,9 @@ def card_of(card: Card, server: FakeServer, **changes: Any) -> OfflineCard:
     return OfflineCard.model_validate({"number": card.number, "key": key, **dates, **changes})
 
 
-async def rule(server: FakeServer, clip: ClipRef, *boxes: NodeBox, button: str | None = "chay") -> None:
+async def rule(
+    server: FakeServer, clip: ClipRef, *boxes: NodeBox, button: str | None = "chay", revoked: tuple[Card, ...] = ()
+) -> None:
     """The zone's pack: one message, three cards, the poles' keys."""
     message = PreparedMessage(
         key="chay", title="Cháy <nhà>", severity=Severity.EXTREME, clips=(clip,), drill_clips=(clip,)
@@ -132,7 +134,7 @@ async def rule(server: FakeServer, clip: ClipRef, *boxes: NodeBox, button: str |
         button=button,
         poles=tuple(PoleKey(pole=box.node, key=box.key.public_jwk()["x"]) for box in boxes),
         cards=(
-            card_of(CARD, server),
+            card_of(CARD, server, revoked=CARD in revoked),
             card_of(REVOKED, server, revoked=True),
             card_of(EXPIRED, server, valid_until=server.now() - timedelta(hours=1)),
         ),
@@ -201,8 +203,8 @@ async def page_of(place: Place, folder: Path) -> AsyncIterator[tuple[LocalPage, 
         await asyncio.wait({task}, timeout=20)
 
 
-def hidden(answer: httpx.Response) -> str:
-    found = HTMLParser(answer.text).css_first('input[name="visit"]')
+def hidden(answer: httpx.Response, name: str = "visit") -> str:
+    found = HTMLParser(answer.text).css_first(f'input[name="{name}"]')
     assert found is not None, answer.text
     return found.attributes["value"] or ""
 
@@ -231,6 +233,40 @@ async def test_a_card_opens_the_page_starts_and_stops(
         await phone.post("/dung", data={"visit": hidden(again)})
         await server.until(lambda: "cut" in local_reports(server))
     assert len(place.neighbours) == 2
+
+
+async def test_one_form_is_one_press_and_the_page_says_what_became_of_it(
+    box: NodeBox, server: FakeServer, new_clip: MakeClip, tmp_path: Path
+) -> None:
+    async with standing(box) as place, page_of(place, tmp_path) as (_, phone):
+        spoken = new_clip(1.0)
+        await server.configure()
+        await rule(server, spoken, box)
+        await until_there(place)
+
+        async def send(form: dict[str, str]) -> str:
+            sent = await phone.post("/phat", data=form)
+            assert (sent.status_code, sent.headers["location"]) == (303, "/")
+            said = HTMLParser((await phone.get("/")).text).css_first(".said")
+            assert said is not None
+            return said.text()
+
+        shown = await phone.post("/the", data={"card": CARD.as_text()}, follow_redirects=True)
+        form = {"visit": hidden(shown), "press": hidden(shown, "press"), "message": "chay"}
+        assert await send(form) == "Đã ra lệnh phát. Loa sẽ kêu ngay."
+        assert "ra lệnh" not in (await phone.get("/")).text, "it is said once"
+        await server.until(lambda: "played" in local_reports(server))
+        assert await send(form) == "Lần bấm này đã được nhận rồi: không phát thêm."
+        assert "mẫu tin này không còn" in await send({**form, "message": "gone"})
+        assert hidden(await phone.get("/"), "press") != form["press"]
+        await rule(server, spoken, box, revoked=(CARD,))
+        async with asyncio.timeout(20):
+            while not place.agent.state.packs["thon-dong"].cards[0].revoked:  # noqa: ASYNC110 - the state has no event
+                await asyncio.sleep(0.02)
+        again = {**form, "press": hidden(await phone.get("/"), "press")}
+        assert "thẻ đã bị thu hồi" in await send(again)
+        await server.until(lambda: "missed" in local_reports(server))
+        assert local_reports(server).count("played") == 1
 
 
 @pytest.mark.parametrize(
