@@ -10,10 +10,11 @@ from docx.oxml.ns import qn
 from docx.text.paragraph import Paragraph
 from lxml import etree
 
+from tts.import_document.list_numbers import written_number
+
 _LEVEL = re.compile(r"%([1-9])")
 _BULLET = "-"
 _DEPTHS = 9
-_ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +67,9 @@ class ListMarks:
         return _LEVEL.sub(lambda match: found.said(int(match[1]) - 1, counts[int(match[1]) - 1]), level.pattern)
 
 
-def written_number(kind: str, count: int) -> str:
-    """A number of a list as Word names its kinds: `lowerLetter`, `upperRoman`, …; anything else in digits."""
-    if kind in {"lowerLetter", "upperLetter"}:
-        letter = "abcdefghijklmnopqrstuvwxyz"[(count - 1) % 26]
-        return letter.upper() if kind == "upperLetter" else letter
-    if kind in {"lowerRoman", "upperRoman"}:
-        return _roman(count) if kind == "upperRoman" else _roman(count).lower()
-    return str(count)
-
-
 def xml_of(paragraph: Paragraph) -> etree._Element:
     """The paragraph's element; python-docx documents this way for what it has no word for."""
     return paragraph._p  # noqa: SLF001
-
-
-def _roman(count: int) -> str:
-    said = ""
-    for value, sign in _ROMAN:
-        said += sign * (count // value)
-        count %= value
-    return said
 
 
 def _number_of(paragraph: Paragraph) -> tuple[str, int]:

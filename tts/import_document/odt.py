@@ -1,4 +1,4 @@
-"""OpenDocument texts, by their XML: paragraphs, lists and tables in order, legacy fonts span by span."""
+"""OpenDocument texts, by their XML: paragraphs, lists, tables, text boxes and notes in order, legacy fonts by span."""
 
 import zipfile
 from collections.abc import Iterator
@@ -8,29 +8,22 @@ from lxml import etree
 
 from tts.import_document.archive import check_archive, parse_xml
 from tts.import_document.fonts import Run, unicode_of
+from tts.import_document.odt_lists import OdtMarks
+from tts.import_document.odt_names import name, number_of
 from tts.import_document.paper import Block, Desk, Table
 from tts.import_document.refusals import Refused, refusal
 from tts.import_document.texts import tidy
 
-_OASIS = "urn:oasis:names:tc:opendocument:xmlns:"
-_NAMES = {
-    "office": f"{_OASIS}office:1.0",
-    "text": f"{_OASIS}text:1.0",
-    "table": f"{_OASIS}table:1.0",
-    "style": f"{_OASIS}style:1.0",
-    "fo": f"{_OASIS}xsl-fo-compatible:1.0",
-}
 _MOST_REPEATED = 50
-
-
-def _name(short: str) -> str:
-    prefix, _, local = short.partition(":")
-    return f"{{{_NAMES[prefix]}}}{local}"
-
-
-_SIGNS = {_name("text:tab"): "\t", _name("text:line-break"): "\n"}
-_SKIPPED = frozenset({_name("office:annotation"), _name("text:note"), _name("text:tracked-changes")})
-_PARAGRAPHS = frozenset({_name("text:p"), _name("text:h")})
+_MOST_COUNTED = 9999
+_SIGNS = {name("text:tab"): "\t", name("text:line-break"): "\n"}
+_NOTE = name("text:note")
+_LIST = name("text:list")
+_TABLE = name("table:table")
+_ROW = name("table:table-row")
+_UNREAD = frozenset({name("office:annotation"), name("text:tracked-changes")})
+_PARAGRAPHS = frozenset({name("text:p"), name("text:h")})
+_DRAWN = f"{{{etree.QName(name('draw:frame')).namespace}}}"
 
 
 def read_odt(path: Path, desk: Desk) -> Iterator[Block | Table]:
@@ -49,7 +42,7 @@ def read_odt(path: Path, desk: Desk) -> Iterator[Block | Table]:
             styles = parse_xml(archive.read("styles.xml")) if "styles.xml" in names else None
     except (zipfile.BadZipFile, KeyError, EOFError, OSError, ValueError) as error:
         raise refusal(Refused.BROKEN_FILE) from error
-    body = content.find(f"{_name('office:body')}/{_name('office:text')}")
+    body = content.find(f"{name('office:body')}/{name('office:text')}")
     if body is None:
         raise refusal(Refused.BROKEN_FILE)
     desk.progress(1, 1)
@@ -60,28 +53,29 @@ def read_odt(path: Path, desk: Desk) -> Iterator[Block | Table]:
 
 
 class _Reading:
-    """The fonts that the document's styles name."""
+    """What is remembered from one paragraph to the next: the counters of lists, and the fonts of styles."""
 
     def __init__(self, roots: list[etree._Element]) -> None:
+        self._marks = OdtMarks(roots)
         self._fonts: dict[str, str] = {}
         self._parents: dict[str, str] = {}
         for root in roots:
             families = {
-                str(face.get(_name("style:name"))): _bare(face.get(f"{{{_OASIS}svg-compatible:1.0}}font-family"))
-                for face in root.iter(_name("style:font-face"))
+                str(face.get(name("style:name"))): _bare(face.get(name("svg:font-family")))
+                for face in root.iter(name("style:font-face"))
             }
-            for style in root.iter(_name("style:style")):
+            for style in root.iter(name("style:style")):
                 self._keep(style, families)
 
     def _keep(self, style: etree._Element, families: dict[str, str]) -> None:
-        name = str(style.get(_name("style:name")))
-        self._parents[name] = str(style.get(_name("style:parent-style-name")) or "")
-        properties = style.find(_name("style:text-properties"))
+        own = str(style.get(name("style:name")))
+        self._parents[own] = str(style.get(name("style:parent-style-name")) or "")
+        properties = style.find(name("style:text-properties"))
         if properties is not None:
-            face = str(properties.get(_name("style:font-name")) or "")
-            font = families.get(face) or face or _bare(properties.get(_name("fo:font-family")))
+            face = str(properties.get(name("style:font-name")) or "")
+            font = families.get(face) or face or _bare(properties.get(name("fo:font-family")))
             if font:
-                self._fonts[name] = font
+                self._fonts[own] = font
 
     def _font(self, style: str | None) -> str | None:
         for _ in range(_MOST_REPEATED):
@@ -93,7 +87,7 @@ class _Reading:
     def margins(self, styles: etree._Element) -> Iterator[Block]:
         """Headers and footers of the pages."""
         for kind in ("style:header", "style:footer"):
-            for margin in styles.iter(_name(kind)):
+            for margin in styles.iter(name(kind)):
                 for line in self._lines_in(margin):
                     yield Block(line, is_margin=True)
 
@@ -101,42 +95,67 @@ class _Reading:
         """Paragraphs, list items and tables below an element, in order."""
         for node in parent:
             if node.tag in _PARAGRAPHS:
-                yield from (Block(line) for line in self._lines(node))
-            elif node.tag == _name("text:list"):
-                yield from (Block(line) for line in self._items(node))
-            elif node.tag == _name("table:table"):
-                yield self._table(node)
-            elif node.tag not in _SKIPPED:
+                yield from self._paragraph(node)
+            elif node.tag == _LIST:
+                style = str(node.get(name("text:style-name")) or "")
+                goes_on = node.get(name("text:continue-numbering")) == "true" or node.get(name("text:continue-list"))
+                self._marks.begin(style, goes_on=bool(goes_on))
+                yield from self._items(node, style, 0)
+            elif node.tag == _TABLE:
+                yield Table(tuple(self._rows(node)) or ((),))
+            elif node.tag not in _UNREAD:
                 yield from self.blocks(node)
 
-    def _items(self, parent: etree._Element) -> Iterator[str]:
-        for item in parent.findall(_name("text:list-item")):
-            mark = "- "
-            for node in item:
-                if node.tag in _PARAGRAPHS:
-                    for line in self._lines(node):
-                        yield mark + line
-                        mark = ""
-                elif node.tag == _name("text:list"):
-                    yield from self._items(node)
+    def _paragraph(self, node: etree._Element) -> Iterator[Block | Table]:
+        """Its lines, then the text boxes and the notes that hang on it."""
+        yield from (Block(line) for line in self._lines(node))
+        for hung in _hung_on(node):
+            if hung.tag == _NOTE:
+                yield from (Block(line, is_note=True) for line in self._lines_in(hung))
+            else:
+                yield from self.blocks(hung)
 
-    def _table(self, table: etree._Element) -> Table:
-        rows = []
-        for row in table.iter(_name("table:table-row")):
+    def _items(self, parent: etree._Element, style: str, depth: int) -> Iterator[Block | Table]:
+        for item in parent:
+            waits = item.tag == name("text:list-item")
+            for node in item:
+                if node.tag == _LIST:
+                    waits = False
+                    yield from self._items(node, str(node.get(name("text:style-name")) or style), depth + 1)
+                elif node.tag in _PARAGRAPHS:
+                    start = number_of(item, "text:start-value", -1, _MOST_COUNTED)
+                    mark = self._marks.next_mark(style, depth, None if start < 0 else start) if waits else ""
+                    waits = False
+                    yield from _marked(mark, self._paragraph(node))
+
+    def _rows(self, table: etree._Element) -> Iterator[tuple[tuple[str, ...], ...]]:
+        """The lines of each cell; one over several rows is told with each of them."""
+        below: dict[int, tuple[int, tuple[str, ...]]] = {}
+        for row in _nearest(table, _ROW):
             cells: list[tuple[str, ...]] = []
             for cell in row:
-                if cell.tag in {_name("table:table-cell"), _name("table:covered-table-cell")}:
-                    repeated = int(cell.get(_name("table:number-columns-repeated")) or 1)
-                    cells += [tuple(self._lines_in(cell))] * min(repeated, _MOST_REPEATED)
-            rows.append(tuple(cells))
-        return Table(tuple(rows) or ((),))
+                repeated = number_of(cell, "table:number-columns-repeated", 1, _MOST_REPEATED)
+                if cell.tag == name("table:table-cell"):
+                    lines = tuple(self._lines_in(cell))
+                    below[len(cells)] = number_of(cell, "table:number-rows-spanned", 1, _MOST_COUNTED) - 1, lines
+                    cells += [lines] * repeated
+                elif cell.tag == name("table:covered-table-cell"):
+                    for _ in range(repeated):
+                        left, lines = below.get(len(cells), (0, ()))
+                        below[len(cells)] = left - 1, lines
+                        cells.append(lines if left > 0 else ())
+            yield tuple(cells)
 
     def _lines_in(self, parent: etree._Element) -> Iterator[str]:
-        for node in parent.iter(*_PARAGRAPHS):
-            yield from self._lines(node)
+        """All lines below an element; of a table within it, a line for each row."""
+        for found in self.blocks(parent):
+            if isinstance(found, Block):
+                yield found.text
+            else:
+                yield from (", ".join(" ".join(cell) for cell in row if cell) for row in found.rows)
 
     def _lines(self, paragraph: etree._Element) -> list[str]:
-        runs = list(self._runs(paragraph, self._font(paragraph.get(_name("text:style-name")))))
+        runs = list(self._runs(paragraph, self._font(paragraph.get(name("text:style-name")))))
         lines: list[list[Run]] = [[]]
         for text, font in runs:
             first, *others = text.split("\n")
@@ -150,12 +169,46 @@ class _Reading:
         for child in node:
             if child.tag in _SIGNS:
                 yield _SIGNS[child.tag], font
-            elif child.tag == _name("text:s"):
+            elif child.tag == name("text:s"):
                 yield " ", font
-            elif child.tag not in _SKIPPED and isinstance(child.tag, str):
-                yield from self._runs(child, self._font(child.get(_name("text:style-name"))) or font)
+            elif isinstance(child.tag, str) and not _hangs(child):
+                yield from self._runs(child, self._font(child.get(name("text:style-name"))) or font)
             if child.tail:
                 yield child.tail.replace("\n", " "), font
+
+
+def _marked(mark: str, found: Iterator[Block | Table]) -> Iterator[Block | Table]:
+    """A list item's mark before its first line."""
+    for one in found:
+        if mark and isinstance(one, Block):
+            yield Block(f"{mark} {one.text}")
+            mark = ""
+        else:
+            yield one
+
+
+def _hangs(node: etree._Element) -> bool:
+    """Whether what is below an element does not stand on the line where the element is."""
+    return node.tag in _UNREAD or node.tag == _NOTE or node.tag.startswith(_DRAWN)
+
+
+def _hung_on(node: etree._Element) -> Iterator[etree._Element]:
+    """The drawings and notes of a paragraph."""
+    for child in node:
+        if not isinstance(child.tag, str):
+            continue
+        if not _hangs(child):
+            yield from _hung_on(child)
+        elif child.tag not in _UNREAD:
+            yield child
+
+
+def _nearest(parent: etree._Element, tag: str) -> Iterator[etree._Element]:
+    for node in parent:
+        if node.tag == tag:
+            yield node
+        else:
+            yield from _nearest(node, tag)
 
 
 def _bare(family: str | None) -> str:

@@ -117,6 +117,7 @@ def write_odt(path: Path, content: str, *, styles: str = "", more: Iterable[tupl
             ("style", "style"),
             ("fo", "xsl-fo-compatible"),
             ("svg", "svg-compatible"),
+            ("draw", "drawing"),
         )
     )
     document = (
