@@ -32,7 +32,7 @@ from web.demo.client import Tokens
 from web.demo.commune import prepare_commune
 
 FOLDER = Path("docs/screenshots")
-COLOURS = 128
+COLOURS = 64
 DARK = ("dang-phat", "soan", "duyet", "khan-cap")
 """What is also shown as it is at night, on the phone."""
 NOTICE = (
@@ -162,7 +162,7 @@ def _pages(house: House, browser: Browser, screen: str, broadcast: str) -> Itera
         menu = page.locator("nav a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
         paths = [path for path in dict.fromkeys(menu) if re.fullmatch(r"/[a-z/-]*", path)]
         if username == PEOPLE[0]:
-            expect(page.locator("article.live")).to_be_visible(timeout=120_000)
+            expect(page.locator("article.live")).to_be_visible(timeout=400_000)
             expect(page.locator('[data-map="watch"][data-ready]')).to_be_visible()
             yield "dang-phat", page
             page.goto(f"/luot-phat/{broadcast}")
