@@ -8,8 +8,9 @@ from tts.import_document.paper import AsideKind, Block, Draft, SetAside, Table, 
 from tts.import_document.set_aside import judge
 from tts.import_document.tables import lay_out
 from tts.import_document.texts import continues, ends_sentence, has_words, is_list_item, join_lines, tidy
-from tts.normalize.legacy import detect_legacy
+from tts.normalize.legacy import convert_legacy, detect_legacy, encoding_of_all
 
+_SOFT_HYPHEN = "\u00ad"
 _TITLE_AT_MOST = 120
 _SUBJECT_AT_MOST = 240
 _HEADING_WITHIN = 12
@@ -63,12 +64,18 @@ def _cut(text: str) -> str:
 
 def _tidied(found: Iterable[Block | Table]) -> Iterator[Block]:
     """Blocks with words in them, in Unicode also where no font told the encoding."""
-    for one in found:
-        for block in lay_out(one) if isinstance(one, Table) else (one,):
-            legacy = detect_legacy(block.text)
-            text = tidy(legacy.converted if legacy else block.text)
-            if has_words(text):
-                yield replace(block, text=text)
+    blocks = [block for one in found for block in (lay_out(one) if isinstance(one, Table) else (one,))]
+    whole = encoding_of_all([block.text for block in blocks])
+    for block in blocks:
+        text = convert_legacy(block.text, whole) if whole else _in_unicode(block.text)
+        text = tidy(text.replace(_SOFT_HYPHEN, ""))
+        if has_words(text):
+            yield replace(block, text=text)
+
+
+def _in_unicode(text: str) -> str:
+    legacy = detect_legacy(text)
+    return legacy.converted if legacy else text
 
 
 def _mended(blocks: Iterable[Block]) -> Iterator[Block]:

@@ -47,6 +47,7 @@ _RECIPIENTS = re.compile(
     r"Nơi\s+(?:nhận|gửi)\s*[:;.]?\s*(?:[-–+].*|Như (?:trên|kính gửi).*|.*\bLưu\b.*)?", re.IGNORECASE
 )
 _RECIPIENT = re.compile(r"(?:[-–—+•*]|Như\s|Lưu\b|TT\.?\s|VT\b).{0,120}|.{0,60}[;.]")
+_DASHED = re.compile(r"[-–—+•*]\s?\w")
 PAGE_NUMBER = re.compile(r"(?:trang|page|tờ)?\s*[-–—(|\[]?\s*\d{1,3}\s*(?:[/|]\s*\d{1,3})?\s*[-–—)|\]]?", re.IGNORECASE)
 _TYPES = (
     "THÔNG BÁO|GIẤY MỜI|QUYẾT ĐỊNH|CÔNG VĂN|KẾ HOẠCH|BÁO CÁO|CÔNG ĐIỆN|THÔNG CÁO|LỜI KÊU GỌI|THƯ NGỎ|THƯ MỜI|TỜ TRÌNH|"
@@ -103,6 +104,11 @@ def is_recipients(text: str) -> bool:
 def is_recipient(text: str) -> bool:
     """An entry of that list."""
     return _RECIPIENT.fullmatch(text) is not None
+
+
+def is_dashed(text: str) -> bool:
+    """Whether it stands in a list with dashes."""
+    return _DASHED.match(text) is not None
 
 
 def is_signed_for(text: str) -> bool:

@@ -13,6 +13,7 @@ from tts.import_document.marks import (
     DOCUMENT_TYPE,
     PAGE_NUMBER,
     is_agency,
+    is_dashed,
     is_motto,
     is_name,
     is_number,
@@ -187,6 +188,8 @@ def _all_foot(texts: Sequence[str]) -> list[AsideKind] | None:
     kinds: list[AsideKind] = []
     for at, text in enumerate(texts):
         previous = kinds[-1] if kinds else None
+        if AsideKind.RECIPIENTS in kinds and is_dashed(text):
+            previous = AsideKind.RECIPIENTS  # their list goes on below the other column, or on the next page
         kind = _foot_kind(text, previous, is_last=at == len(texts) - 1)
         if kind is None:
             return None

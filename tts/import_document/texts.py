@@ -14,7 +14,7 @@ _SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u3000]+")
 _BULLET = re.compile("[\uf02d\uf076\uf0a7\uf0a8\uf0b7\uf0d8\uf0e0\uf0e8\uf0fc]")
 """The bullets of Word's symbol fonts."""
 _UNSEEN = re.compile(
-    "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufffc-\uffff\ud800-\udfff\ue000-\uf8ff]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    "[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufffc-\uffff\ud800-\udfff\ue000-\uf8ff]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
 _BEFORE_MARK = re.compile(r"(?<=\w) +(?=[,;:!?](?:\s|$))")
 _BROKEN_WORD = re.compile(r"(?<=[^\W\d_])-$")
@@ -22,7 +22,10 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def tidy(text: str) -> str:
-    """One line of text in NFC, its spaces single, without what is not seen."""
+    """One line of text in NFC, its spaces single, without what is not seen.
+
+    Soft hyphens stay: in TCVN3 they are the letter ư, and not every reader knows the encoding.
+    """
     marked = _BULLET.sub("- ", text.replace("\n", " ").replace("\t", " "))
     composed = unicodedata.normalize("NFC", _UNSEEN.sub("", marked))
     return _BEFORE_MARK.sub("", _SPACES.sub(" ", composed)).strip()

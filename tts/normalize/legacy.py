@@ -4,7 +4,8 @@ TCVN 5712 as the .VnTime fonts have it: one character a letter. VNI-Windows: a b
 """
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -85,6 +86,18 @@ def detect_legacy(text: str) -> LegacyText | None:
         found = found or encoding
         converted.append(convert_legacy(line, encoding) if encoding else line)
     return LegacyText(found, "".join(converted)) if found else None
+
+
+def encoding_of_all(texts: Sequence[str]) -> LegacyEncoding | None:
+    """The encoding of a whole paper, with it of lines too short to be judged by themselves ("Sè: 5").
+
+    None when any of it is in Unicode, or nothing is legacy.
+    """
+    if any(_UNICODE_ONLY.search(text) for text in texts):
+        return None
+    found = Counter(encoding for text in texts if (encoding := _encoding_of(text)))
+    best = found.most_common(1)
+    return best[0][0] if best and best[0][1] > 0.75 * found.total() else None
 
 
 def legacy_pieces(text: str) -> Iterator[Piece]:

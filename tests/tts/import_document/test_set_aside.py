@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.tts.import_document.making import legacy
 from tests.tts.import_document.papers import DATA, read_golden
 from tts.import_document.draft import guess_title, make_draft
 from tts.import_document.marks import is_agency, is_motto, is_name, is_number, is_place_date, is_recipients
 from tts.import_document.paper import AsideKind, Block
 from tts.import_document.set_aside import judge
+from tts.import_document.texts import tidy
+from tts.normalize.legacy import LegacyEncoding
 
 GOLDEN = sorted(DATA.glob("*.tsv"))
 BULLETINS = sorted((DATA.parent / "bulletins").glob("*.txt"))
@@ -77,6 +80,26 @@ def test_what_is_too_long_for_a_bulletin_is_set_aside_whole_paragraphs_at_a_time
     assert [(part.kind, part.text.count("\n"), part.offset) for part in draft.set_aside] == [
         (AsideKind.OVERFLOW, 6, len(draft.text))
     ]
+
+
+@pytest.mark.parametrize("encoding", LegacyEncoding)
+def test_a_paper_of_before_unicode_is_read_whole_also_where_no_font_tells(encoding: LegacyEncoding) -> None:
+    """Its short lines cannot be judged by themselves, nor can a soft hyphen, which is ư in TCVN3."""
+    rows = [
+        "Số: 12/TB-UBND",
+        "Nội dung họp",
+        "Họp như sau:",
+        "Kính mời bà con thôn Trung đến dự họp đúng giờ.",
+        "Lưu: VT.",
+    ]
+    found = [Block(tidy(legacy(row, encoding))) for row in rows]
+    draft = make_draft(found, pages=1, warnings=(), max_script=20_000)
+    assert [line for line in draft.text.split("\n") if line] == rows
+
+
+def test_a_soft_hyphen_in_unicode_is_no_letter() -> None:
+    draft = make_draft([Block("Tiêm phòng Co\u00advid.")], pages=1, warnings=(), max_script=100)
+    assert draft.text == "Tiêm phòng Covid."
 
 
 @pytest.mark.parametrize(
