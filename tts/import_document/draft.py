@@ -7,7 +7,7 @@ from tts.import_document.marks import BARE_TYPE, DOCUMENT_TYPE, SUBJECT, is_brok
 from tts.import_document.paper import AsideKind, Block, Draft, SetAside, Table, Warned
 from tts.import_document.set_aside import judge
 from tts.import_document.tables import lay_out
-from tts.import_document.texts import continues, ends_sentence, has_words, is_list_item, join_lines, tidy
+from tts.import_document.texts import continues, ends_sentence, even_capitals, has_words, is_list_item, join_lines, tidy
 from tts.normalize.legacy import convert_legacy, detect_legacy, encoding_of_all
 
 _SOFT_HYPHEN = "\u00ad"
@@ -68,7 +68,7 @@ def _tidied(found: Iterable[Block | Table]) -> Iterator[Block]:
     whole = encoding_of_all([block.text for block in blocks])
     for block in blocks:
         text = convert_legacy(block.text, whole) if whole else _in_unicode(block.text)
-        text = tidy(text.replace(_SOFT_HYPHEN, ""))
+        text = even_capitals(tidy(text.replace(_SOFT_HYPHEN, "")))
         if has_words(text):
             yield replace(block, text=text)
 

@@ -31,6 +31,16 @@ def tidy(text: str) -> str:
     return _BEFORE_MARK.sub("", _SPACES.sub(" ", composed)).strip()
 
 
+def even_capitals(text: str) -> str:
+    """Words in capitals made so throughout: TCVN3 has no capitals with tones, so "CHỦ TỊCH" was typed "CHủ TịCH"."""
+    return _WORD.sub(lambda word: word[0].upper() if _is_meant_in_capitals(word[0]) else word[0], text)
+
+
+def _is_meant_in_capitals(word: str) -> bool:
+    bare = [char for char in word if char.isascii()]
+    return any(map(str.isupper, bare)) and all(map(str.isupper, bare)) and (len(bare) > 1 or word[0].islower())
+
+
 def is_list_item(text: str) -> bool:
     """Whether a line begins a list item or an article."""
     return LIST_MARK.match(text) is not None

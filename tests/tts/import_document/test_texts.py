@@ -5,7 +5,7 @@ import pytest
 from tts.import_document.lines import Segment, Word, blocks_of_page, segments_of
 from tts.import_document.paper import Block, Table
 from tts.import_document.tables import lay_out
-from tts.import_document.texts import continues, join_lines, tidy
+from tts.import_document.texts import continues, even_capitals, join_lines, tidy
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,18 @@ def test_what_begins_anew_is_not_joined(above: str, below: str) -> None:
 )
 def test_a_line_is_tidied(found: str, tidied: str) -> None:
     assert tidy(found) == tidied
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("KT. CHủ TịCH", "KT. CHỦ TỊCH"),
+        ("ủY BAN Xã HòA BìNH", "ỦY BAN Xã HÒA BÌNH"),
+        ("Xã Hà Mỹ, Ủy ban, ông Ó, UBND xã, 5kW ở Đà Lạt", "Xã Hà Mỹ, Ủy ban, ông Ó, UBND xã, 5kW ở Đà Lạt"),
+    ],
+)
+def test_capitals_that_could_not_be_typed_are_made_even(typed: str, meant: str) -> None:
+    assert even_capitals(typed) == meant
 
 
 def rows(*texts: tuple[str, ...]) -> Table:
