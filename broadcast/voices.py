@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from broadcast.audit import record
 from broadcast.communes import get_commune, set_emergency_voice, set_rate, set_voice
@@ -60,10 +60,15 @@ def note_removal(session: Session, voice: str, by: User, now: datetime) -> None:
         Conflict: it is the commune's, or speaks its emergencies.
     """
     require(by, Action.MANAGE_VOICES)
-    commune = get_commune(session)
-    if voice in {commune.voice, commune.emergency_voice}:
+    if voice in speaking_voices(session):
         raise Conflict("voice-in-use", "Xã đang dùng giọng này. Hãy chọn giọng khác trước khi gỡ.")
     record(session, now, by.username, "remove-voice", voice)
+
+
+def speaking_voices(session: Session) -> frozenset[str]:
+    """The commune's voice, and that of its emergencies: they are not removed."""
+    commune = get_commune(session)
+    return frozenset({commune.voice, commune.emergency_voice or commune.voice})
 
 
 def want_in_voice(session: Session, voice: str, now: datetime) -> int:
@@ -75,7 +80,9 @@ def want_in_voice(session: Session, voice: str, now: datetime) -> int:
         select(Rendering)
         .join(Clip)
         .where(
-            Rendering.voice == voice, Rendering.state == RenderingState.RENDERED, col(Clip.fallback_reason).is_not(None)
+            Rendering.voice == voice,
+            Rendering.state == RenderingState.RENDERED,
+            or_(col(Clip.fallback_reason).is_not(None), col(Rendering.is_signal)),
         )
     )
     soon = (

@@ -59,6 +59,7 @@ class TooSlow(EngineError):
 
     def __init__(self, took_s: float, said_s: float) -> None:
         super().__init__(f"{took_s:.0f} s for {said_s:.0f} s of speech: slower than real time")
+        self.took_s, self.said_s = took_s, said_s
         self.message = f"đọc chậm hơn nói: {took_s:.0f} giây cho {said_s:.0f} giây lời"
 
 

@@ -48,6 +48,15 @@ class _Loaded:
     reader: Reader
 
 
+@dataclass(frozen=True, slots=True)
+class _Slow:
+    """A voice that took so long, and until when it is left alone; in seconds."""
+
+    until: float
+    took_s: float
+    said_s: float
+
+
 def _processor_seconds() -> float:
     """What this process would have taken with the machine to itself."""
     return time.process_time() / (os.cpu_count() or 1)
@@ -86,7 +95,7 @@ class VoiceChain:
         self._seconds = seconds
         self._work_seconds = work_seconds
         self._chosen: _Loaded | None = None
-        self._slow: dict[str, tuple[float, TooSlow]] = {}
+        self._slow: dict[str, _Slow] = {}
         self._fallback: Reader | None = None
         self._turns = VoiceTurns()
         self._opening = threading.Lock()
@@ -144,7 +153,7 @@ class VoiceChain:
             _log.warning("voice %s did not speak: %s", voice, error)
             reason, log = _why(error), str(error)
             if isinstance(error, TooSlow):
-                self._slow.setdefault(voice, (self._seconds() + _SLOW_FOR_S, error))
+                self._slow.setdefault(voice, _Slow(self._seconds() + _SLOW_FOR_S, error.took_s, error.said_s))
             elif (chosen := self._chosen) and chosen.voice == voice:
                 self._chosen = None  # loaded again at the next clip, in case its memory was the trouble
         try:
@@ -177,9 +186,9 @@ class VoiceChain:
 
     def _check_pace(self, voice: str) -> None:
         """Raises: TooSlow: the voice was too slow just now."""
-        until, error = self._slow.get(voice, (0.0, None))
-        if error is not None and self._seconds() < until:
-            raise error
+        slow = self._slow.get(voice)
+        if slow is not None and self._seconds() < slow.until:
+            raise TooSlow(slow.took_s, slow.said_s)
         self._slow.pop(voice, None)
 
 

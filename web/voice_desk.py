@@ -1,5 +1,6 @@
 """Installing voices while nobody waits: one at a time, in a thread; the page that asked may be left."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import Callable
@@ -16,12 +17,14 @@ from broadcast.errors import Conflict
 from broadcast.voices import want_in_voice
 from tts.errors import UnknownVoice, VoiceError, VoiceUnusable
 from tts.voice_download import discard_parts, download_voice
-from tts.voice_install import InstalledVoice, install_from
+from tts.voice_install import install_from
+from tts.voice_record import InstalledVoice, installed_stamps
 from tts.voices import VoiceCard
 from web.errors import Refusal
 
 logger = logging.getLogger(__name__)
 _STOP_WITHIN_S = 2.0
+_LOOK_EVERY_S = 2.0
 
 
 class Phase(StrEnum):
@@ -90,11 +93,25 @@ class VoiceDesk:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._job: VoiceJob | None = None
+        self._known: dict[str, tuple[int, int]] = {}
 
     def tidy(self) -> None:
         """Before anything is sent: delete what a server that was killed has left on its way."""
         for left in self.uploads_dir.glob("*"):
             left.unlink(missing_ok=True)
+        self._known = installed_stamps(self._voices_dir)
+
+    async def follow(self) -> None:
+        """Have voices that others install speak, as `loalang voices install` does beside a server; until cancelled."""
+        while True:
+            await asyncio.to_thread(self._look)
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def _look(self) -> None:
+        here = installed_stamps(self._voices_dir)
+        if here.items() - self._known.items():
+            self._on_installed()
+        self._known = here
 
     @property
     def job(self) -> VoiceJob | None:

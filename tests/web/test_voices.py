@@ -21,11 +21,11 @@ from broadcast.voices import want_in_voice
 from players.messages import Urgency
 from tests.fakes.file_server import FileServer, file_server
 from tests.fakes.piper_voice import VOICE_NAME, vietnamese_voice_dir
-from tests.web.conftest import NOW, Commune, Programs, SignIn
+from tests.web.conftest import NOW, Clock, Commune, Programs, SignIn
 from tts.voice_install import install_from
 from tts.voices import DEFAULT_VOICE, VoiceCard, VoiceFile, load_cards
 from web import voice_acts
-from web.voice_desk import Phase
+from web.voice_desk import Phase, VoiceDesk
 
 
 @pytest.fixture(scope="module")
@@ -297,3 +297,26 @@ async def test_a_sentence_is_tried_and_heard(speaking_app: FastAPI, commune: Com
     refused = await admin.post(f"/api/voices/{DEFAULT_VOICE}/try", json={"text": "Xin chào."})
     assert (refused.status_code, refused.json()["error"]["code"]) == (422, "voice-not-installed")
     await admin.aclose()
+
+
+async def test_a_voice_that_is_installed_beside_the_server_is_noticed(
+    commune: Commune, clock: Clock, source: Path
+) -> None:
+    """As by `loalang voices install`; also when it takes the place of one of its name."""
+    noticed, loop = asyncio.Event(), asyncio.get_running_loop()
+    voices_dir = commune.settings.voices_dir
+
+    def notice() -> None:
+        loop.call_soon_threadsafe(noticed.set)
+
+    desk = VoiceDesk(voices_dir, commune.engine, clock, notice)
+    await asyncio.to_thread(installed_here, commune, source)
+    desk.tidy()
+    following = asyncio.create_task(desk.follow())
+    try:
+        await asyncio.to_thread(installed_here, commune, source)
+        async with asyncio.timeout(60):
+            await noticed.wait()
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)

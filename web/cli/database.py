@@ -20,7 +20,7 @@ def database(settings: Settings, *, create: bool = False) -> Iterator[Session]:
     """
     if create:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    elif not (settings.data_dir / DATABASE_FILE).is_file():
+    elif not has_database(settings):
         raise CommandError(f"no commune in {settings.data_dir} yet: run `loalang init` first, or name another --data")
     engine = open_engine(settings.database_url)
     try:
@@ -31,9 +31,14 @@ def database(settings: Settings, *, create: bool = False) -> Iterator[Session]:
         engine.dispose()
 
 
+def has_database(settings: Settings) -> bool:
+    """Whether there is a commune at all."""
+    return (settings.data_dir / DATABASE_FILE).is_file()
+
+
 def rules_at(settings: Settings) -> ReadingRules:
     """How the commune of these settings reads; as the house does where there is none yet."""
-    if not (settings.data_dir / DATABASE_FILE).is_file():
+    if not has_database(settings):
         return ReadingRules()
     with database(settings) as session:
         return rules_of(session)

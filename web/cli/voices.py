@@ -4,6 +4,8 @@ import argparse
 import time
 from pathlib import Path
 
+from broadcast.audit import record
+from broadcast.voices import speaking_voices, want_in_voice
 from scheduler.clock import utc_now
 from tts.clip_file import make_clip
 from tts.errors import UnknownVoice
@@ -11,12 +13,16 @@ from tts.preview import write_clip
 from tts.reader import Reader
 from tts.voice_download import download_voice
 from tts.voice_install import ListedVoice, install_from, list_voices, remove_voice, verify_voice
+from tts.voice_record import InstalledVoice
 from tts.voices import load_cards, load_engine
-from web.cli.database import rules_at
+from web.cli.database import database, has_database, rules_at
 from web.cli.errors import CommandError
 from web.cli.options import settings_of
 from web.cli.progress import ProgressBar
 from web.cli.speak import check_output, passages_to_say
+from web.settings import Settings
+
+_ACTOR = "loalang"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,6 +67,7 @@ def _install(args: argparse.Namespace, voices_dir: Path) -> int:
         print(f"{card.name}: licence {card.licence}; {card.attribution}")
         installed = download_voice(card, voices_dir, now=utc_now(), progress=ProgressBar(card.name))
     print(f"installed {installed.name}: {installed.sample_rate} Hz, sha256 {installed.model_sha256}")
+    _note_installed(settings_of(args), installed)
     if not installed.made_for.startswith("vi"):
         print(f"note: it was made for {installed.made_for!r}; it reads Vietnamese with that accent")
     return 0
@@ -72,8 +79,29 @@ def _verify(args: argparse.Namespace, voices_dir: Path) -> int:
     return 0
 
 
+def _note_installed(settings: Settings, installed: InstalledVoice) -> None:
+    """What another voice had to say for it is said again; a server that runs notices by itself (`VoiceDesk.follow`)."""
+    if not has_database(settings):
+        return
+    now = utc_now()
+    with database(settings) as session:
+        again = want_in_voice(session, installed.name, now)
+        said = {"sha256": installed.model_sha256, "origin": installed.origin, "rendered_again": again}
+        record(session, now, _ACTOR, "install-voice", installed.name, said)
+    if again:
+        print(f"{again} {'text is' if again == 1 else 'texts are'} read again with it")
+
+
 def _remove(args: argparse.Namespace, voices_dir: Path) -> int:
-    remove_voice(args.name, voices_dir)
+    settings = settings_of(args)
+    if not has_database(settings):
+        remove_voice(args.name, voices_dir)
+    else:
+        with database(settings) as session:
+            if args.name in speaking_voices(session):
+                raise CommandError(f"the commune speaks with {args.name}: choose another voice on its page first")
+            remove_voice(args.name, voices_dir)
+            record(session, utc_now(), _ACTOR, "remove-voice", args.name)
     print(f"removed {args.name}")
     return 0
 

@@ -6,8 +6,17 @@ import wave
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
+from broadcast.communes import set_voice
+from broadcast.db import open_engine, session_of
+from broadcast.models import AuditEntry, Rendering, RenderingState
+from broadcast.rendering import store_rendered
+from broadcast.renderings import want_rendering
+from players.messages import Urgency
+from scheduler.clock import utc_now
 from tests.fakes.piper_voice import VOICE_NAME, vietnamese_voice_dir
+from tts.render_job import Rendered
 from web.cli import main
 from web.cli.progress import ProgressBar
 
@@ -54,10 +63,50 @@ def test_a_voice_from_a_stick_is_installed_tried_verified_and_removed(data: list
     assert main(["voices", "verify", VOICE_NAME, *data]) == 1
     assert capsys.readouterr().err == f"loalang: {VOICE_NAME}.onnx has been changed or damaged since it was installed\n"
     assert main(["voices", "try", VOICE_NAME, "Xin chào.", *data]) == 1
-    assert "cannot be loaded" in capsys.readouterr().err
+    assert "has been changed or damaged" in capsys.readouterr().err
     assert main(["voices", "remove", VOICE_NAME, *data]) == 0
     assert main(["voices", "remove", VOICE_NAME, *data]) == 2
     assert capsys.readouterr().err == f"loalang: voice {VOICE_NAME} is not installed\n"
+
+
+def test_the_communes_voice_is_kept_and_what_waited_for_one_is_said_again(data: list[str], capsys: Said) -> None:
+    """As on the administrator's page, whether a server runs or not."""
+    source = vietnamese_voice_dir(Path("usb"))
+    assert main(["init", "--name", "Xã Hòa Bình", "--zone", "Thôn Đông", *data]) == 0
+    engine = open_engine(f"sqlite:///{Path('commune/loalang.sqlite3').resolve()}")
+    try:
+        with session_of(engine) as session:
+            rendering = want_rendering(session, "Chào bà con.", VOICE_NAME, None, Urgency.NORMAL, utc_now())
+            clip = Rendered(
+                job=rendering.key,
+                sha256="0" * 64,
+                size_bytes=1,
+                duration_ms=1,
+                engine="espeak",
+                voice="espeak-vi",
+                fallback_reason="chưa cài",
+                render_ms=1,
+            )
+            store_rendered(session, rendering, clip, utc_now())
+            key = rendering.key
+            set_voice(session, VOICE_NAME, "quantri", utc_now())
+        assert main(["voices", "install", "--from", str(source), *data]) == 0
+        assert "1 text is read again" in capsys.readouterr().out
+        with session_of(engine) as session:
+            assert session.get_one(Rendering, key).state is RenderingState.WANTED
+        assert main(["voices", "remove", VOICE_NAME, *data]) == 2
+        assert f"the commune speaks with {VOICE_NAME}" in capsys.readouterr().err
+        with session_of(engine) as session:
+            set_voice(session, "espeak-vi", "quantri", utc_now())
+        assert main(["voices", "remove", VOICE_NAME, *data]) == 0
+        with session_of(engine) as session:
+            done = [entry for entry in session.exec(select(AuditEntry)) if entry.subject == VOICE_NAME]
+        assert [(one.actor, one.action) for one in done if "voice" in one.action and one.actor == "loalang"] == [
+            ("loalang", "install-voice"),
+            ("loalang", "remove-voice"),
+        ]
+    finally:
+        engine.dispose()
 
 
 @pytest.mark.parametrize(
