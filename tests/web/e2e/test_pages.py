@@ -153,7 +153,7 @@ def test_the_administrator_sets_the_commune_up(people: People, screen: str, *, s
     open_from_menu("Vai trò")
     expect(admin.locator('[data-duty="manage-nodes"] td[data-may]')).to_have_count(1)
     open_from_menu("Nhạc hiệu")
-    admin.get_by_label("Trống làng").check()
+    admin.get_by_role("radio", name="Trống làng").check()
     admin.locator('[data-chime="normal"]').get_by_role("button", name="Dùng tiếng này").click()
     expect(admin.get_by_text("Đã chọn nhạc hiệu.")).to_be_visible()
     if scripts:
