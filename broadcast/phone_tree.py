@@ -1,7 +1,7 @@
 """Whom a village calls by telephone when no horn of it can be reached."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,6 +35,13 @@ def contacts_of(session: Session, zone_ids: Sequence[int]) -> dict[int, list[Con
     for row in session.exec(query.order_by(col(PhoneContact.zone_id), col(PhoneContact.position))):
         found.setdefault(row.zone_id, []).append(Contact(row.name, row.duty, row.number))
     return found
+
+
+def numbers_of(session: Session, names: Collection[str]) -> dict[str, str]:
+    """The telephone numbers of people by name, of those whom some village's phone tree lists by that name."""
+    listed = session.exec(select(PhoneContact.name, PhoneContact.number)).all()
+    known = {name.casefold(): number for name, number in listed}
+    return {name: known[name.casefold()] for name in names if name.casefold() in known}
 
 
 def set_contacts(session: Session, user: User, zone: str, typed: str, now: datetime) -> list[Contact]:

@@ -103,6 +103,13 @@ def waiting_for(session: Session, user: User, now: datetime) -> list[HeldPress]:
     return [row for row in rows if row.user_id != user.id and _answers_for(user, _zones(session, row.zones))]
 
 
+def all_waiting(session: Session, now: datetime) -> list[tuple[HeldPress, User]]:
+    """What waits for a second person now, with who pressed; the oldest first."""
+    query = select(HeldPress, User).join(User, col(User.id) == col(HeldPress.user_id))
+    query = query.where(HeldPress.state == HeldState.WAITING, col(HeldPress.until) > now)
+    return list(session.exec(query.order_by(col(HeldPress.asked_at))))
+
+
 def who_may_confirm(session: Session, held: HeldPress) -> list[User]:
     """Everybody who may confirm it, by name."""
     zones = _zones(session, held.zones)

@@ -12,9 +12,11 @@ from broadcast.alarm_poles import Pole, look_at_pole
 from broadcast.alarm_rules import Fact, Key, Look
 from broadcast.cap.raising import messages_in
 from broadcast.communes import get_commune, local_zone
+from broadcast.lifecycle import COMING
 from broadcast.models import (
     AlarmKind,
     Broadcast,
+    BroadcastPart,
     BroadcastState,
     CapState,
     Clip,
@@ -31,6 +33,7 @@ from broadcast.readiness import Verdict, latest_drill, readiness_of_poles
 from broadcast.relay_source import TROUBLE_TEXTS
 from broadcast.relay_source import Trouble as RelayTrouble
 from broadcast.relays import recent_failures
+from broadcast.second_person import all_waiting
 from broadcast.server_clock import ClockState, ServerClock
 from broadcast.sources_kept import list_sources
 from broadcast.views import NodeRow, broadcast_rows, deliveries_of_each, missed, node_rows
@@ -38,7 +41,8 @@ from players.broker_watch import BrokerWatch, DoorEvent
 from players.child import ChildPhase, ChildState
 from players.hub import Refusal
 from scheduler.runner import Trouble
-from web.words import say_datetime, say_number
+from tts.render_job import Ready
+from web.words import say_clock, say_datetime, say_number
 
 if TYPE_CHECKING:
     from web.station import Station
@@ -49,6 +53,7 @@ DISK_TROUBLE_BYTES, DISK_WELL_BYTES = 500 * 1024 * 1024, 600 * 1024 * 1024
 BEHIND_AFTER, IN_TIME_AFTER = timedelta(minutes=5), timedelta(minutes=2)
 DRILL_HOLDS_FOR = timedelta(hours=48)
 NAMES_AT_MOST = 5
+_SAID_AT_MOST = 200
 CAP_LOST_AFTER = timedelta(minutes=10)
 _AT_THE_DOOR = {
     DoorEvent.REFUSED: "bị từ chối vì sai tên, sai mật khẩu hoặc đã thu hồi quyền",
@@ -58,6 +63,7 @@ _AT_THE_DOOR = {
 }
 """A client that took over its own connection is none: only two that do so all the time are, see `doubles`."""
 _ENGINES = {"espeak": "espeak-ng"}
+_LAST_CLIP = select(Clip).order_by(col(Clip.created_at).desc()).limit(1)
 _PROCESS_NAMES = {
     "mosquitto": "Máy trung chuyển tin (Mosquitto)",
     "renderer": "Bộ tạo âm thanh",
@@ -90,9 +96,10 @@ class Surroundings:
         facts += _of_refusals(station.hub.refusals, now)
         if station.broker.watch is not None:
             facts += _of_door(station.broker.watch, now)
-        facts += [*_of_voice(session), *_of_renderer(session, open_keys, now)]
+        facts += [*_of_voice(session, station.renderers.loaded), *_of_renderer(session, open_keys, now)]
         facts += [*_of_missed(session, now), *_of_silent(session, now), *_of_notices(session)]
         facts += self._of_morning(session, now)
+        facts += _of_held_presses(session, now)
         facts += [*_of_relays(session, now), *_of_cap_messages(session, now), *_of_cap_sources(session, now)]
         facts += _of_readiness(session, station.settings.readiness.limit_ms, now)
         return Look(tuple(facts), frozenset().union(*(look.unknown for look in looks)))
@@ -161,6 +168,14 @@ def _of_readiness(session: Session, limit_ms: int, now: datetime) -> Iterator[Fa
             case _:
                 continue
         yield Fact(AlarmKind.POLE_UNREADY, pole.slug, f"{pole.name}: {text}", todo, is_bad, pole.zone_slugs)
+
+
+def _of_held_presses(session: Session, now: datetime) -> Iterator[Fact]:
+    zone = local_zone(get_commune(session))
+    for held, presser in all_waiting(session, now):
+        title = f"Tin khẩn cấp chờ người thứ hai xác nhận: {held.said[:_SAID_AT_MOST]}"
+        detail = f"{presser.name} đã bấm. Mở trang Khẩn cấp để quyết định trước {say_clock(held.until, zone)}."
+        yield Fact(AlarmKind.PRESS_WAITING, held.id, title, detail, zones=tuple(held.zones))
 
 
 def _of_cap_messages(session: Session, now: datetime) -> Iterator[Fact]:
@@ -253,11 +268,24 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(names[:NAMES_AT_MOST]) + (", …" if len(names) > NAMES_AT_MOST else "")
 
 
-def _of_voice(session: Session) -> Iterator[Fact]:
-    last = session.exec(select(Clip).order_by(col(Clip.created_at).desc()).limit(1)).first()
-    if last is not None and last.fallback_reason:
-        title = f"Giọng đọc dự phòng {_ENGINES.get(last.engine, last.engine)} đang được dùng"
-        yield Fact(AlarmKind.VOICE_FALLBACK, "", title, last.fallback_reason, is_bad=False)
+def _of_voice(session: Session, loaded: Ready | None) -> Iterator[Fact]:
+    """Another voice than the chosen one is loaded for emergencies, speaks in what is to come, or has spoken last."""
+    if loaded is not None and loaded.fallback_reason:
+        engine, reason = loaded.engine or "", loaded.fallback_reason
+    else:
+        coming = (
+            select(Clip)
+            .join(Rendering, col(Rendering.clip_sha256) == col(Clip.sha256))
+            .join(BroadcastPart, col(BroadcastPart.rendering_key) == col(Rendering.key))
+            .join(Broadcast, col(Broadcast.id) == col(BroadcastPart.broadcast_id))
+            .where(col(Broadcast.state).in_(COMING), col(Clip.fallback_reason).is_not(None))
+        )
+        clip = session.exec(coming.limit(1)).first() or session.exec(_LAST_CLIP).first()
+        if clip is None or not clip.fallback_reason:
+            return
+        engine, reason = clip.engine, clip.fallback_reason
+    title = f"Giọng đọc dự phòng {_ENGINES.get(engine, engine)} đang được dùng" if engine else "Không có giọng đọc nào"
+    yield Fact(AlarmKind.VOICE_FALLBACK, "", title, reason, is_bad=False)
 
 
 def _of_renderer(session: Session, open_keys: Collection[Key], now: datetime) -> Iterator[Fact]:

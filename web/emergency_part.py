@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from broadcast.errors import NotFound
-from broadcast.models import Zone, row_id
+from broadcast.models import HeldPress, HeldState, Zone, row_id
 from broadcast.phone_tree import Contact, contacts_of
 from broadcast.press_progress import SHOWN_FOR, TAKEN_BACK, PoleStep, Progress, progress_of
 from broadcast.presses import emergency_of
@@ -62,6 +62,16 @@ class EmergencyPart(Page):
     zone: ZoneInfo
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeldPart(Page):
+    """What became of a press that waits for a second person: a live part."""
+
+    template: ClassVar[str] = "live/held.html"
+    held: HeldPress
+    is_over: bool
+    zone: ZoneInfo
+
+
 def is_offline(station: "Station", node: str) -> bool:
     """Whether a pole is out of reach."""
     return station.heard_of(node).state is PresenceState.OFFLINE
@@ -95,6 +105,14 @@ def emergency_part(moment: "Moment", part: Part) -> Page | None:
         seen = [zone for zone in zones if moment.open_to(part, (zone.slug,))]
         phones = villages_of(moment.station, moment.session, _unheard(moment.session, progress, seen))
     return EmergencyPart(progress=progress, phones=phones, steps=STEP, zone=moment.zone)
+
+
+def held_part(moment: "Moment", part: Part) -> Page | None:
+    """The live part about one press that waits for a second person."""
+    held = moment.session.get(HeldPress, part.subject)
+    if held is None or not moment.open_to(part, held.zones):
+        return None
+    return HeldPart(held=held, is_over=held.state is HeldState.DECLINED or moment.now >= held.until, zone=moment.zone)
 
 
 def _unheard(session: Session, progress: Progress, zones: Sequence[Zone]) -> list[Zone]:

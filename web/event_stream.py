@@ -14,14 +14,14 @@ SEND_TIMEOUT_S = 30
 _NO_PING_OF_ITS_OWN = 24 * 3600
 
 
-def event_stream(door: Door, parts: Iterable[Part]) -> EventSourceResponse:
-    """The events of these parts.
+def event_stream(door: Door, parts: Iterable[Part], *, is_urgent: bool = False) -> EventSourceResponse:
+    """The events of these parts; `is_urgent` has places that no other page takes.
 
     Raises:
         Refusal: 503, as many live pages as allowed are open.
     """
     try:
-        events = door.station.live.events(parts, lambda: is_still_signed_in(door))
+        events = door.station.live.events(parts, lambda: is_still_signed_in(door), is_urgent=is_urgent)
     except TooManyClients as error:
         raise Refusal(503, *SAID[503], headers={"retry-after": "30"}) from error
     return EventSourceResponse(events, ping=_NO_PING_OF_ITS_OWN, send_timeout=SEND_TIMEOUT_S)

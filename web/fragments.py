@@ -29,7 +29,7 @@ from broadcast.views import (
     on_air,
 )
 from broadcast.zones import zones_open_to
-from web.emergency_part import emergency_part
+from web.emergency_part import emergency_part, held_part
 from web.live import Part
 from web.mornings import MorningView, view_of
 from web.poles import PoleRow, pole_rows
@@ -303,6 +303,7 @@ _MAKERS: Mapping[str, Callable[[Moment, Part], Page | str | None]] = {
     "nodes": _nodes,
     "deliveries": _deliveries,
     "emergency": emergency_part,
+    "held": held_part,
     "import": _import,
     "status": _status,
 }

@@ -26,6 +26,8 @@ FRESH = timedelta(seconds=1)
 """A page that is opened shows what others are shown, if that is no older: the feed sends it what changes at once."""
 OF_POLES = frozenset({"deliveries", "presence", "refusals"})
 """Changes that poles make, many a second; all others are people's doing, who want to see it in the next page."""
+RESERVED = 50
+"""Places beside the others, for the pages of an emergency."""
 REPAIR = timedelta(seconds=5)
 """Presence and "coming" also change by the clock alone."""
 
@@ -137,16 +139,22 @@ class LiveFeed:
                 raise failure
 
     def events(
-        self, parts: Iterable[Part], still_allowed: Callable[[], bool], heartbeat: timedelta = timedelta(seconds=15)
+        self,
+        parts: Iterable[Part],
+        still_allowed: Callable[[], bool],
+        heartbeat: timedelta = timedelta(seconds=15),
+        *,
+        is_urgent: bool = False,
     ) -> AsyncIterator[ServerSentEvent]:
         """The events of one page, beginning with all its parts as they are; ends when it is no longer allowed.
 
-        `still_allowed` runs in a thread at every heartbeat.
+        `still_allowed` runs in a thread at every heartbeat. An emergency's page `is_urgent`: it finds a place when
+        screens in offices have taken all others.
 
         Raises:
             TooManyClients: as many pages as allowed are open.
         """
-        if len(self._clients) >= self._max_clients:
+        if len(self._clients) >= self._max_clients + (RESERVED if is_urgent else 0):
             raise TooManyClients
         return self._events(Client(frozenset(parts)), still_allowed, heartbeat)
 

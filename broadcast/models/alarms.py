@@ -37,6 +37,7 @@ class AlarmKind(StrEnum):
     VOICE_FALLBACK = "voice-fallback"
     RENDERER_BEHIND = "renderer-behind"
     NOTIFY_FAILED = "notify-failed"
+    PRESS_WAITING = "press-waiting"
     CAP_WAITING = "cap-waiting"
     CAP_SOURCE = "cap-source"
 

@@ -102,6 +102,7 @@ PAGES: dict[str, frozenset[str]] = {
     "POST /khan-cap/luot/{broadcast_id}/dung": SIGNED_IN,
     "POST /khan-cap/luot/{broadcast_id}/tiep": SIGNED_IN,
     "GET /khan-cap/cho/{press}": SIGNED_IN,
+    "GET /khan-cap/cho/{press}/truc-tiep": SIGNED_IN,
     "POST /khan-cap/cho/{press}": SIGNED_IN,
     "GET /khan-cap/khong-mang": ADMIN,
     "POST /khan-cap/khong-mang/the": ADMIN,

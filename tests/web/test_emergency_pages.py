@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 from sqlmodel import Session, select
 
@@ -33,6 +34,7 @@ from players.messages import Severity
 from players.signing import NodeKey
 from tests.broadcast.airing_kit import render
 from tests.web.conftest import NOW, Browser, Clock, Commune, Programs, SignIn
+from web.live import Part
 from web.templating import STATIC
 
 TEXT = "Nước lên nhanh. Bà con sơ tán ngay."
@@ -435,3 +437,28 @@ async def test_whom_to_call_is_shown_by_village_while_nothing_sounded_there_and_
     assert await look() == (["thon-tay"], ["silent"])
     clock.pass_time(timedelta(hours=3))
     assert await look() == ([], ["silent"])
+
+
+async def test_who_may_confirm_is_told_and_who_pressed_sees_whom_to_call_and_what_became_of_it(
+    app: FastAPI, browse: SignIn, commune: Commune, clock: Clock
+) -> None:
+    ask_for(commune, Check.SECOND_PERSON)
+    with commune.work() as session:
+        set_contacts(session, get_user(session, "officer"), "thon-tay", "bà leader, phó chủ tịch, 0912 345 678", NOW)
+    head, leader = await browse("head"), await browse("leader")
+    await review(head)
+    await head.send("main form")
+    assert head.attributes("[data-held] .phones a") == {"href": "tel:0912345678"}
+    assert head.attributes("#progress")["data-events"] == f"{head.path}/truc-tiep"
+    assert "Xác nhận trước" in head.text("#progress")
+    await app.state.station.alarms.look()
+    await leader.get("/")
+    assert f"chờ người thứ hai xác nhận: {TEXT}" in leader.text('[sse-swap="alarms"]')
+    assert "Bà head đã bấm." in leader.text('[sse-swap="alarms"]')
+    part = Part("held", "thon-dong", head.path.rpartition("/")[2])
+    held = head.path
+    await leader.get(held)
+    await leader.send("main form", button="act=confirm")
+    shown = app.state.station.render_parts([part])[part]
+    assert "Đã xác nhận: loa đang phát." in shown
+    assert app.state.station.render_parts([Part("held", "thon-tay", part.subject)]) == {}

@@ -16,7 +16,7 @@ from broadcast.bulletins import approve_bulletin, submit_bulletin, write_bulleti
 from broadcast.users import get_user, set_active
 from players.messages import Heartbeat, NodeActivity
 from tests.web.conftest import NOW, Commune, Programs, SignIn
-from web.live import LiveFeed, Part, TooManyClients
+from web.live import RESERVED, LiveFeed, Part, TooManyClients
 
 NODES, COMING = Part("nodes", "all"), Part("coming", "all")
 
@@ -99,6 +99,15 @@ async def test_no_more_pages_than_allowed_and_a_closed_one_makes_room(feed: Live
     await open_pages[0].aclose()  # type: ignore[attr-defined]
     assert feed.clients == 1
     assert await next_event(feed.events([NODES], lambda: True)) == ("nodes", "no poles")
+
+
+async def test_an_emergencys_page_finds_a_place_when_all_others_are_taken(feed: LiveFeed) -> None:
+    open_pages = [feed.events([NODES], lambda: True, is_urgent=number > 1) for number in range(2 + RESERVED)]
+    for events in open_pages:
+        await next_event(events)
+    for is_urgent in (False, True):
+        with pytest.raises(TooManyClients):
+            feed.events([NODES], lambda: True, is_urgent=is_urgent)
 
 
 async def test_a_silent_page_has_a_heartbeat_and_ends_with_its_session(feed: LiveFeed) -> None:

@@ -1,7 +1,7 @@
 """An emergency after the press: pole by pole, stop, say again, correct, all-clear; and the wait for a second person."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from markupsafe import Markup
 from broadcast.errors import BroadcastError, Conflict
 from broadcast.models import HeldPress, HeldState, User
 from broadcast.permissions import Action, may
+from broadcast.phone_tree import numbers_of
 from broadcast.press_progress import Progress
 from broadcast.presses import Press, emergency_of, words_of
 from broadcast.second_person import confirm_press, decline_press, get_held, who_may_confirm
@@ -50,7 +51,10 @@ class HeldPage(Page):
     held: HeldPress
     presser: str
     zones: Sequence[str]
+    part: Markup
     confirmers: Sequence[str]
+    numbers: Mapping[str, str]
+    """Their telephone numbers by name, as far as a phone tree has them."""
     may_confirm: bool
     is_over: bool
     is_drill: bool
@@ -67,7 +71,7 @@ def show_progress(broadcast_id: str, door: SignedIn) -> Response:
 async def live(broadcast_id: str, door: SignedIn) -> Response:
     """Server-sent events: the poles, whenever one of them changed."""
     scope = await asyncio.to_thread(scope_at, door)
-    return event_stream(door, [Part("emergency", scope, broadcast_id)])
+    return event_stream(door, [Part("emergency", scope, broadcast_id)], is_urgent=True)
 
 
 @router.post("/luot/{broadcast_id}/dung")
@@ -97,6 +101,12 @@ def show_held(press: str, door: SignedIn) -> Response:
     with door.read() as session:
         held = get_held(session, press, door.user)
     return door.go(f"/khan-cap/luot/{press}") if held.state is HeldState.CONFIRMED else _show_held(door, held)
+
+
+@router.get("/cho/{press}/truc-tiep")
+async def live_held(press: str, door: SignedIn) -> Response:
+    """Server-sent events: what becomes of a press that waits."""
+    return event_stream(door, [await asyncio.to_thread(_held_part, door, press)], is_urgent=True)
 
 
 @router.post("/cho/{press}")
@@ -135,16 +145,25 @@ def _show(door: Door, broadcast_id: str, text: str = "", problem: Refusal | None
     return door.show(page, problem.status if problem else 200)
 
 
+def _held_part(door: Door, press: str) -> Part:
+    with door.read() as session:
+        return Part("held", scope_of(session, door.user), get_held(session, press, door.user).id)
+
+
 def _show_held(door: Door, held: HeldPress, problem: Refusal | None = None) -> Response:
     with door.read() as session:
         presser = session.get_one(User, held.user_id)
         confirmers = [user.name for user in who_may_confirm(session, held)]
+        numbers = numbers_of(session, confirmers)
+        part = Part("held", scope_of(session, door.user), held.id)
         zones = [zone.name for zone in list_zones(session) if zone.slug in held.zones]
     page = HeldPage(
         held=held,
         presser=presser.name,
         zones=zones,
+        part=Markup(door.station.render_parts([part]).get(part, "")),  # noqa: S704 - our own template
         confirmers=confirmers,
+        numbers=numbers,
         may_confirm=held.user_id != door.user.id,
         is_over=held.state is HeldState.DECLINED or door.now >= held.until,
         is_drill=Press.of(held.asked).is_drill,
