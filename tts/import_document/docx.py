@@ -19,7 +19,7 @@ from tts.import_document.docx_tree import TABLE, boxes_in, content_of, is_box, i
 from tts.import_document.fonts import Run, unicode_of
 from tts.import_document.paper import Block, Desk, Table
 from tts.import_document.refusals import Refused, refusal
-from tts.import_document.texts import tidy
+from tts.import_document.texts import has_words, tidy
 
 _SIGNS = {
     qn("w:tab"): "\t",
@@ -30,6 +30,7 @@ _SIGNS = {
     qn("w:softHyphen"): "\u00ad",  # in a font of TCVN3 the letter ư, as converters write it
 }
 _LINE = "\n"
+_SCANNED = frozenset({"image/jpeg", "image/png"})
 _NOTES = {qn("w:footnoteReference"): qn("w:footnote"), qn("w:endnoteReference"): qn("w:endnote")}
 
 
@@ -46,9 +47,30 @@ def read_docx(path: Path, desk: Desk) -> Iterator[Block | Table]:
         reading = _Reading(document)
         for section in document.sections:
             yield from reading.margins(section)
-        yield from reading.content(document.element.body)
+        is_bare = True
+        for found in reading.content(document.element.body):
+            is_bare = is_bare and isinstance(found, Block) and not has_words(found.text)
+            yield found
+        if is_bare:
+            yield from _pictures(document, desk)
     except (OpcError, BadZipFile, KeyError, ValueError, AttributeError, etree.LxmlError) as error:
         raise refusal(Refused.BROKEN_FILE) from error
+
+
+def _pictures(document: Document, desk: Desk) -> Iterator[Block | Table]:
+    """What stands on the pictures of a document that is nothing but these: a scan that was put into Word."""
+    from tts.import_document.ocr import read_picture  # noqa: PLC0415 - as the worker does: most have text
+    from tts.import_document.pictures import open_pictures  # noqa: PLC0415
+
+    named = dict.fromkeys(str(node.get(qn("r:embed"))) for node in document.element.body.iter(qn("a:blip")))
+    parts = [part for name in named if (part := document.part.related_parts.get(name)) is not None]
+    scans = [part for part in parts if part.content_type in _SCANNED][: desk.limits.max_pages]
+    for page, part in enumerate(scans, start=1):
+        desk.progress(page, len(scans))
+        file = desk.folder / "picture"
+        file.write_bytes(part.blob)
+        for picture, _ in open_pictures(file, desk.limits):
+            yield from read_picture(picture, page, desk)
 
 
 class _Reading:

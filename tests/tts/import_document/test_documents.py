@@ -268,6 +268,16 @@ async def test_a_scan_of_two_pages(tmp_path: Path) -> None:
     assert "\n2. " in draft.text
 
 
+def test_a_scan_that_was_put_into_word(tmp_path: Path) -> None:
+    document = docx.Document()
+    print_page(SECOND, SERIF, is_cut=True).save(tmp_path / "a.png")
+    document.add_picture(str(tmp_path / "a.png"), width=docx.shared.Inches(6))
+    document.save(str(tmp_path / "a.docx"))
+    draft = read_document(tmp_path / "a.docx", StdoutDesk(LIMITS, tmp_path))
+    assert close_to(draft.text, SECOND)
+    assert draft.pages == 1
+
+
 async def test_a_phone_photo_in_heic_with_a_shadow(tmp_path: Path) -> None:
     write_heic(tmp_path / "IMG_0001.HEIC", as_phone_photo(print_page(LETTER, SANS, skew=-4, is_cut=True)))
     draft = await import_document(tmp_path / "IMG_0001.HEIC", limits=LIMITS)
