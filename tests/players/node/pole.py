@@ -178,7 +178,7 @@ class Pole:
         raise AssertionError("it does not come to rest")
 
     def restart(self, down_s: float, *, trusted: bool = True, has_forgotten: bool = False) -> "Pole":
-        """Power cut: what sounded is silent, what is on disk is left."""
+        """Power cut: what sounded is silent, what is on disk is left, but perhaps not which orders were obeyed."""
         self._life += 1
         progress = self._progress()
         for broadcast, (at, _) in self._sounding.items():
@@ -190,6 +190,9 @@ class Pole:
         self.now += seconds(down_s)
         self.awake_since, self.trusted = self.now, trusted
         self.state = replace(self.state, held=(), trusted_since=None)
+        if has_forgotten:
+            known = {name: at for name, at in self.state.versions.items() if not name.startswith("emergencies/")}
+            self.state = replace(self.state, orders={}, versions=known)
         return self.feed(Woke(self.state.clips, progress, has_forgotten))
 
     def _progress(self) -> Progress | None:

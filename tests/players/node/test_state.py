@@ -662,6 +662,7 @@ HAPPENINGS = st.builds(
             "clip-lost",
             "restart",
             "restart-blind",
+            "restart-forgetful",
             "time",
             "time-lost",
             "window",
@@ -816,6 +817,8 @@ class Story:
                 self.pole.restart(abs(happens.in_s))
             case "restart-blind":
                 self.pole.restart(abs(happens.in_s), trusted=False)
+            case "restart-forgetful":
+                self.pole.restart(abs(happens.in_s), has_forgotten=True)
             case "leave":
                 self.pole.feed(Leaving()).run(1).restart(abs(happens.in_s))
             case "time" | "time-lost":
