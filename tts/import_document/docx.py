@@ -54,6 +54,7 @@ def read_docx(path: Path, desk: Desk) -> Iterator[Block | Table]:
         if is_bare:
             yield from _pictures(document, desk)
     except (OpcError, BadZipFile, KeyError, ValueError, AttributeError, etree.LxmlError) as error:
+        # python-docx's own errors for damaged files are few: most damage surfaces as one of these.
         raise refusal(Refused.BROKEN_FILE) from error
 
 
