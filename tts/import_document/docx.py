@@ -17,9 +17,10 @@ from tts.import_document.archive import check_archive
 from tts.import_document.docx_lists import ListMarks, xml_of
 from tts.import_document.docx_tree import TABLE, boxes_in, content_of, is_box, is_read, rows_of, within
 from tts.import_document.fonts import Run, unicode_of
+from tts.import_document.marks import part_columns
 from tts.import_document.paper import Block, Desk, Table
 from tts.import_document.refusals import Refused, refusal
-from tts.import_document.texts import has_words, tidy
+from tts.import_document.texts import has_words
 
 _SIGNS = {
     qn("w:tab"): "\t",
@@ -130,7 +131,7 @@ class _Reading:
             first, *others = text.split(_LINE)
             lines[-1].append((first, font))
             lines += [[(other, font)] for other in others]
-        texts = [text for line in lines if (text := tidy(unicode_of(line)))]
+        texts = [text for line in lines for text in part_columns(unicode_of(line))]
         mark = self._marks.next_mark(paragraph)
         if mark and texts:
             texts[0] = f"{mark} {texts[0]}"

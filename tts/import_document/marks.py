@@ -7,7 +7,7 @@ loosely.
 import re
 from difflib import SequenceMatcher
 
-from tts.import_document.texts import is_capitals, plain
+from tts.import_document.texts import is_capitals, plain, tidy
 
 _MOTTO = ("CONG HOA XA HOI CHU NGHIA VIET NAM", "DOC LAP TU DO HANH PHUC", "DANG CONG SAN VIET NAM")
 _ALIKE = 0.82
@@ -57,6 +57,9 @@ BARE_TYPE = re.compile(rf"(?:{_TYPES})(?: KHẨN)?")
 DOCUMENT_TYPE = re.compile(rf"(?:{_TYPES})\b.{{0,120}}")
 SUBJECT = re.compile(r"(?:V\s*/\s*v|Về việc)\b[:.]?\s*(.+)", re.IGNORECASE)
 APPENDIX = re.compile(r"(?:PHỤ LỤC|DANH SÁCH|BIỂU|MẪU|PHỤ BIỂU)\b.{0,120}")
+
+
+_WIDE = re.compile(r"\t+|[ \u00a0]{4,}")
 
 
 def is_motto(text: str) -> bool:
@@ -134,3 +137,13 @@ def is_name(text: str) -> bool:
 def is_letter_part(text: str) -> bool:
     """Whether a table with this line in it is the head or the foot of a letter, not data."""
     return is_motto(text) or is_number(text) or is_recipients(text) or is_signed_for(text) or is_signed(text)
+
+
+def part_columns(line: str) -> list[str]:
+    """A line of a head or a foot that was set in columns by tabs or spaces, as these columns; any other in one piece.
+
+    Both tidied; nothing for an empty line.
+    """
+    parts = [part for part in map(tidy, _WIDE.split(line)) if part]
+    is_letter = len(parts) > 1 and any(map(is_letter_part, parts))
+    return parts if is_letter else [whole for whole in (tidy(line),) if whole]

@@ -8,11 +8,11 @@ from lxml import etree
 
 from tts.import_document.archive import check_archive, parse_xml
 from tts.import_document.fonts import Run, unicode_of
+from tts.import_document.marks import part_columns
 from tts.import_document.odt_lists import OdtMarks
 from tts.import_document.odt_names import name, number_of
 from tts.import_document.paper import Block, Desk, Table
 from tts.import_document.refusals import Refused, refusal
-from tts.import_document.texts import tidy
 
 _MOST_REPEATED = 50
 _MOST_COUNTED = 9999
@@ -161,7 +161,7 @@ class _Reading:
             first, *others = text.split("\n")
             lines[-1].append((first, font))
             lines += [[(other, font)] for other in others]
-        return [text for line in lines if (text := tidy(unicode_of(line)))]
+        return [text for line in lines for text in part_columns(unicode_of(line))]
 
     def _runs(self, node: etree._Element, font: str | None) -> Iterator[Run]:
         if node.text:
@@ -170,7 +170,7 @@ class _Reading:
             if child.tag in _SIGNS:
                 yield _SIGNS[child.tag], font
             elif child.tag == name("text:s"):
-                yield " ", font
+                yield " " * number_of(child, "text:c", 1, _MOST_REPEATED), font
             elif isinstance(child.tag, str) and not _hangs(child):
                 yield from self._runs(child, self._font(child.get(name("text:style-name"))) or font)
             if child.tail:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import docx
 import pytest
+from PIL import ExifTags, Image
 
 from tests.tts.import_document.making import (
     BODY,
@@ -34,6 +35,7 @@ from tests.tts.import_document.papers import edit_distance
 from tts.errors import DocumentRefused
 from tts.import_document import Draft, Limits, import_document
 from tts.import_document.office import find_office
+from tts.import_document.pictures import open_pictures
 from tts.import_document.worker import StdoutDesk, read_document
 from tts.normalize.legacy import LegacyEncoding
 
@@ -283,6 +285,13 @@ async def test_a_phone_photo_in_heic_with_a_shadow(tmp_path: Path) -> None:
     draft = await import_document(tmp_path / "IMG_0001.HEIC", limits=LIMITS)
     assert close_to(draft.text, LETTER)
     assert draft.title == "Thông báo về việc họp dân thôn Đông"
+
+
+def test_a_photo_is_turned_as_its_camera_says(tmp_path: Path) -> None:
+    camera = Image.Exif()
+    camera[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (60, 40)).save(tmp_path / "a.jpg", exif=camera)
+    assert [(picture.size, pages) for picture, pages in open_pictures(tmp_path / "a.jpg", LIMITS)] == [((40, 60), 1)]
 
 
 async def test_a_page_that_lies_on_its_side(tmp_path: Path) -> None:

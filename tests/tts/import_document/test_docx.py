@@ -97,6 +97,23 @@ def test_what_is_hidden_or_was_deleted_is_not_read(tmp_path: Path) -> None:
     assert lines(read(document, tmp_path)) == ["Họp lúc 8h.", "Đông, 8h."]
 
 
+@pytest.mark.parametrize("wide", ["\t", "\t\t", "      "])
+def test_a_head_set_in_columns_by_tabs_or_spaces_is_parted(wide: str, tmp_path: Path) -> None:
+    document = docx.Document()
+    for columns in (
+        ("UBND XÃ HÒA BÌNH AN", "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"),
+        ("Số: 12/TB-UBND", "Độc lập - Tự do - Hạnh phúc"),
+        ("Thôn Đông", "họp lúc 8h."),
+        ("Nơi nhận:", "TM. ỦY BAN NHÂN DÂN"),
+        ("- Các thôn;", "CHỦ TỊCH"),
+        ("- Lưu: VT.", "Nguyễn Văn An"),
+    ):
+        document.add_paragraph(wide.join(columns))
+    draft = read(document, tmp_path)
+    assert lines(draft) == ["Thôn Đông họp lúc 8h."]
+    assert [part.kind.value for part in draft.set_aside][:3] == ["agency", "motto", "number"]
+
+
 def test_a_soft_hyphen_is_a_letter_in_a_font_of_before_unicode(tmp_path: Path) -> None:
     """In TCVN3 it is ư: LibreOffice writes it as an element when it converts a .doc."""
     document = docx.Document()
