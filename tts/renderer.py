@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
 _LARGE = 1 << 20
 _PR_SET_PDEATHSIG = 1
-_URGENT_NICE, _IDLE_NICE = -10, 19
+_URGENT_NICE = -10
 _ASKED: TypeAdapter[RenderJob | WarmUp] = TypeAdapter(RenderJob | WarmUp)
 
 
@@ -161,7 +161,6 @@ def _give_way() -> None:
     """Run when nothing else wants the processor."""
     for thread in _threads():
         os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
-    _weigh_session(_IDLE_NICE)
 
 
 def _go_first() -> None:
@@ -172,7 +171,7 @@ def _go_first() -> None:
     except PermissionError:
         _log.info("not allowed to go first: words of emergencies share the processor")
     else:
-        _weigh_session(_URGENT_NICE)
+        _weigh_session()
 
 
 def _threads() -> list[int]:
@@ -180,14 +179,15 @@ def _threads() -> list[int]:
     return [int(entry.name) for entry in Path("/proc/self/task").iterdir()]
 
 
-def _weigh_session(nice: int) -> None:
-    """Where the kernel shares the processor between sessions first (sched(7), autogroup), weigh ours.
+def _weigh_session() -> None:
+    """Where the kernel shares the processor between sessions first (sched(7), autogroup), have ours go first too.
 
-    What a process asks for itself counts only among those of its session there.
+    What a process asks for itself counts only among those of its session there. One that gives way keeps its session's
+    share: on a busy machine it would get nothing at all, and a chime that is wanted now is made by it.
     """
     if os.getsid(0) == os.getpid():  # else it is somebody's terminal
         with suppress(OSError):
-            Path("/proc/self/autogroup").write_text(str(nice))
+            Path("/proc/self/autogroup").write_text(str(_URGENT_NICE))
 
 
 def _share_heap() -> None:

@@ -298,14 +298,14 @@ def test_idle_means_the_scheduler_knows(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel does not share by sessions")
-def test_idle_counts_beyond_its_session(tmp_path: Path) -> None:
-    """Where each session has the same share, an idle process of its own session would have it all."""
+def test_urgent_counts_beyond_its_session_but_not_for_others(tmp_path: Path) -> None:
     mine = Path("/proc/self/autogroup").read_text()
-    leader = Renderer(tmp_path, tmp_path / "clips", "--idle", leads=True)
-    assert Path(f"/proc/{leader.process.pid}/autogroup").read_text().endswith("nice 19\n")
+    leader = Renderer(tmp_path, tmp_path / "clips", "--urgent", leads=True)
+    wanted = os.getpriority(os.PRIO_PROCESS, leader.process.pid)
+    assert Path(f"/proc/{leader.process.pid}/autogroup").read_text().endswith(f"nice {min(0, wanted)}\n")
     leader.close()
-    guest = Renderer(tmp_path, tmp_path / "clips", "--idle")
-    assert Path("/proc/self/autogroup").read_text() == mine  # a terminal is not slowed by what runs in it
+    guest = Renderer(tmp_path, tmp_path / "clips", "--urgent")
+    assert Path("/proc/self/autogroup").read_text() == mine  # a terminal does not go first for what runs in it
     guest.close()
 
 
