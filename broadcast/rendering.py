@@ -16,9 +16,10 @@ from sqlmodel import Session, and_, case, col, or_, select
 from broadcast.airings import note_duration
 from broadcast.bulletin_renderer import AT_ONCE, BulletinRenderer
 from broadcast.db import reading, session_of
+from broadcast.emergency_renderer import VOICE_LOST, EmergencyRenderer
 from broadcast.lifecycle import COMING
 from broadcast.models import Broadcast, BroadcastPart, Clip, Rendering, RenderingState
-from broadcast.renderers import VOICE_LOST, EmergencyRenderer, Renderer, RendererLost
+from broadcast.renderers import Renderer, RendererLost
 from broadcast.renderings import want_rendering
 from broadcast.stand_in import SIGNAL, instead_of, make_instead
 from players.child import ChildState

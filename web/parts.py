@@ -14,6 +14,7 @@ from broadcast.bulletin_renderer import bulletin_renderer
 from broadcast.clock_watch import ClockWatch
 from broadcast.communes import get_commune, voice_for
 from broadcast.db import migrate, open_engine, session_of
+from broadcast.emergency_renderer import emergency_renderer
 from broadcast.errors import NotFound
 from broadcast.importing import ImportDesk
 from broadcast.live_desk import Icecast, LiveDesk
@@ -27,7 +28,7 @@ from broadcast.pole_watch import PoleWatch
 from broadcast.prepared import seed_prepared
 from broadcast.readiness_desk import ReadinessDesk
 from broadcast.relay_desk import RelayDesk
-from broadcast.renderers import RendererOptions, emergency_renderer
+from broadcast.renderers import RendererOptions
 from broadcast.rendering import RendererPool
 from broadcast.server_clock import ServerClock, load_seen
 from broadcast.sources_desk import SourceDesk
@@ -288,7 +289,8 @@ async def voice_desk(station: Station) -> AsyncIterator[None]:
     """Voices are installed."""
     await asyncio.to_thread(station.voice_desk.tidy)
     try:
-        yield
+        async with kept_running(station.voice_desk.follow, "voices", station.runner):
+            yield
     finally:
         await asyncio.to_thread(station.voice_desk.close)
 

@@ -38,7 +38,7 @@ async def aired(engine: Engine, store: Path, press: Callable[[Session, House], B
         keys = [part.rendering_key for part in parts_of(session, id_)]
     pool = RendererPool(engine, *fake_renderers(store), ClipStore(store), utc_now, QUIET.target_lufs)
     async with working(pool):
-        await finished(pool, engine, *keys, within_s=60)
+        await finished(pool, engine, *keys)
     with reading(engine) as session:
         parts = [session.get_one(Rendering, key) for key in keys]
         return [(part.script or "", session.get_one(Clip, part.clip_sha256)) for part in parts]
