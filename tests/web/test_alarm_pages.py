@@ -1,5 +1,6 @@
 """Alarms and the check of the morning on pages and by programs."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +10,21 @@ from threading import Thread
 
 import pytest
 from fastapi import FastAPI
+from sqlmodel import select
 
+from broadcast.alarms import open_alarms
 from broadcast.bulletins import approve_bulletin, submit_bulletin, write_bulletin
 from broadcast.communes import get_commune
+from broadcast.db import reading
+from broadcast.models import Alarm, AlarmKind, BroadcastPart, Rendering
 from broadcast.nodes import create_node
+from broadcast.rendering import store_rendered
+from broadcast.renderings import want_rendering
 from broadcast.users import get_user
-from players.messages import Heartbeat, NodeActivity
+from players.messages import Heartbeat, NodeActivity, Urgency
 from tests.web.conftest import NOW, Browser, Clock, Commune, Programs, SignIn, serving
 from tests.web.test_troubles import alarms, look
+from tts.render_job import Rendered
 from web.parts import START_ORDER, renderers
 from web.settings import SettingsError, load_settings
 
@@ -212,6 +220,58 @@ async def test_the_administrator_tries_the_webhook_out(commune: Commune, clock: 
 def test_settings_that_cannot_be_meant_are_refused(commune: Commune, notify: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match="notify"):
         load_settings(None, {}, data_dir=commune.settings.data_dir, notify=notify)
+
+
+# The voice
+
+
+async def test_a_voice_that_stands_in_for_what_is_to_come_is_told_whoever_spoke_last(
+    app: FastAPI, clock: Clock, commune: Commune
+) -> None:
+    clock.now = MORNING
+    await _air(commune, MORNING + timedelta(hours=20))
+
+    def say(sha256: str, reason: str | None, text: str | None = None) -> None:
+        with commune.work() as session:
+            if text is None:
+                rendering = session.exec(select(Rendering).join(BroadcastPart)).one()
+            else:
+                rendering = want_rendering(session, text, "espeak-vi", None, Urgency.NORMAL, clock.now)
+            made = Rendered(
+                job=rendering.key,
+                sha256=sha256,
+                size_bytes=1,
+                duration_ms=1000,
+                engine="espeak" if reason else "piper",
+                voice="espeak-vi",
+                fallback_reason=reason,
+                render_ms=1,
+            )
+            store_rendered(session, rendering, made, clock.now)
+
+    async def is_told() -> bool:
+        for _ in range(2):  # what is over for a minute is told no more
+            clock.now += timedelta(minutes=2)
+            await look(app)
+        with commune.work() as session:
+            return (AlarmKind.VOICE_FALLBACK, "") in open_alarms(session)
+
+    say("a" * 64, "chưa cài giọng đọc")
+    assert await is_told()
+    say("b" * 64, None, "Bản tin khác.")
+    assert await is_told(), "tomorrow's bulletin still has the voice that stood in"
+    say("c" * 64, None)
+    assert not await is_told()
+
+
+async def test_a_voice_that_stands_in_for_emergencies_is_told_before_anything_is_spoken(speaking_app: FastAPI) -> None:
+    station = speaking_app.state.station
+    async with asyncio.timeout(120):
+        while station.renderers.loaded is None:
+            await station.next_change()
+    await look(speaking_app)
+    with reading(station.engine) as session:
+        assert any(alarm.kind is AlarmKind.VOICE_FALLBACK for alarm in session.exec(select(Alarm)))
 
 
 # The morning
