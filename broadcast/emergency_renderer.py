@@ -167,6 +167,6 @@ def emergency_renderer(options: RendererOptions, voice: str, clock: Callable[[],
     """The renderer that waits for emergencies with its voice loaded."""
     command = options.command("--urgent", "--warm", FALLBACK_VOICE)
     # An emergency waits for its next run.
-    pauses = Pauses(first_s=0.1, most_s=2.0)
+    pauses = Pauses(first_s=0.1, most_s=5.0)
     child = Child("emergency-renderer", command, clock=clock, has_pipes=True, pauses=pauses)
     return EmergencyRenderer(child, voice, patience_s=5)
