@@ -27,7 +27,10 @@ LONGEST_PAUSE = 24 * 60
 """Minutes between two airings of one emergency."""
 _SLOT = re.compile(r"\{([^{}\n]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,19}")
-_TIME = re.compile(r"([01]?\d|2[0-3])(?::|[hg])([0-5]\d)?")
+_TIME = re.compile(
+    r"(?P<hour>[01]?\d|2[0-3])(?::|\.|giờ|[hg])(?P<minute>[0-5]\d|rưỡi)?(?:phút|p)?(?P<part>sáng|trưa|chiều|tối|đêm)?"
+)
+_TIME_LENGTH = 18  # of "lúc 23 giờ 59 phút"
 _MOST = 99_999
 
 
@@ -129,6 +132,11 @@ def fill(message: PreparedMessage, values: Mapping[str, str] | None = None) -> s
         raise InvalidInput("unknown-slot", f"Mẫu tin này không có ô “{name[:MAX_SLOT]}”.", name[:MAX_SLOT])
     said = {name: _said(slot, values[name]) if name in values else slot.default for name, slot in slots.items()}
     text = _SLOT.sub(lambda found: said[found[1]], message.text)
+    if len(text) > MAX_EMERGENCY and values:
+        longest = max(values, key=lambda name: len(said[name]))
+        raise InvalidInput(
+            "too-long", f"Điền vào thì lời đọc quá dài. Hãy viết ô “{slots[longest].label}” ngắn hơn.", longest
+        )
     return clean_text(text[:1].upper() + text[1:], "text", max_chars=MAX_EMERGENCY)
 
 
@@ -188,7 +196,7 @@ def _changed(
     every = form.repeat_every_minutes
     message.repeat_every_minutes = None if every is None else _within(every, 1, LONGEST_PAUSE, "repeat_every_minutes")
     message.repeat_opens, message.repeat_closes = _checked_hours(form.repeat_opens, form.repeat_closes)
-    fill(message)  # with its defaults it must be short enough to be said
+    _check_length(message.text, form.slots)
     session.add(message)
     session.flush()
     detail = message.model_dump(mode="json", exclude={"id", "commune_id", "key", "position"})
@@ -227,8 +235,8 @@ def _said(slot: Slot, value: str) -> str:
             found = _TIME.fullmatch(value.replace(" ", "").lower())
             if found is None:
                 raise InvalidInput("bad-time", f"“{slot.label}” phải là giờ trong ngày, ví dụ 14:30.", slot.name)
-            minute = int(found[2] or 0)
-            return f"lúc {int(found[1])} giờ" + (f" {minute} phút" if minute else "")
+            minute = 30 if found["minute"] == "rưỡi" else int(found["minute"] or 0)
+            return f"lúc {_hour(int(found['hour']), found['part'])} giờ" + (f" {minute} phút" if minute else "")
         case SlotKind.NUMBER:
             digits = value.replace(".", "")
             if not (digits.isascii() and digits.isdigit()) or int(digits) > _MOST:
@@ -242,6 +250,37 @@ def _said(slot: Slot, value: str) -> str:
             return value
         case SlotKind.PLACE:
             return value
+
+
+def _hour(hour: int, part: str | None) -> int:
+    """The hour of the day, of one that is named with a part of the day: 5 giờ chiều is 17, 12 giờ đêm is 0."""
+    if part is None or hour > 12:
+        return hour
+    if hour == 12:
+        return 12 if part in {"trưa", "chiều"} else 0
+    is_late = part in {"chiều", "tối"} or (part == "trưa" and hour < 10) or (part == "đêm" and hour > 6)
+    return hour + 12 if is_late else hour
+
+
+def _longest(slot: Slot) -> int:
+    match slot.kind:
+        case SlotKind.TIME:
+            return _TIME_LENGTH
+        case SlotKind.PLACE:
+            return MAX_SLOT
+        case SlotKind.NUMBER:
+            return len(str(_MOST))
+        case SlotKind.LEVEL:
+            return max(map(len, slot.choices))
+
+
+def _check_length(text: str, slots: Sequence[Slot]) -> None:
+    """Whatever is filled in, it must be short enough to be said: it is too late to find out in the night."""
+    longest = {slot.name: max(len(slot.default), _longest(slot)) for slot in slots}
+    length = len(_SLOT.sub(lambda found: "x" * longest[found[1]], text))
+    if length > MAX_EMERGENCY:
+        message = f"Khi điền đầy các ô, lời đọc dài {length} ký tự; tối đa {MAX_EMERGENCY}. Hãy viết ngắn hơn."
+        raise InvalidInput("too-long", message, "text")
 
 
 def _checked_slots(slots: Sequence[Slot]) -> Sequence[Slot]:

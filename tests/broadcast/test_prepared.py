@@ -297,3 +297,52 @@ def test_what_the_server_needs_cannot_be_switched_off(ready: Session, house: Hou
         edit_prepared(ready, house.officer, "het-nguy-hiem", form, now)
     with pytest.raises(NotAllowed, match="role-not-allowed"):
         edit_prepared(ready, house.head_east, "bao", FORM, now)
+
+
+def test_a_message_is_saved_only_if_it_can_be_said_whatever_is_filled_in(
+    ready: Session, house: House, now: datetime
+) -> None:
+    place = Slot("noi", "Nơi", SlotKind.PLACE, "đây")
+    form = PreparedForm(
+        "Xả", "dam", "Xả lũ tại {noi}. " + "Rời đi. " * 60, (place,), Severity.SEVERE, 1, None, None, None, True
+    )
+    add_prepared(ready, house.officer, "vua", form, now)
+    assert fill(get_prepared(ready, "vua"), {"noi": "x" * 80})
+    with pytest.raises(InvalidInput, match="Khi điền đầy các ô") as refused:
+        add_prepared(ready, house.officer, "dai", replace(form, text=form.text + "Rời đi ngay nhé. " * 2), now)
+    assert refused.value.field == "text"
+    older = get_prepared(ready, "vua")
+    older.text += "Rời đi ngay nhé. " * 2
+    with pytest.raises(InvalidInput, match="ô “Nơi” ngắn hơn") as refused:
+        fill(older, {"noi": "x" * 80})
+    assert refused.value.field == "noi"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("5 giờ 30", "5 giờ 30 phút"),
+        ("5h30 sáng", "5 giờ 30 phút"),
+        ("17.30", "17 giờ 30 phút"),
+        ("5:30 chiều", "17 giờ 30 phút"),
+        ("5 giờ rưỡi tối", "17 giờ 30 phút"),
+        ("22 giờ 15 phút", "22 giờ 15 phút"),
+        ("11h trưa", "11 giờ"),
+        ("1h trưa", "13 giờ"),
+        ("12 giờ đêm", "0 giờ"),
+        ("12h trưa", "12 giờ"),
+        ("2 giờ đêm", "2 giờ"),
+        ("11 giờ đêm", "23 giờ"),
+        ("17h chiều", "17 giờ"),
+        ("7g", "7 giờ"),
+    ],
+)
+def test_a_time_is_read_as_people_write_it(ready: Session, typed: str, said: str) -> None:
+    assert f"xả lũ lúc {said}, lưu" in fill(get_prepared(ready, "xa-lu"), {"gio": typed})
+
+
+@pytest.mark.parametrize("typed", ["530", "5", "25h", "5h75", "sáng", "5 giờ 30 giờ", "24:00"])
+def test_what_is_no_time_is_asked_again(ready: Session, typed: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        fill(get_prepared(ready, "xa-lu"), {"gio": typed})
+    assert refused.value.code == "bad-time"
