@@ -72,6 +72,18 @@ def press_button(session: Session, user: User, asked: Press, pin: PinCheck, now:
     return Pressed(raise_press(session, user, asked, now).id, is_raised=True)
 
 
+def note_refused_decision(
+    session: Session, user: User, press: str, act: str, refused: BroadcastError, now: datetime
+) -> None:
+    """Keep in the audit log that somebody's word on another's press was refused, and why."""
+    record(session, now, user.username, "refuse-press", press[:100], {"why": refused.code, "act": act[:20]})
+
+
+def note_throttled(session: Session, user: User, count: int, now: datetime) -> None:
+    """Keep in the audit log that so many presses came too fast and were not looked at."""
+    record(session, now, user.username, "throttle-press", user.username, {"count": count})
+
+
 def note_refusal(session: Session, user: User, asked: Press, refused: BroadcastError, now: datetime) -> None:
     """Keep in the audit log that a press was refused, and why. Never its PIN."""
     detail = {

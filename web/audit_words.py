@@ -82,6 +82,7 @@ ACTION: Words[str] = Words(
         "refuse-live": "Bị từ chối phát trực tiếp",
         "refuse-local-start": "Không nhận báo cáo phát tại cụm loa",
         "refuse-press": "Bấm tin khẩn cấp bị từ chối",
+        "throttle-press": "Bấm tin khẩn cấp quá nhiều lần, phải chờ",
         "remove-placement": "Đã bỏ bản tin khỏi chương trình",
         "remove-recording": "Đã xóa bản ghi",
         "remove-template": "Đã bỏ mẫu tin",

@@ -119,9 +119,11 @@ async def test_guessing_a_pin_is_slow(api: Programs, commune: Commune, clock: Cl
     assert codes == ["pin-wrong"] * 5 + ["too-many-tries"]
     blocked = await head.post("/api/emergencies", json={**PRESS, "pin": PIN})
     assert (blocked.status_code, int(blocked.headers["retry-after"]) > 0) == (429, True)
+    assert [entry.detail for entry in audit_of(commune, "throttle-press")] == [{"count": 1}]
     clock.pass_time(timedelta(minutes=1))
     taken = await head.post("/api/emergencies", json={**PRESS, "pin": PIN})
     assert (taken.status_code, taken.json()["state"]) == (201, "raised")
+    assert [entry.detail for entry in audit_of(commune, "throttle-press")] == [{"count": 1}, {"count": 2}]
     again = await head.post("/api/emergencies", json=PRESS)
     assert again.json() == taken.json(), "its answer was lost: it is sent again, and needs no PIN"
 
@@ -462,3 +464,19 @@ async def test_who_may_confirm_is_told_and_who_pressed_sees_whom_to_call_and_wha
     shown = app.state.station.render_parts([part])[part]
     assert "Đã xác nhận: loa đang phát." in shown
     assert app.state.station.render_parts([Part("held", "thon-tay", part.subject)]) == {}
+
+
+async def test_a_refused_word_on_anothers_press_is_in_the_audit_log(
+    browse: SignIn, commune: Commune, clock: Clock
+) -> None:
+    ask_for(commune, Check.SECOND_PERSON)
+    head, leader = await browse("head"), await browse("leader")
+    await review(head)
+    await head.send("main form")
+    await leader.get(head.path)
+    clock.pass_time(timedelta(minutes=6))
+    await leader.send("main form", button="act=confirm")
+    assert "Đã quá giờ xác nhận." in leader.text("main")
+    (entry,) = audit_of(commune, "refuse-press")
+    assert (entry.actor, entry.detail) == ("leader", {"why": "press-expired", "act": "confirm"})
+    assert entry.subject == head.path.rpartition("/")[2]

@@ -8,6 +8,7 @@ from typing import ClassVar
 from fastapi import APIRouter, Response
 from markupsafe import Markup
 
+from broadcast.button import note_refused_decision
 from broadcast.errors import BroadcastError, Conflict
 from broadcast.models import HeldPress, HeldState, User
 from broadcast.permissions import Action, may
@@ -120,6 +121,8 @@ def decide(press: str, form: PostedForm, door: SignedIn) -> Response:
             else:
                 held = decline_press(session, press, user, door.now)
     except BroadcastError as error:
+        with door.work() as session:
+            note_refused_decision(session, door.user, press, form.text("act"), error, door.now)
         with door.read() as session:
             held = get_held(session, press, door.user)
         return _show_held(door, held, refusal_of(error))
