@@ -56,8 +56,8 @@ class Keeper:
         self._stored: NodeState | None = None
         self._untried: list[PlaybackReport] = []
         self._refused: list[PlaybackReport] = []
-        self._acknowledged: set[str] = set()
-        """Reports that the server has and the disk still holds."""
+        self._acknowledged: dict[str, None] = {}
+        """Reports that the server has and the disk still holds, in their order."""
         self._on_card = 0
         self._hangs = False
         self._asked = self._tried = 0
@@ -133,7 +133,7 @@ class Keeper:
 
     def acknowledged(self, reports: Sequence[str]) -> None:
         """The server has these: they are not sent again, also where the disk does not let them be forgotten yet."""
-        self._acknowledged.update(reports)
+        self._acknowledged.update(dict.fromkeys(reports))
         self._ask()
 
     def _ask(self) -> None:
@@ -173,7 +173,8 @@ class Keeper:
         known = tuple(self._acknowledged)
         self._refused = [report for report in self._refused if report.report not in self._acknowledged]
         if known and await self._on_disk(None, self._store.acknowledged, known) is not None:
-            self._acknowledged.difference_update(known)
+            for report in known:
+                self._acknowledged.pop(report, None)
 
     def time_told(self) -> None:
         """The server has told the time."""

@@ -93,12 +93,12 @@ class NotingStore(NodeStore):
         """See `NodeStore`."""
         return [report for report, _ in islice(self._said.values(), limit)], len(self._said)
 
-    def acknowledged(self, reports: Sequence[str]) -> None:
+    def acknowledged(self, reports: Sequence[str]) -> int:
         """See `NodeStore`."""
-        now = time.time()
-        for name in reports:
-            if name in self._said:
-                self._note(_told(*self._said.pop(name), now))
+        now, known = time.time(), [name for name in reports if name in self._said]
+        for name in known:
+            self._note(_told(*self._said.pop(name), now))
+        return len(known)
 
     def unacknowledged(self) -> list[Told]:
         """What the server has not said it has."""
