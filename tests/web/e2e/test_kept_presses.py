@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Request, Route, expect
 
+from web.pages.emergency_app import show_offline
 from web.templating import STATIC
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -83,6 +84,8 @@ class Phone:
             self.asked.append(key)
             answer = self.answer(key)
             route.abort() if answer is None else route.fulfill(status=answer[0], json=answer[1])
+        elif path == "/khan-cap/ngoai-tuyen":
+            route.fulfill(body=bytes(show_offline().body), content_type="text/html; charset=utf-8")
         elif request.method == "POST":
             self.plain.append(request.post_data or "")
             route.fulfill(body="Đã nhận bằng biểu mẫu", content_type="text/plain; charset=utf-8")
@@ -205,3 +208,21 @@ def test_a_request_that_cannot_be_read_is_refused_not_tried_for_ever(phone: Phon
     phone.said.to_have_text("Không gửi được: Yêu cầu không đọc được.")
     expect(phone.page.locator("form")).to_be_visible()
     assert len(phone.asked) == 1
+
+
+def test_without_a_network_a_village_and_a_pin_are_asked_for_before_anything_is_kept(phone: Phone) -> None:
+    zones = [{"slug": "thon-dong", "name": "Thôn Đông"}, {"slug": "thon-tay", "name": "Thôn Tây"}]
+    message = {"key": "lu", "title": "Lũ", "said": "Lũ về.", "needs_pin": True}
+    board = {"username": "truong", "zones": zones, "messages": [message]}
+    phone.open()
+    phone.page.evaluate("(board) => localStorage.setItem('loalang.board', JSON.stringify(board))", board)
+    phone.page.goto(f"{SITE}/khan-cap/ngoai-tuyen")
+    phone.page.get_by_role("button", name="Lũ").click()
+    phone.hold()
+    assert phone.kept == [], "no village, no PIN"
+    phone.page.get_by_label("Thôn Tây").check()
+    phone.hold()
+    assert phone.kept == [], "no PIN"
+    phone.page.locator("#pin").fill("408173")
+    key = phone.hold()
+    assert phone.kept == [key]
