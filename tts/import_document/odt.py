@@ -103,6 +103,8 @@ class _Reading:
                 yield from self._items(node, style, 0)
             elif node.tag == _TABLE:
                 yield Table(tuple(self._rows(node)) or ((),))
+                for note in node.iter(_NOTE):
+                    yield from self._note(note)
             elif node.tag not in _UNREAD:
                 yield from self.blocks(node)
 
@@ -111,9 +113,12 @@ class _Reading:
         yield from (Block(line) for line in self._lines(node))
         for hung in _hung_on(node):
             if hung.tag == _NOTE:
-                yield from (Block(line, is_note=True) for line in self._lines_in(hung))
+                yield from self._note(hung)
             else:
                 yield from self.blocks(hung)
+
+    def _note(self, note: etree._Element) -> Iterator[Block]:
+        yield from (Block(line, is_note=True) for line in self._lines_in(note))
 
     def _items(self, parent: etree._Element, style: str, depth: int) -> Iterator[Block | Table]:
         for item in parent:
@@ -147,12 +152,12 @@ class _Reading:
             yield tuple(cells)
 
     def _lines_in(self, parent: etree._Element) -> Iterator[str]:
-        """All lines below an element; of a table within it, a line for each row."""
+        """All lines below an element but its notes; of a table within it, a line for each row."""
         for found in self.blocks(parent):
-            if isinstance(found, Block):
-                yield found.text
-            else:
+            if isinstance(found, Table):
                 yield from (", ".join(" ".join(cell) for cell in row if cell) for row in found.rows)
+            elif not found.is_note:
+                yield found.text
 
     def _lines(self, paragraph: etree._Element) -> list[str]:
         runs = list(self._runs(paragraph, self._font(paragraph.get(name("text:style-name")))))

@@ -82,11 +82,8 @@ def test_text_boxes_follow_their_paragraph_and_notes_are_set_aside(tmp_path: Pat
     hung = f"Họp {frame}<text:span>lúc{note}{shape}</text:span> 8h{remark}."
     cell = f"<table:table-cell>{paragraph(hung)}</table:table-cell>"
     draft = read(paragraph(hung) + f"<table:table><table:table-row>{cell}</table:table-row></table:table>", tmp_path)
-    assert lines(draft)[:3] == ["Họp lúc 8h.", "Cấm tắm", "ở sông."]
-    assert lines(draft)[3] == "Họp lúc 8h."
-    assert [(part.kind.value, part.text) for part in draft.set_aside] == [("footnote", "Theo Nghị định.")]
-    assert draft.text.count("Cấm tắm") == 2
-    assert "Sửa lại" not in draft.text
+    assert lines(draft) == ["Họp lúc 8h.", "Cấm tắm", "ở sông."] * 2
+    assert [(part.kind.value, part.text) for part in draft.set_aside] == [("footnote", "Theo Nghị định.")] * 2
 
 
 def test_a_cell_over_several_rows_is_told_with_each(tmp_path: Path) -> None:
