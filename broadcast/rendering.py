@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -81,6 +82,7 @@ class RendererPool:
         self._target_lufs = target_lufs
         self._work = {False: asyncio.Event(), True: asyncio.Event()}
         self._listeners: list[Callable[[], None]] = []
+        self._signalling = threading.Lock()
         self._picking = asyncio.Lock()
         self._in_hand: set[str] = set()
 
@@ -154,7 +156,10 @@ class RendererPool:
             if due is None:
                 return False
             answer = await self._answer(renderer, due)
-            await asyncio.to_thread(self._store, due.job.job, answer)
+            if due.must_sound and isinstance(answer, RenderFailed):
+                await asyncio.to_thread(self._stand_in, due.job, answer.error)
+            else:
+                await asyncio.to_thread(self._store, due.job.job, answer)
         for listener in self._listeners:
             listener()
         return True
@@ -185,9 +190,12 @@ class RendererPool:
             reason = answer.fallback_reason or (VOICE_LOST if is_substitute else None)
             return answer.model_copy(update={"fallback_reason": reason})
         log.warning("rendering %s: %s", due.job.job[:12], answer.error)
-        if due.must_sound:
-            return await asyncio.to_thread(self._signal, due.job, answer.error)
         return answer
+
+    def _stand_in(self, job: RenderJob, error: str) -> None:
+        """Store a signal before another lane asks whether its broadcast has one."""
+        with self._signalling:
+            self._store(job.job, self._signal(job, error))
 
     def _signal(self, job: RenderJob, error: str) -> Rendered | RenderFailed:
         """An emergency that no renderer can speak: what `broadcast.stand_in` gives, made here."""
