@@ -26,6 +26,8 @@ PARTS = {
     "part_list.html",
     "emergency_base.html",
     "emergency_parts.html",
+    "user_fields.html",
+    "webhook_parts.html",
 }
 
 
