@@ -93,6 +93,7 @@ async def test_killed_in_mid_broadcast_it_goes_on_where_it_was(
     paired: Command, wired: FakeServer, new_clip: MakeClip, tmp_path: Path
 ) -> None:
     await paired.start()
+    await wired.until(lambda: any(beat.clock_trusted for beat in wired.heartbeats))
     item = wired.item("a", [new_clip(12.0)], in_s=3, resume_within_ms=120_000)
     await wired.schedule(item)
     await wired.until(lambda: "playing" in wired.outcomes("a"))
