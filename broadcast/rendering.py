@@ -225,7 +225,7 @@ class RendererPool:
             rendering = due_rendering(
                 session, self._clock(), is_emergency=is_emergency, is_alone=is_alone, in_hand=in_hand
             )
-        return None if rendering is None else _due_of(rendering, self._emergencies.doubts(rendering.voice))
+        return None if rendering is None else _due_of(rendering, is_doubted=self._emergencies.doubts(rendering.voice))
 
     def _store(self, key: str, answer: Rendered | RenderFailed) -> None:
         with session_of(self._engine) as session:
@@ -327,7 +327,7 @@ def store_failed(session: Session, rendering: Rendering, error: str, now: dateti
     session.add(rendering)
 
 
-def _due_of(rendering: Rendering, is_doubted: bool) -> _Due:
+def _due_of(rendering: Rendering, *, is_doubted: bool) -> _Due:
     """A renderer that died or hung over a text is not given the same voice for ever: the last try has the fallback.
 
     An emergency has it already when its renderer was lost over the voice before (`is_doubted`).

@@ -17,5 +17,5 @@ def test_twice_and_faster_are_other_clips_and_reach_the_renderer(unit: Session, 
     assert get_commune(unit).rate == 0.9
     slower = want_rendering(unit, "Chào bà con.", "v", "normal", Urgency.NORMAL, now)
     assert len({once.key, again.key, slower.key}) == 3
-    jobs = [_due_of(rendering).job for rendering in (once, again, slower)]
+    jobs = [_due_of(rendering, is_doubted=False).job for rendering in (once, again, slower)]
     assert [(job.twice, job.rate) for job in jobs] == [(False, 1.0), (True, 1.0), (False, 0.9)]
