@@ -83,6 +83,23 @@ def test_a_village_hears_who_speaks_into_a_phone(people: People, pole: Path) -> 
     assert people.complaints == []
 
 
+def test_a_leader_speaks_at_a_desk_and_sees_who_hears(people: People, pole: Path) -> None:
+    page = people.sign_in("lanhdao", "desktop")
+    page.goto("/phat-truc-tiep")
+    page.get_by_label("Thôn Đông").check()
+    assert no_sideways_scrolling(page)
+    page.get_by_role("button", name="Bắt đầu phát trực tiếp").click()
+    expect(page.get_by_text("Bà con đang nghe")).to_be_visible(timeout=90_000)
+    expect(page.locator("meter")).not_to_have_js_property("value", 0)
+    expect(page.locator("[data-time]")).to_have_text(re.compile(r"0:(0[3-9]|[1-5]\d)"), timeout=60_000)
+    page.get_by_role("button", name="Dừng phát").click()
+    expect(page.get_by_text("Đã dừng.")).to_be_visible(timeout=60_000)
+    page.get_by_role("link", name="Xem từng cụm loa").click()
+    expect(page.get_by_text("Cột VLC").first).to_be_visible()
+    assert pole.exists()
+    assert people.complaints == []
+
+
 def kept(page: Page, broadcast: str, path: Path) -> Wave:
     """The clip of what was said, once it is made."""
     sound = page.locator('[data-said] audio[src^="/clips/"]')
