@@ -1,6 +1,7 @@
 """Tokens of programs: made, seen and ended by whom they concern; a clip: heard by who may see what speaks it."""
 
 import asyncio
+import hashlib
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from tests.web.conftest import NOW, Commune, Programs, SignIn
 from web.cli import main
 from web.live import LiveFeed, Part
 
-SHA = "ab" * 32
+SOUND = b"Ogg"
+SHA = hashlib.sha256(SOUND).hexdigest()
 
 
 async def test_a_token_is_made_shown_once_used_and_ended(app: FastAPI, browse: SignIn, api: Programs) -> None:
@@ -148,7 +150,7 @@ async def test_a_clip_is_heard_by_who_may_see_what_speaks_it(
     spoken(commune, "thon-dong", submits=submits)
     path = app.state.station.clips.path_of(SHA)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"Ogg")
+    path.write_bytes(SOUND)
     heard = {
         name
         for name in ("officer", "officer2", "leader", "admin", "head")

@@ -63,11 +63,10 @@ def _is_sound(station: Station, sha256: str, asked: str | None) -> bool:
         return station.clips.has(sha256)
     if station.clips.is_whole(sha256):
         return True
-    station.clips.remove(sha256)
     with session_of(station.engine) as session:
         wanted = want_lost_clip(session, sha256, station.clock())
+    log.warning("the stored clip %s is gone or damaged%s", sha256, "; it is rendered again" if wanted else "")
     if wanted:
-        log.warning("the stored clip %s is gone or damaged; it is rendered again", sha256)
         station.nudge()
     return False
 
