@@ -26,7 +26,7 @@ from players.node.lock import LOCK_FILE, locked
 from players.node.mixer import probe_mixer, silencing
 from players.node.settings import AmplifierSection, OutputSection
 from players.node.status import NodeStatus
-from players.node.store import KEPT_TIME
+from players.node.store import KEPT_TIME, STATE_FILE
 
 LEAST_FREE_BYTES: Final = 200 * 1000**2
 MANY_REPORTS: Final = 500
@@ -82,7 +82,7 @@ def read_memory(data_dir: Path) -> Memory:
     Raises:
         ValueError: it is damaged.
     """
-    path = data_dir / "state.sqlite3"
+    path = data_dir / STATE_FILE
     if not path.exists():
         return Memory(None, None, 0, None)
     try:

@@ -9,6 +9,7 @@ from players.errors import KeyUnusable, MalformedMessage, PairingError
 from players.messages import PairingReply, PairingRequest
 from players.node.errors import NotPaired
 from players.node.software import software_version
+from players.node.state_file import lay_aside
 from players.node.store import STATE_FILE
 from players.signing import NodeKey, checked_public_jwk, write_secret
 
@@ -91,14 +92,10 @@ def _lay_aside_former_state(data_dir: Path, reply: PairingReply) -> None:
             return
     except (OSError, MalformedMessage):
         pass  # whose it was is not known
-    for end in ("", "-wal", "-shm"):  # a database and what belongs to it
-        kept = data_dir / f"{STATE_FILE}{end}"
-        try:
-            kept.replace(data_dir / f"{FORMER}{kept.name}")
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise KeyUnusable(f"{kept}: {error.strerror}") from error
+    try:
+        lay_aside(data_dir / STATE_FILE, FORMER)
+    except OSError as error:
+        raise KeyUnusable(f"{data_dir / STATE_FILE}: {error.strerror}") from error
 
 
 def _end_pairing(data_dir: Path) -> None:

@@ -6,6 +6,7 @@ A pole starts with whatever is left: what is damaged is laid aside for who wants
 import logging
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -44,18 +45,26 @@ def open_state(path: Path, memory: Path | None) -> NodeStore:
     return store
 
 
+def lay_aside(path: Path, prefix: str) -> None:
+    """Give a state, as far as there is one, a name under which no node looks for its own.
+
+    Raises:
+        OSError: the card refuses.
+    """
+    for kept in _files(path):
+        with suppress(FileNotFoundError):
+            kept.replace(kept.with_name(f"{prefix}{kept.name}"))
+
+
 def _opened(path: Path) -> NodeStore:
     try:
         return NodeStore(path)
     except StoreDamaged as error:
         damage = str(error)
-    for kept in _files(path):
-        try:
-            kept.replace(kept.with_name(f"{DAMAGED}{kept.name}"))
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise StoreUnusable(f"{damage}; {error.strerror}") from error
+    try:
+        lay_aside(path, DAMAGED)
+    except OSError as error:
+        raise StoreUnusable(f"{damage}; {error.strerror}") from error
     store = NodeStore(path)
     store.has_forgotten = True
     store.trouble = f"{damage}: laid aside as {DAMAGED}{path.name}, begun with nothing"
